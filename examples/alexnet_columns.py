@@ -1,0 +1,144 @@
+"""AlexNet in two columns, scaled down, on CIFAR-10 images: it trains, and shows what crosses and what that costs.
+
+    python examples/alexnet_columns.py                      two minutes on two cores, on the bundled sample
+    python examples/alexnet_columns.py --pair simulated     on devices that would refuse any array of the other column
+    python examples/alexnet_columns.py --device gpu         one column on gpu(0), two columns on what pair() finds
+
+Prints the training, then for each layer the bytes that cross to it beside the multiply-adds it computes, then the time
+of a training step: of the two columns, of the same net in one column, and of the net with half the kernels that the
+paper's section 3.2 compares with ("slightly less time").
+"""
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+
+from tinynet import (
+    SGD,
+    Device,
+    Sequential,
+    SoftmaxCrossEntropy,
+    cpu,
+    fan_in,
+    get_threads,
+    gpu,
+    pair,
+    set_threads,
+    summary,
+    traffic,
+)
+from tinynet.data import Split, cifar10, cifar10_sample, mean_image
+from tinynet.data.augment import enlarge
+from tinynet.models import alexnet, alexnet_half
+from tinynet.train import minus, show_progress, train
+
+SIZE = {"classes": 10, "input_size": 64}
+KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # the paper's, about a third as wide
+TIMED_STEPS = 8
+
+
+def main() -> None:
+    args = parse()
+    rng = np.random.default_rng(args.seed)
+    data = cifar10(args.root) if args.data == "full" else cifar10_sample()
+    images = Split(enlarge(data.train.images, 2), data.train.labels)
+    prepare = minus(mean_image(images.images))
+    device = cpu if args.device == "cpu" else gpu(0)
+    devices = pair(args.pair or ("cpu" if device is cpu else None))
+    print(f"data: {data.source}, enlarged to 64x64")
+    print(f"columns on {devices[0]} and {devices[1]}; {get_threads()} threads\n")
+
+    net = wider_start(alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng, **SIZE), rng)
+    sgd = SGD(net.parameters(), lr=0.01)
+    train(net, sgd, images, args.epochs, rng, batch_size=args.batch, prepare=prepare,
+          on_batch=show_progress("two columns"), on_epoch=print_epoch)
+    batch, labels = prepare(images.images[:args.batch]), images.labels[:args.batch]
+    print_traffic(net, batch, labels)
+    print_times(device, devices, batch, labels, args.seed)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", choices=("sample", "full"), default="sample")
+    parser.add_argument("--root", help="the folder of CIFAR-10, for --data full")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="of the nets in one column")
+    parser.add_argument("--pair", choices=("cpu", "simulated", "streams", "gpu"),
+                        help="the devices of the two columns (default: cpu, or what there is with --device gpu)")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def wider_start(net: Sequential, rng: np.random.Generator) -> Sequential:
+    """Weights scaled by fan-in, but for conv1: the paper's N(0, 0.01) suits layers several times as wide."""
+    for name, p in net.parameters():
+        if name.endswith("W") and not name.startswith("conv1"):
+            p.value[...] = p.device.asarray(fan_in(2.0)(rng, p.shape))
+    return net
+
+
+def print_epoch(record: dict) -> None:
+    print(f"epoch {record['epoch']}  loss {record['train_loss']:.3f}  training error {record['train_error']:.1%}  "
+          f"{record['images_per_second']:.0f} images/s", flush=True)
+
+
+def step(net: Sequential, sgd: SGD, loss: SoftmaxCrossEntropy, images: np.ndarray, labels: np.ndarray) -> None:
+    loss.forward(net.forward(images, train=True), labels)
+    net.backward(loss.backward())
+    sgd.step()
+
+
+def print_traffic(net: Sequential, images: np.ndarray, labels: np.ndarray) -> None:
+    """For each layer with weights: what crosses to it, forward and back, and how much it computes, for one image."""
+    loss = SoftmaxCrossEntropy()
+    with traffic() as log:
+        loss.forward(net.forward(images, train=True), labels)
+        forward = len(log)
+        net.backward(loss.backward())
+    sent = {"forward": log[:forward], "backward": log[forward:]}
+    print(f"\nfor one image     {'bytes forward':>13}  {'bytes backward':>14}  {'multiply-adds forward':>21}  "
+          "bytes per 1000 multiply-adds")
+    for row in summary(net, show=False):
+        if row.parameters:
+            there, back = (sum(c.bytes for c in crossings if c.label == f"to_{row.name}") // len(images)
+                           for crossings in sent.values())
+            print(f"{row.name:<16}  {there:>13,}  {back:>14,}  {row.multiply_adds:>21,}  "
+                  f"{1000 * there / row.multiply_adds:>10.2f}")
+
+
+def print_times(device: Device, devices: tuple[Device, Device], images: np.ndarray, labels: np.ndarray, seed: int
+                ) -> None:
+    """Medians of a training step, the nets taking turns. The paper's smaller net has one GPU where the larger has two,
+    so here it is also timed on half of the threads."""
+    threads, rng = get_threads(), np.random.default_rng(seed)
+    two = alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng, **SIZE)
+    one = alexnet(columns=1, devices=device, kernels=KERNELS, hidden=HIDDEN, rng=rng, **SIZE)
+    half = alexnet_half(device=device, kernels=HALF, hidden=HIDDEN, rng=rng, **SIZE)
+    nets = {"two columns": (two, threads), "one column, the same net": (one, threads),
+            "one column, half the kernels": (half, threads)}
+    if device is cpu and threads > 1:
+        nets["one column, half the kernels, half the threads"] = (half, threads // 2)
+    seconds: dict[str, list[float]] = {name: [] for name in nets}
+    optimisers = {name: SGD(net.parameters(), lr=0.001) for name, (net, _) in nets.items()}
+    for turn in range(TIMED_STEPS + 1):
+        for name, (net, share) in nets.items():
+            set_threads(share)
+            start = time.perf_counter()
+            step(net, optimisers[name], SoftmaxCrossEntropy(), images, labels)
+            net["fc8"].device.synchronize()
+            if turn:  # the first one warms up
+                seconds[name].append(time.perf_counter() - start)
+    set_threads(threads)
+    print(f"\na training step of {len(images)} images   threads   median      range    relative to two columns")
+    base = statistics.median(seconds["two columns"])
+    for name, times in seconds.items():
+        print(f"{name:<47} {nets[name][1]:>3}  {statistics.median(times):7.3f} s  {min(times):.3f}-{max(times):.3f}  "
+              f"{statistics.median(times) / base:6.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""ReLU against tanh: the paper's Figure 1, measured; and the CIFAR-10 nets of 2012.
+
+    python examples/train_cifar10.py                     the figure, on the bundled sample: about five minutes
+    python examples/train_cifar10.py --data full         the figure, on all of CIFAR-10
+    python examples/train_cifar10.py --init fan-in       the figure, with inputs and weights scaled as is usual today
+    python examples/train_cifar10.py --sweep             how the two learning rates were chosen
+    python examples/train_cifar10.py --net 80sec --data full     another net, by its own recipe, and its test error
+
+Everything is written to a new folder below runs/: config.json, metrics.jsonl, the figures, the trained net.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tinynet import SGD, ReLU, Tanh, count_parameters, cpu, fan_in, get_threads
+from tinynet.data import Dataset, cifar10, cifar10_sample, mean_image
+from tinynet.data.augment import random_crops, ten_views
+from tinynet.look.confusion import draw_confusion
+from tinynet.look.curves import crossing, draw_relu_vs_tanh, ratio_in_words
+from tinynet.metrics import confusion_matrix, confusion_table, top_k_error
+from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY, cifar_sample
+from tinynet.train import minus, show_progress, train
+
+RESULTS = Path(__file__).parent / "results"               # the committed sweeps: the default learning rates
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+LEVEL = 0.25                                              # the training error that Figure 1 compares at
+ACTIVATIONS = {"relu": ReLU, "tanh": Tanh}
+
+
+def main() -> None:
+    args = parse()
+    data = cifar10(args.root) if args.data == "full" else cifar10_sample()
+    out = Path(args.out or f"runs/cifar10-{args.net}-{time.strftime('%Y%m%d-%H%M%S')}")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "config.json").write_text(json.dumps({**vars(args), "source": data.source}, indent=1) + "\n")
+    print(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}")
+    try:
+        if args.sweep is not None:
+            sweep(args, data, out)
+        elif args.net == "sample":
+            figure_1(args, data, out)
+        else:
+            published_net(args, data, out)
+    except KeyboardInterrupt:
+        sys.exit(f"\nstopped; the epochs so far are in {out / 'metrics.jsonl'}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", choices=("sample", "full"), default="sample",
+                        help="the bundled sample of 5,000 training images (default), or all of CIFAR-10")
+    parser.add_argument("--root", help="the folder of CIFAR-10 (default: TINYNET_DATA, then a cache; else a download)")
+    parser.add_argument("--net", choices=("sample", *RECIPES), default="sample",
+                        help="sample: ReLU against tanh (default); the others: one net, by its published recipe")
+    parser.add_argument("--init", choices=("2012", "fan-in"), default="2012",
+                        help="of the sample net: pixels and small weights as in 2012 (default), or scaled by fan-in")
+    parser.add_argument("--rates", nargs=2, type=float, metavar=("RELU", "TANH"),
+                        help="learning rates (default: the best of the sweep)")
+    parser.add_argument("--sweep", nargs="*", type=float, metavar="RATE",
+                        help=f"run the sweep over learning rates (default: {' '.join(map(str, RATES))})")
+    parser.add_argument("--epochs", type=int, help="train so long, or for the figure at most (default: 45; the recipe)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
+    args = parser.parse_args()
+    if args.epochs is not None and args.epochs < 1:
+        parser.error(f"--epochs: expected 1 or more, got {args.epochs}")
+    return args
+
+
+def figure_1(args: argparse.Namespace, data: Dataset, out: Path) -> None:
+    """Train the same net with ReLU and with tanh, and draw the two curves."""
+    rates = dict(zip(ACTIVATIONS, args.rates or best_rates(args.init), strict=True))
+    curves = {name: run_until_level(args, data, out, name, rate, args.epochs or 45) for name, rate in rates.items()}
+    relu, tanh = curves["relu"], curves["tanh"]
+    draw_relu_vs_tanh(out / "relu_vs_tanh.png", relu, tanh, level=LEVEL, note=(
+        f"{data.source}\ninit {args.init}; learning rates {rates['relu']:g} (ReLU), {rates['tanh']:g} (tanh); "
+        f"seed {args.seed}"))
+    print(f"{in_words('ReLU', relu)}, {in_words('tanh', tanh)}: a factor of {ratio_in_words(relu, tanh, LEVEL)} "
+          "(the paper's Figure 1: 6).")
+    print(f"the figure: {out / 'relu_vs_tanh.png'}")
+
+
+def in_words(name: str, errors: list[float]) -> str:
+    at = crossing(errors, LEVEL)
+    if at is not None:
+        return f"{name} reaches {LEVEL:.0%} training error after {at:.1f} epochs"
+    if not errors:
+        return f"{name} diverged in the first epoch"
+    return f"{name} has not reached {LEVEL:.0%} training error after {len(errors)} epochs (it is at {errors[-1]:.1%})"
+
+
+def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: str, rate: float, epochs: int
+                    ) -> list[float]:
+    """Train the net with one activation until two epochs past the level; its training error of each epoch."""
+    rng = np.random.default_rng(args.seed)
+    mean = mean_image(data.train.images)
+    scale, init = 1.0, None
+    if args.init == "fan-in":
+        scale, init = float((data.train.images - mean).std()), fan_in(2.0 if name == "relu" else 1.0)
+    net = cifar_sample(rng, ACTIVATIONS[name], init).to(device(args.device))
+    sgd = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0)
+    errors: list[float] = []
+
+    def on_epoch(record: dict) -> bool:
+        errors.append(record["train_error"])
+        log(out, {"net": name, "init": args.init, **record})
+        return len(errors) > 2 and errors[-3] <= LEVEL
+
+    try:
+        train(net, sgd, data.train, epochs, rng, batch_size=BATCH_SIZE, prepare=minus(mean, scale),
+              on_batch=show_progress(f"{name}, learning rate {rate:g}"), on_epoch=on_epoch)
+    except ValueError as error:  # scores that are not finite: a learning rate too large for this net
+        print(f"{name}, learning rate {rate:g}: {error}")
+    return errors
+
+
+def best_rates(init: str) -> list[float]:
+    """The learning rates at which the two nets were fastest in the committed sweep."""
+    table = json.loads((RESULTS / f"sweep-{init}.json").read_text())
+    return [float(min(table[name], key=lambda rate: rank(table[name][rate]))) for name in ACTIVATIONS]
+
+
+def rank(errors: list[float]) -> tuple[float, float]:
+    """Sorts runs: the sooner at the level the better; among those that never were, the lower at the end the better."""
+    return (crossing(errors, LEVEL) or float("inf"), errors[-1] if errors else 1.0)
+
+
+def sweep(args: argparse.Namespace, data: Dataset, out: Path) -> None:
+    """Train both nets at every learning rate; print and keep the table."""
+    epochs, table = args.epochs or 40, {}
+    for name in ACTIVATIONS:
+        table[name] = {f"{rate:g}": run_until_level(args, data, out, name, rate, epochs)
+                       for rate in args.sweep or RATES}
+    print(f"\n{data.source}; init {args.init}, seed {args.seed}, at most {epochs} epochs")
+    print(f"net   rate    epochs to {LEVEL:.0%}   training error at the end")
+    for name, runs in table.items():
+        best = min(runs, key=lambda rate: rank(runs[rate]))
+        for rate, errors in runs.items():
+            at = crossing(errors, LEVEL)
+            epochs_needed = f"{at:.1f}" if at else f"more than {len(errors)}"
+            end = f"{errors[-1]:.1%}" if errors else "diverged"
+            print(f"{name}  {rate:>6}  {epochs_needed:>16}   {end}{'   <- best' if rate == best else ''}")
+    path = out / f"sweep-{args.init}.json"
+    path.write_text(json.dumps(table) + "\n")
+    print(f"the training error of every epoch: {path}")
+
+
+def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
+    """Train one of cuda-convnet's nets by its recipe; test error, confusion matrix, and the net itself."""
+    recipe = RECIPES[args.net]
+    rng = np.random.default_rng(args.seed)
+    net = recipe.build(rng).to(device(args.device))
+    sgd = SGD(net.parameters(), recipe.rate(1), MOMENTUM, WEIGHT_DECAY)
+    crop, mean = recipe.crop, mean_image(data.train.images)
+    center = minus(mean)
+    print(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
+
+    def on_epoch(record: dict) -> None:
+        record["test_error"] = top_k_error(predict(data.test.images), data.test.labels)
+        log(out, {"net": args.net, **record})
+        net.save(out / "net.npz")
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        views = ten_views(center(images), crop) if crop else [center(images)]
+        return np.mean([net.predict(view) for view in views], axis=0)
+
+    train(net, sgd, data.train, args.epochs or recipe.epochs, rng, batch_size=BATCH_SIZE, rate=recipe.rate,
+          prepare=lambda images: random_crops(center(images), crop, rng) if crop else center(images),
+          on_batch=show_progress(args.net), on_epoch=on_epoch)
+    np.save(out / "mean.npy", mean)
+    probabilities = predict(data.test.images)
+    top = {k: top_k_error(probabilities, data.test.labels, k) for k in (1, 2, 5)}
+    matrix = confusion_matrix(probabilities, data.test.labels)
+    print(confusion_table(matrix, data.classes))
+    draw_confusion(out / "confusion.png", matrix, data.classes, f"{args.net}: {top[1]:.1%} test error")
+    print(f"test error of {args.net}: " + ", ".join(f"top-{k} {error:.1%}" for k, error in top.items())
+          + f" (published: {recipe.published:.0%}); the net: {out / 'net.npz'}, the picture: {out / 'confusion.png'}")
+
+
+def device(name: str):
+    if name == "cpu":
+        return cpu
+    from tinynet.device import gpu
+    return gpu(0)
+
+
+def log(out: Path, record: dict) -> None:
+    """One line on the screen and one in metrics.jsonl."""
+    with open(out / "metrics.jsonl", "a") as file:
+        file.write(json.dumps(record) + "\n")
+    test = f", test error {record['test_error']:.1%}" if "test_error" in record else ""
+    print(f"{record['net']}  epoch {record['epoch']:3}  loss {record['train_loss']:.3f}  training error "
+          f"{record['train_error']:.1%}{test}  {record['images_per_second']:.0f} images/s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

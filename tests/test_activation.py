@@ -1,0 +1,75 @@
+"""The nonlinearities: by hand, against Python's math, at kinks and far out."""
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from naive import assert_close, distinct
+
+from tinynet import ReLU, Sigmoid, Tanh, gradcheck
+
+SHAPES = [(1, 1), (3, 7), (1, 5, 4, 1), (3, 2, 5, 3)]
+FUNCTIONS = {  # the function and its derivative, from the definitions
+    ReLU: (lambda x: max(0.0, x), lambda x: 1.0 if x > 0 else 0.0),
+    Tanh: (math.tanh, lambda x: 1 / math.cosh(x) ** 2),
+    Sigmoid: (lambda x: 1 / (1 + math.exp(-x)), lambda x: math.exp(-x) / (1 + math.exp(-x)) ** 2),
+}
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_agrees_with_the_definition_number_by_number(kind, shape, dtype):
+    layer, (f, slope) = kind(), FUNCTIONS[kind]
+    x, dy = 4 * distinct(*shape, dtype=dtype), distinct(*shape, dtype=dtype, seed=1)
+    y = layer.forward(x, keep=True)
+    dx = layer.backward(dy)
+    assert y.dtype == dx.dtype == dtype
+    assert_close(y, np.vectorize(f)(x.astype(np.float64)))
+    assert_close(dx, dy * np.vectorize(slope)(x.astype(np.float64)))
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_gradients_agree_with_finite_differences(kind, shape):
+    gradcheck(kind(), 2 * distinct(*shape))
+
+
+def test_relu_by_hand():
+    relu = ReLU()
+    np.testing.assert_array_equal(relu.forward(np.array([[-2.0, 0.0, 3.0]]), keep=True), [[0, 0, 3]])
+    np.testing.assert_array_equal(relu.backward(np.array([[5.0, 6.0, 7.0]])), [[0, 0, 7]])  # at 0 we take 0
+
+
+def test_relu_looks_at_where_its_input_was_positive_not_at_the_gradient():
+    relu = ReLU()
+    relu.forward(np.array([[1.0, -1.0]]), keep=True)
+    np.testing.assert_array_equal(relu.backward(np.array([[-5.0, -5.0]])), [[-5, 0]])
+
+
+def test_tanh_by_hand():
+    # tanh(ln 2) = (2 - 1/2) / (2 + 1/2) = 0.6, and its slope there is 1 - 0.36 = 0.64
+    tanh = Tanh()
+    assert_close(tanh.forward(np.array([[0.0, math.log(2)]]), keep=True), [[0, 0.6]])
+    assert_close(tanh.backward(np.array([[10.0, 10.0]])), [[10, 6.4]])
+
+
+def test_sigmoid_by_hand():
+    # 1 / (1 + e^-ln 3) = 1 / (1 + 1/3) = 0.75, and its slope there is 0.75 · 0.25 = 0.1875
+    sigmoid = Sigmoid()
+    assert_close(sigmoid.forward(np.array([[0.0, math.log(3)]]), keep=True), [[0.5, 0.75]])
+    assert_close(sigmoid.backward(np.array([[4.0, 4.0]])), [[1, 0.75]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_far_out_nothing_overflows_and_no_gradient_comes_through(dtype):
+    x = np.array([[-1e30, -1e4, 1e4, 1e30]], dtype)
+    for layer, expected in (Tanh(), [-1, -1, 1, 1]), (Sigmoid(), [0, 0, 1, 1]):
+        np.testing.assert_array_equal(layer.forward(x, keep=True), [expected])
+        np.testing.assert_array_equal(layer.backward(np.ones_like(x)), [[0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_nan_stays_visible(kind):
+    assert np.isnan(kind().forward(np.array([[np.nan]]))).all()

@@ -1,0 +1,75 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tinynet.data import Dataset, Split, batches, mean_image
+
+X = np.arange(7 * 2 * 2 * 3, dtype=np.uint8).reshape(7, 2, 2, 3)
+Y = np.arange(7)
+
+
+def test_a_data_set_unpacks_into_its_splits_and_shows_its_source():
+    data = Dataset(Split(X, Y), Split(X[:2], Y[:2]), ("a", "b"), "seven images")
+    (x, y), (x_test, y_test) = data
+    assert x is X and y is Y and len(x_test) == len(y_test) == 2
+    assert repr(data) == "<Dataset: seven images>"
+    with pytest.raises(AttributeError):
+        data.train = None
+
+
+def test_without_a_generator_batches_are_in_order_and_the_last_is_short():
+    got = list(batches(X, Y, 3))
+    assert [y.tolist() for _, y in got] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert np.array_equal(np.concatenate([x for x, _ in got]), X)
+    assert np.shares_memory(got[0][0], X)
+
+
+def test_a_generator_shuffles_images_and_labels_alike_each_once():
+    got = list(batches(X, Y, 3, np.random.default_rng(0)))
+    labels = np.concatenate([y for _, y in got])
+    assert [len(y) for _, y in got] == [3, 3, 1]
+    assert sorted(labels) == list(range(7)) and list(labels) != list(range(7))
+    assert np.array_equal(np.concatenate([x for x, _ in got]), X[labels])
+    again = np.concatenate([y for _, y in batches(X, Y, 3, np.random.default_rng(0))])
+    assert np.array_equal(labels, again)
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ((X, Y[:5], 3), "one label per image, got 7 images and 5 labels"),
+    ((X[:0], Y[:0], 3), "at least one image"),
+    ((X, Y, 0), "batch_size of 1 or more, got 0"),
+])
+def test_wrong_arguments_raise_at_the_call(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        batches(*arguments)
+
+
+def test_wrong_types_raise_at_the_call():
+    with pytest.raises(TypeError, match="default_rng"):
+        batches(X, Y, 3, 0)
+    with pytest.raises(TypeError):
+        batches(X, Y, 2.5)
+
+
+@pytest.mark.parametrize("n", [1, 256, 257, 258, 1000])
+def test_the_mean_of_bytes_is_exact(n):
+    images = np.random.default_rng(n).integers(0, 256, (n, 3, 2, 3), np.uint8)
+    exact = images.astype(object).sum(axis=0) / n  # Python's integers
+    assert np.array_equal(mean_image(images), exact.astype(np.float32))
+    assert mean_image(images).dtype == np.float32
+    assert np.all(mean_image(np.full((n, 1, 1, 1), 255, np.uint8)) == 255)
+
+
+def test_the_mean_of_other_types():
+    assert mean_image(np.full((3, 1, 1, 1), 2**40)) == 2**40
+    assert mean_image(np.full((1000, 1, 1, 1), 0.5, np.float32)) == 0.5
+    with pytest.raises(ValueError, match="at least one image"):
+        mean_image(X[:0])
+
+
+def test_importing_needs_numpy_only():
+    code = ("import sys, tinynet.data; slow = ['PIL', 'tarfile', 'http.client', 'urllib.request']; "
+            "print([name for name in slow if name in sys.modules])")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

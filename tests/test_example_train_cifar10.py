@@ -1,0 +1,108 @@
+"""The main job on a handful of images: every option runs, and says and writes what it promises."""
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinynet.data import Dataset, Split
+from tinynet.models.cifar import RECIPES
+
+EXAMPLE = Path(__file__).parent.parent / "examples" / "train_cifar10.py"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs the example with arguments on 40 random images; returns what it printed, and the folder it wrote to."""
+    spec = importlib.util.spec_from_file_location("train_cifar10", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    rng = np.random.default_rng(0)
+    splits = [Split(rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8), np.arange(n) % 10) for n in (40, 20)]
+    names = tuple("abcdefghij")
+    monkeypatch.setattr(example, "cifar10_sample", lambda: Dataset(*splits, names, "forty random images"))
+    monkeypatch.setattr(example, "cifar10", lambda root: Dataset(*splits, names, f"all of it, in {root}"))
+    monkeypatch.setattr(example, "RATES", (0.001, 0.01))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--out", str(tmp_path / "out"), *arguments])
+        example.main()
+        return capsys.readouterr().out, tmp_path / "out"
+    run.example = example
+    return run
+
+
+@pytest.mark.parametrize("init", ["2012", "fan-in"])
+def test_the_figure(run, init):
+    printed, out = run("--epochs", "2", "--init", init)
+    assert "data: forty random images" in printed
+    assert "a factor of unknown (the paper's Figure 1: 6)" in printed       # nothing is learnt in two steps
+    assert sorted(file.name for file in out.iterdir()) == ["config.json", "metrics.jsonl", "relu_vs_tanh.png"]
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [(r["net"], r["epoch"]) for r in records] == [("relu", 1), ("relu", 2), ("tanh", 1), ("tanh", 2)]
+    assert [records[0]["lr"], records[2]["lr"]] == run.example.best_rates(init)
+    assert json.loads((out / "config.json").read_text())["source"] == "forty random images"
+
+
+def test_the_result_in_one_sentence(run, monkeypatch):
+    curves = {"relu": [0.5, 0.25, 0.2, 0.1], "tanh": [0.6, 0.5, 0.4, 0.3]}
+    monkeypatch.setattr(run.example, "run_until_level", lambda args, data, out, name, rate, epochs: curves[name])
+    printed, _ = run()
+    assert ("ReLU reaches 25% training error after 2.0 epochs, tanh has not reached 25% training error after 4 epochs "
+            "(it is at 30.0%): a factor of more than 2.0 (the paper's Figure 1: 6).") in printed
+
+
+def test_a_net_stops_two_epochs_past_the_level(run, monkeypatch):
+    monkeypatch.setattr(run.example, "LEVEL", 1.0)   # reached in the first epoch
+    _, out = run("--epochs", "9")
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == 2 * 3
+
+
+def test_the_same_seed_gives_the_same_run(run):
+    curves = []
+    for seed in "0", "0", "1":
+        _, out = run("--epochs", "2", "--rates", "0.01", "0.01", "--seed", seed)
+        lines = (out / "metrics.jsonl").read_text().splitlines()
+        curves.append([json.loads(line)["train_loss"] for line in lines])
+        (out / "metrics.jsonl").unlink()
+    assert curves[0] == curves[1] != curves[2]
+
+
+def test_the_sweep_prints_and_keeps_its_table(run):
+    printed, out = run("--sweep", "--epochs", "1")
+    assert printed.count("<- best") == 2 and "relu    0.01       more than 1" in printed
+    table = json.loads((out / "sweep-2012.json").read_text())
+    assert list(table) == ["relu", "tanh"] and list(table["tanh"]) == ["0.001", "0.01"]
+
+
+def test_a_learning_rate_that_is_too_large_is_reported_and_the_job_goes_on(run):
+    with np.errstate(all="ignore"):
+        printed, out = run("--epochs", "3", "--rates", "1e20", "0.001")
+    assert "relu, learning rate 1e+20: SoftmaxCrossEntropy: the logits hold NaN or infinity" in printed
+    assert (out / "relu_vs_tanh.png").exists()
+
+
+@pytest.mark.parametrize("net", RECIPES)
+def test_a_published_net(run, net):
+    printed, out = run("--net", net, "--epochs", "1", "--data", "full", "--root", "somewhere")
+    assert "data: all of it, in somewhere" in printed
+    assert f"test error of {net}: top-1 " in printed and "published: " in printed
+    assert (out / "confusion.png").exists() and np.load(out / "mean.npy").shape == (32, 32, 3)
+    net = RECIPES[net].build(np.random.default_rng(1))
+    net.load(out / "net.npz")
+
+
+def test_ctrl_c_ends_with_a_message(run, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(run.example, "train", interrupted)
+    with pytest.raises(SystemExit, match="stopped; the epochs so far are in .*metrics.jsonl"):
+        run()
+
+
+def test_unknown_choices_are_refused(run, capsys):
+    with pytest.raises(SystemExit):
+        run("--epochs", "0")
+    assert "--epochs: expected 1 or more, got 0" in capsys.readouterr().err

@@ -1,0 +1,292 @@
+"""The check of gradients, checked: it must find what is wrong, blame nobody else, and leave everything as it was."""
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from naive import distinct
+
+from tinynet import (
+    LRN,
+    AvgPool2d,
+    Conv2d,
+    Dropout,
+    Layer,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    SoftmaxCrossEntropy,
+    Tanh,
+    gaussian,
+    gradcheck,
+)
+from tinynet.device import simulated
+
+
+def linear(kind=Linear, inputs=3, outputs=2):
+    return kind(inputs, outputs, rng=np.random.default_rng(0), weight_init=gaussian(0.5), bias_init=gaussian(0.5))
+
+
+# ---------------------------------------------------------------------------------------- wrong backwards
+
+
+class ScaledLinear(Linear):
+    """dx is 1 % too large."""
+    def backward(self, dy):
+        return 1.01 * super().backward(dy)
+
+
+class ScaledWeights(Linear):
+    """∂L/∂W is 1 % too large."""
+    def backward(self, dy):
+        dx = super().backward(dy)
+        self.W.grad = 1.01 * self.W.grad
+        return dx
+
+
+class WrongInOnePlace(Linear):
+    def backward(self, dy):
+        dx = super().backward(dy)
+        dx[1, 2] *= -1
+        return dx
+
+
+class WrongInSmallNumbers(Linear):
+    """The smallest gradient is off by a thousandth of itself, a millionth of the largest."""
+    def backward(self, dy):
+        return super().backward(dy) * [[1, 1.001]]
+
+
+class NotANumber(Linear):
+    def backward(self, dy):
+        return np.nan * super().backward(dy)
+
+
+class ForgetsTheBias(Linear):
+    """Never writes the bias's gradient."""
+    def backward(self, dy):
+        before = self.b.grad
+        dx = super().backward(dy)
+        self.b.grad = before
+        return dx
+
+
+class BiasOfAnotherShape(Linear):
+    def backward(self, dy):
+        dx = super().backward(dy)
+        self.b.grad = self.b.grad[None]
+        return dx
+
+
+class HalfLRN(LRN):
+    """Drops the second term of dx: what the neighbours contribute."""
+    def backward(self, dy):
+        x, s = self.take()
+        return dy * s ** -self.beta
+
+
+class MasklessReLU(ReLU):
+    def backward(self, dy):
+        self.take()
+        return dy.copy()
+
+
+class MasklessDropout(Dropout):
+    """Scales, but never masks."""
+    def backward(self, dy):
+        self.take()
+        return dy * (1 - self.p)
+
+
+class FarFromTheMean(Layer):
+    """y = 2 x - mean(x), so dx = 2 dy - mean(dy). Where dy is 1 everywhere, this is dy: only an uneven dy shows it."""
+    def forward(self, x, train=False, keep=False):
+        return 2 * x - x.mean()
+
+    def backward(self, dy):
+        return dy.copy()
+
+
+class OverwritingPool(AvgPool2d):
+    """Where windows overlap, the last one's gradient replaces the others'."""
+    def backward(self, dy):
+        shape, dtype = self.take()
+        dx = np.zeros(shape, dtype)
+        for p, q in np.ndindex(*dy.shape[1:3]):
+            dx[:, p:p + 2, q:q + 2] = dy[:, p:p + 1, q:q + 1] / 4
+        return dx
+
+
+class SummedLoss(SoftmaxCrossEntropy):
+    """Forgets to divide by the batch."""
+    def backward(self):
+        return 2 * super().backward()
+
+
+WRONG = {
+    "dx scaled": (lambda: linear(ScaledLinear), (2, 3), "x", {}),
+    "dW scaled": (lambda: linear(ScaledWeights), (2, 3), "W", {}),
+    "one element": (lambda: linear(WrongInOnePlace), (2, 3), r"x at \(1, 2\)", {}),
+    "a small one among large ones": (
+        lambda: WrongInSmallNumbers(2, 1, weight_init=lambda rng, shape: np.array([[1.0], [0.002]])), (1, 2),
+        r"x at \(0, 1\)", {}),
+    "NaN": (lambda: linear(NotANumber), (2, 3), "x", {}),
+    "LRN without its second term": (lambda: HalfLRN(3, 1, 0.5, 0.75), (1, 2, 2, 4), "x", {}),
+    "ReLU without its mask": (MasklessReLU, (2, 3), "x", {}),
+    "dropout without its mask": (lambda: MasklessDropout(0.5, np.random.default_rng(0)), (2, 8), "x", {"train": True}),
+    "errors that cancel": (FarFromTheMean, (2, 3), "x", {}),
+    "overlaps that do not add": (lambda: OverwritingPool(2, 1), (1, 3, 3, 1), "x", {}),
+    "loss summed": (SummedLoss, (2, 3), "x", {"labels": np.array([0, 2])}),
+}
+
+
+@pytest.mark.parametrize("make, shape, where, how", WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_backward_is_found(make, shape, where, how):
+    message = f"the gradient of {where}.* is wrong: expected .*, got .*, relative error"
+    with pytest.raises(AssertionError, match=message):
+        gradcheck(make(), distinct(*shape), **how)
+
+
+def test_a_gradient_that_is_never_written_is_found():
+    with pytest.raises(AssertionError, match="ForgetsTheBias: .*gradient of b"):
+        gradcheck(linear(ForgetsTheBias), distinct(2, 3))
+
+
+def test_a_gradient_left_over_from_an_earlier_backward_does_not_count():
+    layer, x = linear(ForgetsTheBias), distinct(2, 3)
+    layer.b.grad = np.ones(2)
+    with pytest.raises(AssertionError, match="ForgetsTheBias: .*gradient of b"):
+        gradcheck(layer, x)
+
+
+def test_a_gradient_of_another_shape_is_found():
+    with pytest.raises(AssertionError, match="BiasOfAnotherShape: .*gradient of b.*shape"):
+        gradcheck(linear(BiasOfAnotherShape), distinct(2, 3))
+
+
+def test_the_message_names_layer_array_index_and_both_numbers():
+    # y = 2 x + 0; dx is 2 · dy, but 1.01 times that comes
+    net = Sequential(fc1=ScaledLinear(1, 1, weight_init=lambda rng, shape: np.full(shape, 2.0)))
+    with pytest.raises(AssertionError) as error:
+        gradcheck(net, distinct(1, 1))
+    message = r"Sequential: the gradient of x at \(0, 0\) is wrong: expected (\S+), got (\S+), relative error (\S+)"
+    found = re.fullmatch(message, str(error.value))
+    expected, got, relative = map(float, found.groups())
+    assert abs(got / expected - 1.01) < 1e-6
+    assert abs(relative - 0.01 / 1.01) < 1e-3  # relative to the larger one; printed with two digits
+
+
+# ---------------------------------------------------------------------------------------- right ones
+
+
+def test_right_backwards_pass_with_nine_digits():
+    conv = Conv2d(2, 3, 3, padding=1, rng=np.random.default_rng(0), weight_init=gaussian(0.5))
+    net = Sequential(conv=conv, tanh=Tanh())
+    report = gradcheck(net, distinct(1, 3, 3, 2))
+    assert set(report) == {"x", "conv.W", "conv.b"}
+    assert 0 < max(report.values()) < 1e-6
+
+
+def test_the_loss_is_checked_with_labels():
+    report = gradcheck(SoftmaxCrossEntropy(), distinct(3, 4), labels=np.array([0, 3, 1]))
+    assert set(report) == {"x"} and report["x"] < 1e-6
+
+
+def test_dropout_is_checked_in_training_with_the_same_mask_each_time():
+    assert set(gradcheck(Dropout(0.5, np.random.default_rng(0)), distinct(3, 8), train=True)) == {"x"}
+
+
+def test_without_an_input_gradient_only_the_parameters_are_checked():
+    conv = Conv2d(1, 1, 2, input_grad=False, rng=np.random.default_rng(0), weight_init=gaussian(0.5))
+    assert set(gradcheck(conv, distinct(1, 3, 3, 1))) == {"W", "b"}
+
+
+def test_samples_checks_only_so_many_elements_of_each_array():
+    class Counting(Linear):
+        calls = 0
+
+        def forward(self, x, train=False, keep=False):
+            self.calls += 1
+            return super().forward(x, train, keep)
+
+    few, more, everything = (linear(Counting, 10, 10) for _ in range(3))
+    x = distinct(4, 10)
+    gradcheck(few, x, samples=2)
+    gradcheck(more, x, samples=4)
+    gradcheck(everything, x)
+    assert few.calls < more.calls < everything.calls / 5
+    assert set(gradcheck(few, x, samples=10 ** 6)) == {"x", "W", "b"}  # more than there are: all
+
+
+# ---------------------------------------------------------------------------------------- kinks
+
+
+@pytest.mark.parametrize("layer, x", [(ReLU(), [[1.0, 0.0]]), (MaxPool2d(2), np.ones((1, 2, 2, 1)))])
+def test_kinks_are_reported_as_such(layer, x):
+    message = r"the slopes to the right \(.*\) and to the left \(.*\) differ, so there may be a kink here"
+    with pytest.raises(AssertionError, match=message):
+        gradcheck(layer, x)
+
+
+def test_an_ordinary_error_is_not_called_a_kink():
+    with pytest.raises(AssertionError) as error:
+        gradcheck(linear(ScaledLinear), distinct(2, 3))
+    assert "kink" not in str(error.value)
+
+
+# ---------------------------------------------------------------------------------------- no traces
+
+
+class RunningMean(Layer):
+    """y = x - (the mean of all inputs seen in training), a state that is no parameter."""
+
+    def __init__(self):
+        self.seen = np.zeros(1)
+
+    def forward(self, x, train=False, keep=False):
+        if train:
+            self.seen += x.mean()
+        return 2 * x
+
+    def backward(self, dy):
+        return 2 * dy
+
+    def state(self):
+        return [("seen", self.seen)]
+
+
+@pytest.mark.parametrize("last", [Linear, ScaledLinear, ScaledWeights])  # one passes, two fail
+def test_everything_is_afterwards_as_it_was(last):
+    drop = Dropout(0.5, np.random.default_rng(1))
+    net, x = Sequential(seen=RunningMean(), fc1=linear(), drop=drop, fc2=linear(last, 2, 2)), distinct(2, 3)
+    net.forward(x, train=True)
+    net.backward(distinct(2, 2))
+    arrays = [(p, p.value, p.value.copy(), p.grad, p.grad.copy()) for _, p in net.parameters()]
+    x_before, seen, generator = x.copy(), net["seen"].seen.copy(), drop.rng.bit_generator.state
+    try:
+        gradcheck(net, x, train=True)
+    except AssertionError:
+        assert last is not Linear
+    else:
+        assert last is Linear
+    for p, value, value_before, grad, grad_before in arrays:
+        assert p.value is value and p.grad is grad and value.dtype == np.float32
+        np.testing.assert_array_equal(value, value_before)
+        np.testing.assert_array_equal(grad, grad_before)
+    np.testing.assert_array_equal(x, x_before)
+    np.testing.assert_array_equal(net["seen"].seen, seen)
+    assert drop.rng.bit_generator.state == generator
+
+
+def test_a_layer_is_checked_on_its_device():
+    device = simulated(0)
+    assert set(gradcheck(linear().to(device), distinct(2, 3))) == {"x", "W", "b"}
+    with pytest.raises(AssertionError, match="the gradient of W.* is wrong"):
+        gradcheck(linear(ScaledWeights).to(device), distinct(2, 3))
+
+
+def test_the_input_may_be_a_list_or_of_another_dtype():
+    gradcheck(linear(), [[1, 2, 3]])
+    gradcheck(linear(), np.ones((1, 3), np.float32))

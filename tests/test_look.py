@@ -1,0 +1,38 @@
+"""Pictures: what they compute, and that the files are there. What they look like, only eyes can tell."""
+import matplotlib.image
+import numpy as np
+import pytest
+
+from tinynet.look.confusion import draw_confusion
+from tinynet.look.curves import crossing, draw_relu_vs_tanh, ratio_in_words
+
+
+@pytest.mark.parametrize("errors, at", [
+    ([0.5, 0.3, 0.2], 2.5),        # half-way between epoch 2 (0.3) and epoch 3 (0.2)
+    ([0.5, 0.25, 0.3], 2.0),       # on the level is across it
+    ([0.2, 0.1], 1.0),             # below it from the first epoch on
+    ([0.5, 0.4, 0.3], None),
+    ([], None),
+])
+def test_crossing(errors, at):
+    assert crossing(errors, 0.25) == (None if at is None else pytest.approx(at))
+
+
+def test_the_ratio_says_more_than_when_the_second_curve_has_not_crossed():
+    fast, slow = [0.5, 0.25], [0.5, 0.45, 0.4, 0.35, 0.3, 0.25]
+    assert ratio_in_words(fast, slow, 0.25) == "3.0"
+    assert ratio_in_words(fast, slow[:5], 0.25) == "more than 2.5"
+    assert ratio_in_words(slow[:5], slow[:5], 0.25) == "unknown"
+
+
+@pytest.mark.parametrize("tanh", [[0.9, 0.8, 0.7], [0.9, 0.2], []])
+def test_curves_are_written(tmp_path, tanh):
+    draw_relu_vs_tanh(tmp_path / "curves.png", [0.7, 0.4, 0.2], tanh, note="which data")
+    picture = matplotlib.image.imread(tmp_path / "curves.png")
+    assert picture.std() > 0.05
+    assert [file.name for file in tmp_path.iterdir()] == ["curves.png"]
+
+
+def test_confusion_is_written(tmp_path):
+    draw_confusion(tmp_path / "confusion.png", np.array([[3, 1], [0, 0]]), ("cat", "dog"), "title")
+    assert matplotlib.image.imread(tmp_path / "confusion.png").std() > 0.05

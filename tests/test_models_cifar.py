@@ -1,0 +1,68 @@
+"""The CIFAR-10 nets: sizes, parameter counts worked out from the published definitions, settings and schedules."""
+import numpy as np
+import pytest
+
+from tinynet import SGD, SoftmaxCrossEntropy, Tanh, count_parameters, fan_in, gradcheck, summary
+from tinynet.models.cifar import RECIPES, cifar_11pct, cifar_13pct, cifar_18pct, cifar_80sec, cifar_sample
+
+CONVS_32_32_64 = (75 * 32 + 32) + (800 * 32 + 32) + (800 * 64 + 64)  # 5x5 windows of 3, 32 and 32 maps
+CONVS_64_64 = (75 * 64 + 64) + (1600 * 64 + 64)
+LOCAL_32_32 = 36 * (576 * 32 + 32)                                   # 6x6 places, 3x3 windows of 64 maps
+NETS = {
+    cifar_sample: (32, CONVS_32_32_64 + 1024 * 10 + 10),
+    cifar_80sec: (32, CONVS_32_32_64 + 1024 * 64 + 64 + 64 * 10 + 10),
+    cifar_18pct: (32, CONVS_32_32_64 + 1024 * 10 + 10),
+    cifar_13pct: (24, CONVS_64_64 + LOCAL_32_32 + 36 * (288 * 32 + 32) + 1152 * 10 + 10),
+    cifar_11pct: (24, CONVS_64_64 + 36 * (576 * 64 + 64) + 36 * (576 * 32 + 32) + 1152 * 10 + 10),
+}
+
+
+@pytest.mark.parametrize("build", NETS)
+def test_parameters_and_a_training_step(build):
+    size, parameters = NETS[build]
+    rng = np.random.default_rng(0)
+    net, loss = build(rng), SoftmaxCrossEntropy()
+    assert count_parameters(net) == parameters
+    x, y = rng.normal(0, 60, (2, size, size, 3)).astype(np.float32), np.array([3, 9])
+    scores = net.forward(x, train=True)
+    assert scores.shape == (2, 10) and scores.dtype == np.float32
+    loss.forward(scores, y)
+    assert net.backward(loss.backward()) is None        # the first layer needs no gradient of the images
+    assert all(np.isfinite(p.grad).all() for _, p in net.parameters())
+    SGD(net.parameters(), 0.001).step()
+
+
+@pytest.mark.parametrize("build", NETS)
+def test_gradients_of_the_whole_net(build):
+    size, _ = NETS[build]
+    net = build(np.random.default_rng(0))
+    for name, p in net.parameters():  # the small weights of 2012 leave gradients too small to measure
+        if name.endswith("W"):
+            p.value = p.value * np.float32(0.05 / p.value.std())
+    gradcheck(net, np.random.default_rng(1).normal(0, 1, (2, size, size, 3)), samples=4)
+
+
+def test_sizes_along_the_80sec_net_round_up_as_published():
+    shapes = {row.name: row.shape for row in summary(cifar_80sec(np.random.default_rng(0)), (32, 32, 3), show=False)}
+    assert shapes["pool1"] == (16, 16, 32) and shapes["pool2"] == (8, 8, 32) and shapes["pool3"] == (4, 4, 64)
+
+
+def test_biases_learn_twice_as_fast_and_never_decay():
+    net = cifar_80sec(np.random.default_rng(0))
+    assert [net["conv1"].W.lr, net["conv1"].b.lr] == [1, 2]
+    assert [net["conv1"].W.decay, net["conv1"].b.decay, net["fc64"].W.decay] == [0.004, 0, 0.03]
+
+
+def test_the_sample_net_is_not_regularised_and_takes_other_activations_and_weights():
+    net = cifar_sample(np.random.default_rng(0), Tanh, fan_in(1.0))
+    assert all(p.decay == 0 for _, p in net.parameters())
+    assert type(net["act2"]) is Tanh
+    assert net["conv3"].W.value.std() == pytest.approx(1 / 800 ** 0.5, rel=0.05)
+    assert cifar_sample(np.random.default_rng(0))["conv1"].W.value.std() == pytest.approx(1e-4, rel=0.05)
+
+
+def test_schedules():
+    recipe = RECIPES["80sec"]
+    assert recipe.epochs == 10
+    assert [recipe.rate(epoch) for epoch in (1, 8, 9, 10, 11)] == [1e-3, 1e-3, 1e-4, 1e-4, 1e-4]
+    assert RECIPES["18pct"].epochs == 140 and RECIPES["18pct"].rate(131) == 1e-5

@@ -1,0 +1,286 @@
+"""The batch in slices: covered once, in order, at the same time; errors arrive; BLAS gets its threads back."""
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from tinynet import cpu, get_threads, parallel, set_threads
+from tinynet.device import simulated
+from tinynet.parallel import over_batch, pieces, side_by_side, whole_batch
+
+
+def blas_threads():
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+# ---------------------------------------------------------------------------------------- slices
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 128])
+def test_slices_cover_the_batch_once_and_in_order(threads, n):
+    set_threads(threads)
+    slices = over_batch(lambda s: s, n, cpu)
+    assert len(slices) == min(threads, n)
+    assert [i for s in slices for i in range(s.start, s.stop)] == list(range(n))
+    sizes = [s.stop - s.start for s in slices]
+    assert max(sizes) - min(sizes) <= 1  # fair shares
+    assert over_batch(lambda s: s, n, cpu) == slices  # the same every time
+
+
+def test_results_come_in_the_order_of_the_slices_whoever_is_first():
+    set_threads(3)
+
+    def work(s):
+        time.sleep(0.02 * (3 - s.start))  # the last slice is done first
+        return s.start
+
+    assert over_batch(work, 3, cpu) == [0, 1, 2]
+
+
+def test_slices_run_at_the_same_time():
+    set_threads(3)
+    meeting = threading.Barrier(3, timeout=10)  # opens only when all three are there
+    assert sorted(over_batch(lambda s: meeting.wait(), 3, cpu)) == [0, 1, 2]
+
+
+def test_other_devices_get_the_batch_in_one_slice():
+    set_threads(3)
+    assert over_batch(lambda s: s, 5, simulated(0)) == [slice(0, 5)]
+
+
+def test_without_threadpoolctl_there_is_one_slice(monkeypatch):
+    set_threads(3)
+    monkeypatch.setattr(parallel._blas, "controller", None)
+    assert over_batch(lambda s: s, 5, cpu) == [slice(0, 5)]
+
+
+# ---------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize("culprit", [0, 1, 2])
+def test_an_error_in_any_slice_reaches_the_caller_when_all_have_stopped_writing(culprit):
+    set_threads(3)
+    done = []
+
+    def work(s):
+        if s.start == culprit:
+            raise ZeroDivisionError(f"slice {culprit}")
+        time.sleep(0.05)
+        done.append(s.start)
+
+    with pytest.raises(ZeroDivisionError, match=f"slice {culprit}"):
+        over_batch(work, 3, cpu)
+    assert sorted(done) == sorted({0, 1, 2} - {culprit})
+    assert over_batch(lambda s: s.start, 3, cpu) == [0, 1, 2]  # and the threads are still there
+
+
+# ---------------------------------------------------------------------------------------- two columns
+
+
+def test_two_columns_run_at_the_same_time_each_with_half_of_the_threads():
+    set_threads(5)
+    meeting = threading.Barrier(2, timeout=10)  # opens only when both are there
+
+    def column(name):
+        meeting.wait()
+        return name, get_threads(), over_batch(lambda s: s, 4, cpu)
+
+    shares = [slice(0, 2), slice(2, 4)]
+    assert side_by_side(lambda: column("left"), lambda: column("right")) == (("left", 2, shares), ("right", 2, shares))
+    assert get_threads() == 5
+
+
+def test_a_column_has_one_thread_at_least():
+    for threads in 1, 2, 3:
+        set_threads(threads)
+        assert side_by_side(get_threads, get_threads) == (1, 1)
+
+
+def test_columns_within_a_column_take_turns():
+    def inner():
+        return side_by_side(lambda: (threading.current_thread(), get_threads()), threading.current_thread)
+
+    set_threads(4)
+    (left, left_too), (right, right_too) = side_by_side(inner, inner)
+    assert left == (left_too, 2) and right == (right_too, 2) and left_too is not right_too
+
+
+@pytest.mark.parametrize("failing", ["left", "right", "both"])
+def test_an_error_in_a_column_is_raised_when_both_have_ended(failing):
+    ended = []
+
+    def column(name):
+        try:
+            if failing in (name, "both"):
+                raise ZeroDivisionError(name)
+            time.sleep(0.05)
+        finally:
+            ended.append(name)
+
+    with pytest.raises(ZeroDivisionError, match="right" if failing == "right" else "left"):
+        side_by_side(lambda: column("left"), lambda: column("right"))
+    assert sorted(ended) == ["left", "right"]
+    assert side_by_side(lambda: 1, lambda: 2) == (1, 2)  # and the threads are still there
+
+
+# ---------------------------------------------------------------------------------------- BLAS
+
+USUAL = blas_threads()  # when pytest collects the tests, before any of them runs
+several = pytest.mark.skipif(USUAL in (set(), {1}), reason="BLAS has one thread, or threadpoolctl cannot tell")
+
+
+@several
+def test_blas_has_one_thread_inside_and_afterwards_as_many_as_before():
+    set_threads(2)
+    assert over_batch(lambda s: blas_threads(), 2, cpu) == [{1}, {1}]
+    assert blas_threads() == USUAL
+    assert side_by_side(blas_threads, blas_threads) == ({1}, {1})
+    assert blas_threads() == USUAL
+    for call in (lambda: over_batch(lambda s: 1 / 0, 2, cpu)), (lambda: side_by_side(lambda: 1 / 0, lambda: 1 / 0)):
+        with pytest.raises(ZeroDivisionError):
+            call()
+        assert blas_threads() == USUAL
+
+
+@several
+def test_a_product_over_the_whole_batch_gets_the_threads_that_slices_would():
+    for threads in 3, 1:
+        set_threads(threads)
+        with whole_batch(cpu):
+            assert blas_threads() == {threads}
+        assert blas_threads() == USUAL
+        with whole_batch(simulated(0)):
+            assert blas_threads() == USUAL
+
+
+@several
+def test_blas_is_held_to_one_thread_whichever_thread_asks():
+    set_threads(2)
+    with ThreadPoolExecutor(1) as another:
+        for _ in range(2):
+            assert over_batch(lambda s: blas_threads(), 2, cpu) == [{1}, {1}]
+            assert another.submit(over_batch, lambda s: blas_threads(), 2, cpu).result() == [{1}, {1}]
+            assert blas_threads() == USUAL
+
+
+@several
+@pytest.mark.parametrize("caller", ["first", "last"])
+def test_blas_gets_its_threads_back_when_the_last_of_two_nets_is_done(caller):
+    set_threads(2)
+    first_inside, last_inside, first_done = (threading.Event() for _ in range(3))
+    seen = []
+
+    def first_work(s):
+        first_inside.set()
+        assert last_inside.wait(10)
+
+    def last_work(s):
+        last_inside.set()
+        assert first_done.wait(10)
+        seen.append(blas_threads())
+
+    def first():
+        over_batch(first_work, 2, cpu)
+        first_done.set()
+
+    def last():
+        assert first_inside.wait(10)
+        over_batch(last_work, 2, cpu)
+
+    here, there = (first, last) if caller == "first" else (last, first)
+    with ThreadPoolExecutor(1) as another:
+        result = another.submit(there)
+        here()
+        result.result()
+        assert seen == [{1}, {1}] and blas_threads() == USUAL
+
+
+def test_without_threadpoolctl_blas_decides_for_itself(monkeypatch):
+    monkeypatch.setattr(parallel._blas, "controller", None)
+    with whole_batch(cpu):
+        assert blas_threads() == USUAL
+
+
+# ---------------------------------------------------------------------------------------- how many
+
+
+def test_set_threads_is_what_get_threads_says():
+    for n in 3, 1, 2:
+        set_threads(n)
+        assert get_threads() == n
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "2", True, None])
+def test_other_numbers_of_threads_are_refused(wrong):
+    before = get_threads()
+    with pytest.raises(ValueError, match="set_threads: expected a whole number of threads, 1 or more, got"):
+        set_threads(wrong)
+    assert get_threads() == before
+
+
+def undecided():
+    parallel._threads = 0  # as after the import; the fixture in conftest.py sets the number again
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_default_is_what_the_environment_says(monkeypatch, threads):
+    monkeypatch.setenv("TINYNET_THREADS", str(threads))
+    undecided()
+    assert get_threads() == threads
+
+
+@pytest.mark.parametrize("allowed, cores, expected", [({0, 2, 5}, 8, 3), (None, 5, 5), (None, None, 1)])
+def test_or_else_the_cores_this_process_may_use(monkeypatch, allowed, cores, expected):
+    monkeypatch.delenv("TINYNET_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    if allowed is None:  # not every system can tell
+        monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    else:
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: allowed, raising=False)
+    undecided()
+    assert get_threads() == expected
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "two", "1.5", ""])
+def test_a_senseless_environment_is_refused(monkeypatch, wrong):
+    monkeypatch.setenv("TINYNET_THREADS", wrong)
+    undecided()
+    with pytest.raises(ValueError, match="TINYNET_THREADS: expected a whole number of threads, 1 or more, got"):
+        get_threads()
+
+
+# ---------------------------------------------------------------------------------------- pieces
+
+
+@pytest.mark.parametrize("batch", [slice(0, 1), slice(0, 10), slice(3, 17)])
+@pytest.mark.parametrize("size", [0, 1, 2 ** 17, 2 ** 18 + 1, 2 ** 20, 2 ** 30])
+def test_pieces_cover_a_slice_once_and_fit_the_cache(batch, size):
+    parts = list(pieces(batch, size, cpu))
+    assert [n for part in parts for n in range(part.start, part.stop)] == list(range(batch.start, batch.stop))
+    for part in parts:
+        images = part.stop - part.start
+        assert images == 1 or images * size <= 2 ** 20
+    if size == 2 ** 17:
+        assert parts[0].stop - parts[0].start == min(8, batch.stop - batch.start)  # and are not smaller than need be
+
+
+def test_a_device_with_much_memory_gets_larger_pieces():
+    assert len(list(pieces(slice(0, 64), 2 ** 20, simulated(0)))) < len(list(pieces(slice(0, 64), 2 ** 20, cpu)))
+
+
+def test_numbers_do_not_depend_on_who_computes_them():
+    x, y = np.arange(20.0), np.zeros(20)
+
+    def work(s):
+        y[s] = x[s] ** 2
+
+    set_threads(3)
+    over_batch(work, 20, cpu)
+    np.testing.assert_array_equal(y, x ** 2)

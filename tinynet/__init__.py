@@ -1,0 +1,28 @@
+"""tinynet: deep learning's founding networks in plain NumPy, every layer with its forward and its backward."""
+from .activation import ReLU, Sigmoid, Tanh
+from .columns import Columns, Exchange, Fork, Join
+from .conv import Conv2d
+from .device import Device, DeviceMismatch, cpu, device_of, gpu, pair, send, simulated, traffic
+from .dropout import Dropout
+from .gradcheck import gradcheck
+from .init import constant, fan_in, gaussian
+from .layer import Branches, Layer, Sequential
+from .linear import Flatten, Linear
+from .local import LocallyConnected2d
+from .loss import SoftmaxCrossEntropy
+from .lrn import LRN, WithinMapNorm
+from .optim import SGD
+from .parallel import get_threads, set_threads
+from .parameter import FixedRate, Parameter
+from .pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from .softmax import softmax
+from .summary import count_parameters, summary
+
+__version__ = "0.1.0"
+__all__ = [
+    "AvgPool2d", "Branches", "Columns", "Conv2d", "Device", "DeviceMismatch", "Dropout", "Exchange", "FixedRate",
+    "Flatten", "Fork", "GlobalAvgPool2d", "Join", "LRN", "Layer", "Linear", "LocallyConnected2d", "MaxPool2d",
+    "Parameter", "ReLU", "SGD", "Sequential", "Sigmoid", "SoftmaxCrossEntropy", "Tanh", "WithinMapNorm", "constant",
+    "count_parameters", "cpu", "device_of", "fan_in", "gaussian", "get_threads", "gpu", "gradcheck", "pair", "send",
+    "set_threads", "simulated", "softmax", "summary", "traffic",
+]

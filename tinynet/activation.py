@@ -1,0 +1,66 @@
+"""Nonlinearities: functions of each number by itself. Shapes: any; y has the shape of x.
+
+    ReLU      y = max(0, x)                 dx = dy where x > 0, else 0          (1)
+    Tanh      y = tanh(x)                   dx = dy · (1 - y²)                   (2)
+    Sigmoid   y = 1 / (1 + e^-x)            dx = dy · y · (1 - y)                (3)
+
+tanh and the sigmoid saturate: where |x| is large, y hardly changes with x and the factor in (2) and (3) is nearly 0,
+so almost no gradient comes through. ReLU does not saturate for x > 0. AlexNet, section 3.1 and Figure 1. At x = 0,
+where ReLU has no derivative, we take 0.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from .layer import Layer
+
+
+class ReLU(Layer):
+    """y = max(0, x)."""
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        xp = self.expect(x)
+        y, zeros = xp.empty(x.shape, x.dtype), xp.zeros(x.shape[1:], x.dtype)  # NumPy: 3x faster than maximum(x, 0)
+        self.over_batch(lambda n: xp.maximum(x[n], zeros, out=y[n]), len(x))         # eq. (1)
+        self._kept = (x,) if train or keep else None
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        (x,) = self.take()
+        xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
+        dx = xp.empty(x.shape, x.dtype)
+        self.over_batch(lambda n: xp.multiply(dy[n], x[n] > 0, out=dx[n]), len(x))   # eq. (1)
+        return dx
+
+
+class Tanh(Layer):
+    """y = tanh(x)."""
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        xp = self.expect(x)
+        y = xp.empty(x.shape, x.dtype)
+        self.over_batch(lambda n: xp.tanh(x[n], out=y[n]), len(x))                   # eq. (2)
+        self._kept = (y,) if train or keep else None
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        (y,) = self.take()
+        xp = self.expect(dy, *y.shape, what="dy", dtype=y.dtype)
+        dx = xp.empty(y.shape, y.dtype)
+        self.over_batch(lambda n: xp.multiply(dy[n], 1 - y[n] * y[n], out=dx[n]), len(y))  # eq. (2)
+        return dx
+
+
+class Sigmoid(Layer):
+    """y = 1 / (1 + e^-x), computed as (1 + tanh(x/2)) / 2, which is the same and never overflows."""
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        xp = self.expect(x)
+        y = 0.5 + 0.5 * xp.tanh(0.5 * x)                                             # eq. (3)
+        self._kept = (y,) if train or keep else None
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        (y,) = self.take()
+        self.expect(dy, *y.shape, what="dy", dtype=y.dtype)
+        return dy * y * (1 - y)                                                      # eq. (3)

@@ -1,0 +1,180 @@
+"""The two columns: one net on two devices, as in Figure 2 of the AlexNet paper.
+
+Between Fork and Join a value is a pair, one array in each column (⊕ joins along the channels, the last axis):
+
+    Fork        x        →  (x, x)                     one array to both devices
+    Columns     (x, x')  →  (left(x), right(x'))       each column computes with its own layer, at the same time
+    Exchange    (x, x')  →  (x ⊕ x', x ⊕ x')           each column receives the other's maps
+    Join        (x, x')  →  x ⊕ x'                     both onto one device
+
+Backward goes the other way through the same doors. What was sent to the other column gets its gradient from there,
+sent home and added; with d = d_x ⊕ d_x' and d' likewise the two parts of a gradient:
+
+    Fork        (d, d')  →  d + d'
+    Exchange    (d, d')  →  (d_x + d'_x, d_x' + d'_x')
+    Join        d        →  (d_x, d_x')
+
+`send` alone moves anything, and only these three call it: a net's crossings are its lines with Fork, Exchange and
+Join, and `with traffic() as log:` proves it. AlexNet, section 3.2: the GPUs communicate only in certain layers.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from .device import Device, device_of, send
+from .layer import Layer
+from .parallel import side_by_side
+
+
+class Pair(tuple):
+    """Two arrays, one in each column, and `devices`, the two devices they live on."""
+
+    devices: tuple[Device, Device]
+
+    def __new__(cls, arrays: Iterable[Any], devices: tuple[Device, Device] | None = None) -> Pair:
+        pair = super().__new__(cls, arrays)
+        pair.devices = devices or tuple(device_of(x) for x in pair)
+        return pair
+
+
+class _OnPairs(Layer):
+    """What the layers between Fork and Join share: they take pairs."""
+
+    def expect_pair(self, x: Any, what: str = "x") -> Pair:
+        """`x` as a Pair; a plain tuple of two arrays will do. Raises TypeError for anything else."""
+        if not isinstance(x, (tuple, list)) or len(x) != 2:
+            raise TypeError(f"{self.label}: expected a pair of arrays for {what}, one in each column (Fork makes one), "
+                            f"got {type(x).__name__}")
+        return x if isinstance(x, Pair) else Pair(x)
+
+
+class Fork(Layer):
+    """One array to both `devices`. What comes from the host, as a net's images do, counts as input, not as traffic
+    between the columns; an array of one device is sent to the other."""
+
+    def __init__(self, devices: tuple[Device, Device]) -> None:
+        self.to(devices)
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Pair:
+        from_host = isinstance(x, np.ndarray)
+        self._kept = (from_host,) if train or keep else None
+        bring = Device.asarray if from_host else self._send_unless_here
+        return Pair((bring(device, x) for device in self.device), self.device)
+
+    def _send_unless_here(self, device: Device, x: Any) -> Any:
+        return x if device.holds(x) else send(x, device, self.name)
+
+    def backward(self, dy: Any) -> Any:
+        (from_host,) = self.take()
+        (left, right), (d_left, d_right) = self.device, dy
+        if d_left is None or d_right is None:  # the columns begin with a net's first layer, which has no dx
+            return None
+        d_right = send(d_right, left, self.name, source=right)
+        with left:
+            dx = d_left + d_right                                                    # (N, ..., C)
+        return left.tohost(dx) if from_host else dx
+
+    def to(self, device: Any) -> Fork:
+        if not isinstance(device, tuple) or len(device) != 2 or not all(isinstance(d, Device) for d in device):
+            raise TypeError(f"{self.label}: expected two devices, as pair() gives them, got {device!r}")
+        self._device, self._kept = device, None
+        return self
+
+
+class Columns(_OnPairs):
+    """Two layers side by side, `left` and `right`, each on its own device and in a thread of its own.
+
+    Parameters are called left.W, right.W, ...; `device` is the pair of the two devices.
+    """
+
+    def __init__(self, left: Layer, right: Layer) -> None:
+        self.left, self.right = left, right
+        self.rename("")
+
+    def forward(self, x: Pair, train: bool = False, keep: bool = False) -> Pair:
+        x = self.expect_pair(x)
+        for (_, layer), device in zip(self.children(), x.devices, strict=True):
+            if not layer.placed:  # a layer without weights goes where its first input lives
+                layer.to(device)
+        return self._both(lambda: self.left.forward(x[0], train=train, keep=keep),
+                          lambda: self.right.forward(x[1], train=train, keep=keep))
+
+    def backward(self, dy: Pair) -> Pair:
+        dy = self.expect_pair(dy, "dy")
+        return self._both(lambda: self.left.backward(dy[0]), lambda: self.right.backward(dy[1]))
+
+    def _both(self, left: Callable[[], Any], right: Callable[[], Any]) -> Pair:
+        """Both calls at the same time, each with its column's device as the current one."""
+        def on(device: Device, call: Callable[[], Any]) -> Any:
+            with device:
+                return call()
+
+        devices = self.device
+        return Pair(side_by_side(lambda: on(devices[0], left), lambda: on(devices[1], right)), devices)
+
+    def children(self) -> list[tuple[str, Layer]]:
+        return [("left", self.left), ("right", self.right)]
+
+    @property
+    def device(self) -> tuple[Device, Device]:
+        return self.left.device, self.right.device
+
+    def to(self, device: Any) -> Columns:
+        for (_, layer), place in zip(self.children(), device, strict=True):
+            layer.to(place)
+        return self
+
+
+class Exchange(_OnPairs):
+    """Each column receives the other's maps and joins them to its own along the channels, left first.
+
+    (N, ..., C) and (N, ..., C') become (N, ..., C + C') in both columns. C and C' may differ.
+    """
+
+    def forward(self, x: Pair, train: bool = False, keep: bool = False) -> Pair:
+        x = self.expect_pair(x)
+        (x_left, x_right), (left, right) = x, x.devices
+        to_right = send(x_left, right, self.name, source=left)
+        to_left = send(x_right, left, self.name, source=right)
+        self._kept = (x_left.shape[-1], x.devices) if train or keep else None
+        with left:
+            y_left = left.xp.concatenate([x_left, to_left], axis=-1)                 # (N, ..., C + C')
+        with right:
+            y_right = right.xp.concatenate([to_right, x_right], axis=-1)             # (N, ..., C + C')
+        return Pair((y_left, y_right), x.devices)
+
+    def backward(self, dy: Pair) -> Pair:
+        C, (left, right) = self.take()
+        d_left, d_right = self.expect_pair(dy, "dy")
+        home_to_left = send(d_right[..., :C], left, self.name, source=right)
+        home_to_right = send(d_left[..., C:], right, self.name, source=left)
+        with left:
+            dx_left = d_left[..., :C] + home_to_left                                 # (N, ..., C)
+        with right:
+            dx_right = d_right[..., C:] + home_to_right                              # (N, ..., C')
+        return Pair((dx_left, dx_right), (left, right))
+
+
+class Join(_OnPairs):
+    """Both columns' arrays onto `device`, joined along the channels, left first. The column that is there already
+    sends nothing."""
+
+    def __init__(self, device: Device) -> None:
+        self.to(device)
+
+    def forward(self, x: Pair, train: bool = False, keep: bool = False) -> Any:
+        x = self.expect_pair(x)
+        here = [part if device is self.device else send(part, self.device, self.name, source=device)
+                for part, device in zip(x, x.devices, strict=True)]
+        self._kept = (x[0].shape[-1], x.devices) if train or keep else None
+        with self.device:
+            return self.device.xp.concatenate(here, axis=-1)                         # (N, ..., C + C')
+
+    def backward(self, dy: Any) -> Pair:
+        C, devices = self.take()
+        parts = (dy[..., :C], dy[..., C:])
+        return Pair((part if device is self.device else send(part, device, self.name, source=self.device)
+                     for part, device in zip(parts, devices, strict=True)), devices)

@@ -1,0 +1,89 @@
+"""What tinynet asks of CUDA beyond NumPy's functions: is a GPU there, how does an array get to another one.
+
+CuPy is imported here, on first use, and nowhere else.
+
+A copy between two GPUs, or between two streams of one, is in order on both sides:
+
+    source's stream   x is computed, event `ready`                          wait for `done`, x may be reused
+    target's stream                        wait for `ready`, copy, event `done`, y may be used
+
+The second wait is what keeps `x` alive: CuPy's memory pool hands freed memory to the next allocation on the
+same stream, and what that stream does next comes after `done`.
+
+Peer access can be claimed by the driver and still corrupt data, so a pattern is sent both ways before two
+GPUs are trusted. If it does not come back as it went, copies between these two go through the host.
+"""
+from __future__ import annotations
+
+import functools
+import warnings
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+
+def load_cupy(name: str) -> ModuleType:
+    """The module cupy, for the device called `name`. Raises ImportError, saying what to install."""
+    try:
+        import cupy
+    except ImportError as error:
+        raise ImportError(f"{name} needs CuPy: pip install tinynet[cuda12], or tinynet[cuda13] for a driver "
+                          f"of CUDA 13 ({error})") from error
+    return cupy
+
+
+def gpu_count() -> int:
+    """The number of GPUs that CuPy can use: 0 without CuPy, driver or GPU."""
+    try:
+        cupy = load_cupy("gpu_count")
+    except ImportError:
+        return 0
+    return cupy.cuda.runtime.getDeviceCount() if cupy.cuda.is_available() else 0
+
+
+def check_index(index: int) -> None:
+    """Raises ImportError without CuPy, RuntimeError without a GPU, ValueError if `index` is none of them."""
+    load_cupy(f"gpu({index})")
+    count = gpu_count()
+    if count == 0:
+        raise RuntimeError(f"gpu({index}): CuPy is installed but sees no CUDA device; does nvidia-smi list "
+                           "one, and does CUDA_VISIBLE_DEVICES allow it? Without, use cpu or simulated(i)")
+    if not 0 <= index < count:
+        raise ValueError(f"gpu({index}): this machine has {count} CUDA device(s), gpu(0) to gpu({count - 1})")
+
+
+def copy(x: Any, source: Any, to: Any) -> Any:
+    """A copy of `x`, an array of the Gpu `source`, on the Gpu `to`, in order on both streams."""
+    if source.index != to.index and not peers_work(source, to):
+        return to.asarray(source.tohost(x))
+    return _copy(x, source, to)
+
+
+def _copy(x: Any, source: Any, to: Any) -> Any:
+    xp = source.xp
+    with source:
+        x = x if x.flags.c_contiguous else x.copy()   # one block of memory, so that the copy is one transfer
+        ready = source.stream.record()
+    with to:
+        to.stream.wait_event(ready)
+        y = xp.empty(x.shape, x.dtype)
+        xp.copyto(y, x)
+        done = to.stream.record()
+    with source:
+        source.stream.wait_event(done)
+    return y
+
+
+@functools.cache
+def peers_work(a: Any, b: Any) -> bool:
+    """Whether a pattern survives the way from Gpu `a` to Gpu `b` and back; tried once, warns if not."""
+    rng = np.random.default_rng((a.index, b.index))   # no pattern twice: memory may still hold an old one
+    pattern = rng.integers(0, 2**32, 2**18, dtype=np.uint32)                                     # 1 MiB
+    there = _copy(a.asarray(pattern), a, b)
+    back = _copy(there, b, a)
+    works = np.array_equal(b.tohost(there), pattern) and np.array_equal(a.tohost(back), pattern)
+    if not works:
+        warnings.warn(f"copies between {a} and {b} arrive changed: they go through the host, more slowly",
+                      RuntimeWarning, stacklevel=2)
+    return works

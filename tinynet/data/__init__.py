@@ -1,0 +1,19 @@
+"""Data sets as NumPy arrays: CIFAR-10 and MNIST, whole or as a small sample that needs no download.
+
+    from tinynet.data import batches, cifar10, mean_image
+    (x, y), (x_test, y_test) = cifar10()        # x: (50000, 32, 32, 3) uint8, y: (50000,) int64
+    for images, labels in batches(x, y, 128, rng): ...
+
+where what is: `dataset.py` the form every data set has; `minibatch.py` batches and the mean image;
+`cifar10.py`, `cifar10_pickle.py`, `mnist.py` the file formats, byte by byte; `folders.py` where files are
+looked for and put; `fetch.py`, `archive.py`, `progress.py` the download; `samples.py`, `make_samples.py` the
+bundled samples.
+"""
+from .cifar10 import cifar10
+from .dataset import DataError, Dataset, Split
+from .minibatch import batches, mean_image
+from .mnist import mnist
+from .samples import cifar10_sample, mnist_sample
+
+__all__ = ["DataError", "Dataset", "Split", "batches", "cifar10", "cifar10_sample", "mean_image", "mnist",
+           "mnist_sample"]

@@ -1,0 +1,57 @@
+"""What every data set is here: two splits, the names of the classes, and a sentence saying which data it is.
+
+    images  (N, H, W, C) uint8, channels last; C is 3 (red, green, blue) or 1 (grey)
+    labels  (N,) int64; labels[i] is the index in `classes` of what images[i] shows
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from typing import NamedTuple
+
+import numpy as np
+
+
+class DataError(ValueError):
+    """A file is not what it should be; the message says which, what was expected, what came, what to do."""
+
+
+def wrong(path: str | PathLike, expected: str, got: str, do: str = "") -> DataError:
+    """The DataError for `path`; `do` is the advice, by default to replace the file."""
+    do = do or "The file is damaged or is something else: delete it and get it again"
+    return DataError(f"{path}: expected {expected}, got {got}. {do}.")
+
+
+class Split(NamedTuple):
+    """One half of a data set: images (N, H, W, C) uint8 and labels (N,) int64."""
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """A training and a test split. Unpacks: `(x, y), (x_test, y_test) = cifar10()`.
+
+    `source` is a sentence for people: which data exactly, and where it came from. Print it beside every
+    result.
+    """
+    train: Split
+    test: Split
+    classes: tuple[str, ...]
+    source: str
+
+    def __iter__(self) -> Iterator[Split]:
+        yield self.train
+        yield self.test
+
+    def __repr__(self) -> str:
+        return f"<Dataset: {self.source}>"
+
+
+def check_labels(path: str | PathLike, labels: np.ndarray, classes: int) -> None:
+    """Raise DataError unless every label is in 0 .. classes - 1."""
+    bad = np.flatnonzero((labels < 0) | (labels >= classes))
+    if bad.size:
+        raise wrong(path, f"labels from 0 to {classes - 1}",
+                    f"{labels[bad[0]]} for image {bad[0]} (counted from 0)")

@@ -1,0 +1,99 @@
+"""Where data is looked for and put, and how a folder of data appears: all of it at once, or not at all.
+
+Looked for, in this order, and downloaded into the first of them:
+    1. the argument `root`
+    2. the environment variable TINYNET_DATA
+    3. the cache: $XDG_CACHE_HOME/tinynet or ~/.cache/tinynet; on Windows %LOCALAPPDATA%\\tinynet
+
+A program may be stopped at any moment, and two may run at once. So files are written under a name nobody else
+has, in the same folder, and then renamed, which the operating system does in one step.
+"""
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+VARIABLE = "TINYNET_DATA"
+_DISK = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up",
+         errno.EROFS: "the disk is read-only", errno.EACCES: "no permission", errno.EPERM: "not permitted"}
+
+
+class Place(NamedTuple):
+    """A folder to look in, and who named it."""
+    folder: Path
+    named_by: str
+
+
+def places(root: str | PathLike | None) -> list[Place]:
+    """The folders to look in, first the one to download into.
+
+    Raises NotADirectoryError if one of them is a file.
+    """
+    named = [(root, "the argument root"), (os.environ.get(VARIABLE) or None, f"the variable {VARIABLE}"),
+             (_cache(), "the cache")]
+    # os.path's functions, unlike Path's, do not raise where there is no home or a folder may not be read.
+    found = [Place(Path(os.path.expanduser(folder)), by) for folder, by in named if folder is not None]
+    for folder, by in found:
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            raise NotADirectoryError(f"{folder} ({by}): expected a folder, got a file; name the folder that "
+                                     "holds the data, or one to download into")
+    return found
+
+
+def _cache() -> Path:
+    local = os.environ.get("LOCALAPPDATA", "") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG rules say that a relative path is to be ignored.
+    return (Path(local) if os.path.isabs(local) else Path("~/.cache")) / "tinynet"
+
+
+def not_found(what: str, files: str, looked_in: list[Place], sample: str) -> FileNotFoundError:
+    """The error for data that is nowhere: every folder looked in, and the three ways out."""
+    looked = "".join(f"\n  {folder} ({by})" for folder, by in looked_in)
+    return FileNotFoundError(f"{what}: expected {files} in one of these folders, found none:{looked}\n"
+                             f"Put the files there, or pass download=True, or use {sample}(), which needs no "
+                             "download.")
+
+
+@contextlib.contextmanager
+def explain_disk_errors(folder: Path) -> Iterator[None]:
+    """Inside, a full disk or a folder that may not be written to raises an OSError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise OSError(error.errno, f"cannot write the data ({_DISK[error.errno]}): make room, or name "
+                      f"another folder with root=... or the variable {VARIABLE}; this one is",
+                      str(folder)) from error
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; when the block ends well, it becomes `folder` in one step.
+
+    If the block raises, the temporary folder is removed. If another process made `folder` in the meantime,
+    its files stay and ours go.
+    """
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.new")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        for path in temporary.iterdir():  # on the disk before the name is: a power cut leaves no holes
+            with open(path, "r+b") as file:
+                os.fsync(file.fileno())
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # succeeds only on an empty folder, which Windows would not let us replace
+        try:
+            os.replace(temporary, folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,271 @@
+"""Where arrays live, and the only way from one place to another.
+
+    cpu              NumPy
+    gpu(i)           CuPy on GPU i; CuPy is imported at the first call
+    simulated(i)     NumPy behind arrays that refuse every mix with another device's (simulated.py)
+    pair()           the two devices of AlexNet's columns
+
+A layer takes its array module from its device (`device.xp`) and so runs on all of them. An array changes
+device through `send` and nothing else, and `with traffic() as log:` records what is sent.
+
+    left, right = pair()
+    x = left.asarray(np.ones(3))
+    with traffic() as log:
+        y = send(x, right, label="conv3")
+    log             # [Crossing(source='simulated(0)', target='simulated(1)', bytes=24, label='conv3')]
+"""
+from __future__ import annotations
+
+import functools
+import operator
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import cuda
+from .simulated import DeviceMismatch, SimulatedArray, entered
+from .simulated_xp import ArrayModule
+
+__all__ = ["Crossing", "Device", "DeviceMismatch", "cpu", "device_of", "gpu", "pair", "send", "simulated",
+           "traffic"]
+
+
+class Device:
+    """A place that holds arrays and computes on them: `name`, and its array module `xp`. This one is the CPU.
+
+    `with device:` makes it the current device of this thread, and can be nested. Devices compare by identity.
+    """
+
+    def __init__(self, name: str, xp: Any) -> None:
+        self.name, self.xp = name, xp
+        self._open = _Contexts()
+
+    def holds(self, x: Any) -> bool:
+        """Whether `x` is an array that lives here. (Columns on one CPU or GPU cannot tell theirs apart.)"""
+        return isinstance(x, (np.ndarray, np.generic))
+
+    def asarray(self, host: Any) -> Any:
+        """A host array (or a list of numbers) as an array of this device; no copy on the CPU.
+
+        An array that is here already is returned as it is. Raises DeviceMismatch for one of another device.
+        """
+        if _place(host) not in (None, cpu) and not self.holds(host):
+            raise DeviceMismatch(f"{self}.asarray", self, device_of(host))
+        with self:
+            return self._from_host(host)
+
+    def tohost(self, x: Any) -> np.ndarray:
+        """An array of this device on the host; no copy on the CPU. Raises DeviceMismatch for another's."""
+        if not self.holds(x):
+            raise DeviceMismatch(f"{self}.tohost", self, device_of(x))
+        with self:
+            return self._to_host(x)
+
+    def synchronize(self) -> None:
+        """Wait until everything asked of this device is done: on the CPU it is."""
+
+    def _from_host(self, host: Any) -> Any:
+        return np.asarray(host)
+
+    def _to_host(self, x: Any) -> np.ndarray:
+        return np.asarray(x)
+
+    def _context(self) -> AbstractContextManager:
+        return nullcontext()
+
+    def __enter__(self) -> Device:
+        context = self._context()
+        context.__enter__()
+        self._open.stack.append(context)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.stack.pop().__exit__(*error)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __deepcopy__(self, memo: dict) -> Device:
+        return self                                   # a copied net stays on its device
+
+
+class _Contexts(threading.local):
+    def __init__(self) -> None:                       # once per thread: several may be on one device
+        self.stack: list[AbstractContextManager] = []
+
+
+class Simulated(Device):
+    """The CPU again, behind arrays that refuse to mix: see simulated.py."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"simulated({index})", ArrayModule(self))
+
+    def holds(self, x: Any) -> bool:
+        return isinstance(x, SimulatedArray) and x.device is self
+
+    def _from_host(self, host: Any) -> Any:
+        return host if self.holds(host) else SimulatedArray(np.array(host), self)
+
+    def _to_host(self, x: Any) -> np.ndarray:
+        return x._data.copy()
+
+    def _context(self) -> AbstractContextManager:
+        return entered(self)
+
+
+class Gpu(Device):
+    """GPU `index` through CuPy, on a stream of its own or on the null stream, which waits for all others."""
+
+    def __init__(self, index: int, stream: int | None = None) -> None:
+        cuda.check_index(index)
+        name = f"gpu({index})" if stream is None else f"gpu({index}) stream {stream}"
+        super().__init__(name, cuda.load_cupy(name))
+        self.index = index
+        with self.xp.cuda.Device(index):
+            self.stream = self.xp.cuda.Stream(null=stream is None)
+
+    def holds(self, x: Any) -> bool:
+        return isinstance(x, self.xp.ndarray) and x.device.id == self.index
+
+    def synchronize(self) -> None:
+        with self:
+            self.stream.synchronize()
+
+    def _from_host(self, host: Any) -> Any:
+        return host if self.holds(host) else self.xp.asarray(host)
+
+    def _to_host(self, x: Any) -> np.ndarray:
+        return self.xp.asnumpy(x)                     # waits for the stream
+
+    def _context(self) -> AbstractContextManager:
+        with ExitStack() as stack:                    # cuda.Device remembers what to go back to: a new one
+            stack.enter_context(self.xp.cuda.Device(self.index))
+            stack.enter_context(self.stream)
+            return stack.pop_all()
+
+
+cpu = Device("cpu", np)
+_cached_gpu, _cached_simulated = functools.cache(Gpu), functools.cache(Simulated)
+
+
+def gpu(index: int = 0) -> Device:
+    """GPU `index`; the same object at every call.
+
+    Raises ImportError without CuPy, RuntimeError without a GPU, ValueError if there is none of this index.
+    """
+    return _cached_gpu(operator.index(index))
+
+
+def simulated(index: int = 0) -> Device:
+    """The simulated device `index`; the same object at every call."""
+    return _cached_simulated(operator.index(index))
+
+
+def _place(x: Any) -> Device | None:
+    if isinstance(x, SimulatedArray):
+        return x.device
+    if isinstance(x, (np.ndarray, np.generic)):
+        return cpu
+    cupy = sys.modules.get("cupy")                    # if nobody imported it, x is none of its arrays
+    return gpu(x.device.id) if isinstance(x, getattr(cupy, "ndarray", ())) else None
+
+
+def device_of(x: Any) -> Device:
+    """The device an array lives on. Raises TypeError for what is not an array."""
+    device = _place(x)
+    if device is None:
+        raise TypeError(f"expected an array, got {type(x).__name__}: make it one with device.asarray(x)")
+    return device
+
+
+# --------------------------------------------------------------------------------------- two for the columns
+
+def pair(kind: str | None = None) -> tuple[Device, Device]:
+    """The two devices of the columns, left and right; the same objects at every call of one kind.
+
+    "gpu"        two GPUs; if a copy between them does not arrive as it left, it goes through the host
+    "streams"    one GPU with a stream for each column
+    "simulated"  the CPU, with arrays that refuse to mix
+    "cpu"        the plain CPU twice, faster and without checks
+
+    Without `kind`: the first of the first three that this machine has. Raises ValueError for any other
+    kind; if the kind needs a GPU that is missing, what `gpu` raises, or RuntimeError if there is only one.
+    """
+    if kind is None:
+        kind = ("simulated", "streams", "gpu")[min(cuda.gpu_count(), 2)]
+    if kind not in _PAIRS:
+        raise ValueError(f"pair: the kinds are {', '.join(map(repr, _PAIRS))}, got {kind!r}")
+    return _PAIRS[kind]()
+
+
+def _two_gpus() -> tuple[Device, Device]:
+    left = gpu(0)
+    if cuda.gpu_count() < 2:
+        raise RuntimeError('pair("gpu"): this machine has one GPU: use pair("streams") or pair("simulated")')
+    cuda.peers_work(left, gpu(1))
+    return left, gpu(1)
+
+
+_PAIRS = {"gpu": _two_gpus,
+          "streams": functools.cache(lambda: (Gpu(0, stream=0), Gpu(0, stream=1))),
+          "simulated": lambda: (simulated(0), simulated(1)),
+          "cpu": functools.cache(lambda: (Device("cpu:0", np), Device("cpu:1", np)))}
+
+
+# ----------------------------------------------------------------------------------------- the only crossing
+
+class Crossing(NamedTuple):
+    """One array sent: the names of the two devices, the array's bytes, and what `send` was told it is for."""
+
+    source: str
+    target: str
+    bytes: int
+    label: str
+
+
+_logs: list[list[Crossing]] = []                      # one for each open `with traffic()`, of any thread
+_lock = threading.Lock()
+
+
+@contextmanager
+def traffic() -> Iterator[list[Crossing]]:
+    """Record every `send` of this process, in all threads, in the list this gives; contexts may be nested."""
+    log: list[Crossing] = []
+    with _lock:
+        _logs.append(log)
+    try:
+        yield log
+    finally:
+        with _lock:
+            _logs[:] = [other for other in _logs if other is not log]
+
+
+def send(x: Any, to: Device, label: str = "", source: Device | None = None) -> Any:
+    """A C-contiguous copy of `x` on the device `to`, even if `x` is there; every open `traffic()` records it.
+
+    `source` is for arrays that cannot tell: those of two columns on one CPU or one GPU. On GPUs the copy is
+    in order on both streams, so `x` may be written to or dropped at once. Without `source`, a GPU's array
+    is sent from the null stream, which waits for the others. Raises DeviceMismatch if `x` is not on
+    `source`, TypeError if it is no array.
+    """
+    source = source or device_of(x)
+    if not source.holds(x):
+        raise DeviceMismatch("send", source, device_of(x))
+    y = _copy(x, source, to)
+    crossing = Crossing(source.name, to.name, x.nbytes, label)
+    with _lock:
+        for log in _logs:
+            log.append(crossing)
+    return y
+
+
+def _copy(x: Any, source: Device, to: Device) -> Any:
+    if isinstance(source, Gpu) and isinstance(to, Gpu):
+        return cuda.copy(x, source, to)
+    if type(source) is type(to) is Device:            # from host to host, where asarray would not copy
+        return np.array(x, order="C")
+    return to.asarray(np.asarray(source.tohost(x), order="C"))

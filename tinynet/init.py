@@ -1,0 +1,38 @@
+"""Initial values of weights and biases.
+
+An initialiser is a function `(rng, shape) -> float32 array`. `rng` is a `numpy.random.Generator`: numbers are drawn
+on the host, so that every device starts from the same ones.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Initialiser = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
+
+
+def gaussian(std: float = 0.01, mean: float = 0.0) -> Initialiser:
+    """N(mean, std). AlexNet, section 5, draws every weight from N(0, 0.01)."""
+    def init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return rng.normal(mean, std, shape).astype(np.float32)
+    return init
+
+
+def constant(value: float = 0.0) -> Initialiser:
+    """Every element the same. AlexNet, section 5: biases 1 in conv2, conv4, conv5 and fc6, fc7; 0 elsewhere."""
+    def init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return np.full(shape, value, np.float32)
+    return init
+
+
+def fan_in(gain: float = 2.0) -> Initialiser:
+    """N(0, sqrt(gain / inputs of one unit)): keeps the scale of the activations from layer to layer.
+
+    gain 2 suits ReLU, which halves the variance (He et al. 2015); gain 1 suits tanh (LeCun et al. 1998). The number
+    of inputs is the product of the axes before the last, at most three of them: `(KH, KW, C)` or `(in,)`.
+    """
+    def init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        inputs = int(np.prod(shape[-4:-1]))
+        return rng.normal(0.0, (gain / inputs) ** 0.5, shape).astype(np.float32)
+    return init

@@ -1,0 +1,306 @@
+"""What a layer is, and the two ways layers are put together.
+
+A layer computes a function y = f(x; parameters). It has two methods that matter:
+
+    y  = layer.forward(x)     the function
+    dx = layer.backward(dy)   the chain rule: given dy = ∂L/∂y, write ∂L/∂W into every parameter's `grad`
+                              and return dx = ∂L/∂x
+
+A net is a layer made of layers: `Sequential` calls them one after another, and its backward in the opposite order;
+`Branches` gives all of them the same input and joins their outputs. Nothing else is needed: no graph, no tape.
+"""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from . import storage
+from .device import Device, cpu, device_of
+from .parallel import over_batch
+from .parameter import Parameter, select
+from .softmax import softmax
+
+
+class Layer:
+    """The base of all layers: names, devices, checks, files. No mathematics.
+
+    The contract of `forward(x, train=False, keep=False)` and `backward(dy)`:
+    - `train` switches on what happens in training only (dropout), and implies `keep`;
+    - `keep` keeps what backward needs. The layer holds on to `x` and `y` themselves, not copies: do not write to them
+      before backward has run;
+    - `backward` writes gradients, it never adds, so there is nothing to reset between steps. It consumes what forward
+      kept: each kept forward serves one backward;
+    - outputs are new arrays, of the dtype of `x` (float32 or float64) and on the layer's device; inputs are never
+      changed.
+    """
+
+    name = ""      # given by the net that the layer is part of; error messages begin with it
+    _device: Device | None = None
+    _kept: tuple | None = None
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        raise NotImplementedError
+
+    def backward(self, dy: Any) -> Any:
+        raise NotImplementedError
+
+    def children(self) -> list[tuple[str, Layer]]:
+        """The layers that this layer is made of."""
+        return []
+
+    def parameters(self) -> list[tuple[str, Parameter]]:
+        """All parameters with their names: ("W", ...), ("b", ...); of nested layers: ("conv1.W", ...)."""
+        own = [(name, value) for name, value in vars(self).items() if isinstance(value, Parameter)]
+        return own + [(f"{child}.{name}", p) for child, layer in self.children() for name, p in layer.parameters()]
+
+    def state(self) -> list[tuple[str, Any]]:
+        """What is not a parameter but must survive a restart: arrays of running statistics, random Generators."""
+        return [(f"{child}.{name}", s) for child, layer in self.children() for name, s in layer.state()]
+
+    def multiply_adds(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        """Multiply-adds of one forward pass from an input to an output of these shapes (matrix products only)."""
+        return 0
+
+    # ---- devices ----------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> Device:
+        """Where the layer computes. A layer without weights that was put nowhere goes where its first input lives."""
+        return self._device or cpu
+
+    @property
+    def placed(self) -> bool:
+        """Whether the layer, or a layer inside it, has been put on a device."""
+        return self._device is not None or any(layer.placed for _, layer in self.children())
+
+    def to(self, device: Any) -> Layer:
+        """Move the layer, with its parameters, to `device`; returns the layer.
+
+        A net of two columns takes a pair of devices; what is in neither column goes to the first.
+        """
+        self._device, self._kept = device[0] if isinstance(device, tuple) else device, None
+        for value in vars(self).values():
+            if isinstance(value, Parameter):
+                value.to(self._device)
+        for _, layer in self.children():
+            layer.to(device)
+        return self
+
+    def astype(self, dtype: Any) -> Layer:
+        """Convert every parameter to `dtype`, float32 or float64; returns the layer."""
+        if np.dtype(dtype) not in (np.float32, np.float64):
+            raise TypeError(f"{self.label}: expected float32 or float64, got {np.dtype(dtype)}")
+        for _, p in self.parameters():
+            with p.device:
+                p.value, p.grad = p.value.astype(dtype), None
+        return self
+
+    def over_batch(self, work: Any, n: int) -> list[Any]:
+        """Call `work(slice)` over slices of a batch of `n`, a thread each (parallel.py)."""
+        return over_batch(work, n, self.device)
+
+    # ---- checks -----------------------------------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """How error messages call this layer: "conv1 (Conv2d)"."""
+        kind = type(self).__name__
+        return f"{self.name} ({kind})" if self.name else kind
+
+    def rename(self, name: str) -> None:
+        """Give the layer its name; the layers inside it are called after it."""
+        self.name = name
+        for child, layer in self.children():
+            layer.rename(f"{name}.{child}" if name else child)
+
+    def expect(self, x: Any, *shape: int | str, what: str = "x", dtype: Any = None) -> Any:
+        """Check an array given to the layer, and return the array module to compute it with.
+
+        `shape` holds a number where the size is fixed and a letter where it is free: `expect(x, "N", "H", "W", 3)`;
+        without it every shape is accepted. `dtype`, if given, is the one that the array must have.
+
+        Raises TypeError for what is no float32 or float64 array, ValueError for a wrong shape, an empty array, or an
+        array of another device.
+        """
+        if not hasattr(x, "dtype") or not hasattr(x, "shape"):
+            raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}")
+        if x.dtype not in (np.float32, np.float64):
+            raise TypeError(f"{self.label}: expected float32 or float64 for {what}, got {x.dtype}; "
+                            f"convert it first: {what}.astype(np.float32)")
+        if dtype is not None and x.dtype != dtype:
+            raise TypeError(f"{self.label}: expected {dtype} for {what}, as its input was, got {x.dtype}")
+        fits = not shape or (len(shape) == x.ndim and
+                             all(isinstance(a, str) or a == b for a, b in zip(shape, x.shape, strict=True)))
+        if not fits:
+            wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+            raise ValueError(f"{self.label}: expected {what} of shape ({wanted}), got {tuple(x.shape)}")
+        if x.size == 0:
+            raise ValueError(f"{self.label}: {what} is empty: its shape is {tuple(x.shape)}")
+        if self._device is None:
+            self._device = device_of(x)
+        if not self._device.holds(x):
+            raise ValueError(f"{self.label}: the layer is on {self._device.name}, {what} on {device_of(x).name}; "
+                             f"bring it over with send(), or move the layer with to()")
+        return self._device.xp
+
+    def take(self) -> tuple:
+        """What the last forward kept for backward; it can be had once."""
+        kept, self._kept = self._kept, None
+        if kept is None:
+            raise RuntimeError(f"{self.label}: backward has nothing to work from; call forward(x, train=True) or "
+                               "forward(x, keep=True) first, once for every backward")
+        return kept
+
+    # ---- for users --------------------------------------------------------------------------------------------
+
+    def freeze(self, *names: str) -> Layer:
+        """Stop training the parameters called, or lying below, any of `names` ("conv1", "conv1.W"); all, if none."""
+        for p in select(self.parameters(), names, self.label).values():
+            p.trainable = False
+        return self
+
+    def unfreeze(self, *names: str) -> Layer:
+        """Train the named parameters again; all, if none is named."""
+        for p in select(self.parameters(), names, self.label).values():
+            p.trainable = True
+        return self
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write all parameters and running statistics to one .npz file, atomically."""
+        storage.save(self, path)
+
+    def load(self, path: str | os.PathLike, *names: str) -> Layer:
+        """Read what `save` wrote; given `names` ("conv1", ...), only what is called so or lies below.
+
+        Raises ValueError that lists every missing, unknown and misshapen array; the net is then unchanged.
+        """
+        storage.load(self, path, names)
+        return self
+
+    def predict(self, x: Any, batch_size: int = 128) -> np.ndarray:
+        """Class probabilities (N, classes) of `x` (N, ...), computed in batches, as a host array.
+
+        The net must end in the classes' scores (logits), as all nets here do: softmax is applied to them.
+        """
+        if batch_size < 1 or len(x) == 0:
+            raise ValueError(f"{self.label}: predict expects one image or more and a batch_size of 1 or more, "
+                             f"got {len(x)} images and batch_size={batch_size}")
+        batches = []
+        for first in range(0, len(x), batch_size):
+            logits = self.forward(x[first:first + batch_size])  # (n, classes)
+            with device_of(logits) as device:
+                batches.append(device.tohost(softmax(logits, device.xp)))
+        return np.concatenate(batches)  # (N, classes)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={layer!r}" for name, layer in self.children())
+        return f"{type(self).__name__}({inside})"
+
+
+def current(device: Any) -> AbstractContextManager:
+    """The context in which a layer on `device` computes; columns, on a pair of devices, see to it themselves."""
+    return device if isinstance(device, Device) else nullcontext()
+
+
+class Sequential(Layer):
+    """Layers one after another: `Sequential(conv1=Conv2d(...), relu1=ReLU(), ...)`, named as in the paper.
+
+    `net["conv1"]` is a layer; `net[:"conv5"]` the net up to and including conv5, `net["fc6":]` the net from fc6 on:
+    they share the layers with `net`. `len(net)` counts the layers, iteration goes through them in order.
+    """
+
+    def __init__(self, **layers: Layer) -> None:
+        if not layers:
+            raise ValueError("Sequential: expected at least one layer: Sequential(conv1=Conv2d(...), ...)")
+        self.layers = layers
+        self.rename("")
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        if isinstance(x, np.ndarray) and isinstance(self.device, Device):
+            x = self.device.asarray(x)  # a net takes host arrays wherever it lives
+        for layer in self.layers.values():
+            with current(layer.device):
+                x = layer.forward(x, train=train, keep=keep)
+        return x
+
+    def backward(self, dy: Any) -> Any:
+        for layer in reversed(self.layers.values()):
+            with current(layer.device):
+                dy = layer.backward(dy)
+        return dy
+
+    def children(self) -> list[tuple[str, Layer]]:
+        return list(self.layers.items())
+
+    @property
+    def device(self) -> Device:
+        return next(iter(self)).device
+
+    def __getitem__(self, key: str | slice) -> Layer:
+        if not isinstance(key, slice):
+            return self.layers[self._known(key)]
+        names = list(self.layers)
+        first = 0 if key.start is None else names.index(self._known(key.start))
+        last = len(names) - 1 if key.stop is None else names.index(self._known(key.stop))
+        if key.step is not None or first > last:
+            raise ValueError(f"{self.label}: expected net[first:last] with first before last, got [{key.start!r}:"
+                             f"{key.stop!r}] with a step of {key.step}")
+        part = Sequential.__new__(Sequential)  # not the constructor: it would rename the layers that are shared
+        part.layers = {name: self.layers[name] for name in names[first:last + 1]}
+        return part
+
+    def _known(self, name: str) -> str:
+        if name not in self.layers:
+            raise KeyError(f"{self.label}: no layer is called {name!r}; there are {', '.join(self.layers)}")
+        return name
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers.values())
+
+
+class Branches(Layer):
+    """Layers side by side: each sees the whole input, their outputs are joined along the channels (the last axis).
+
+        y  = [f_1(x), f_2(x), ...]        dx = Σ_i  backward_i(the part of dy that belongs to f_i)
+    """
+
+    def __init__(self, **branches: Layer) -> None:
+        if not branches:
+            raise ValueError("Branches: expected at least one layer: Branches(left=Conv2d(...), ...)")
+        self.branches = branches
+        self.rename("")
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        outputs = [branch.forward(x, train=train, keep=keep) for branch in self.branches.values()]
+        sizes = {y.shape[:-1] for y in outputs}
+        if len(sizes) > 1:
+            raise ValueError(f"{self.label}: the branches' outputs differ before the last axis, so they cannot be "
+                             f"joined: {', '.join(str(tuple(y.shape)) for y in outputs)}")
+        y = device_of(outputs[0]).xp.concatenate(outputs, axis=-1)  # (..., ΣC)
+        self._kept = (y.shape, y.dtype, [part.shape[-1] for part in outputs]) if train or keep else None
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        shape, dtype, channels = self.take()
+        self.expect(dy, *shape, what="dy", dtype=dtype)
+        dx, first = None, 0
+        for branch, C in zip(self.branches.values(), channels, strict=True):
+            part = branch.backward(dy[..., first:first + C])
+            if part is not None:  # a branch that begins with a net's first layer has no dx
+                dx = part if dx is None else dx + part
+            first += C
+        return dx
+
+    def children(self) -> list[tuple[str, Layer]]:
+        return list(self.branches.items())
+
+    @property
+    def device(self) -> Device:
+        return next(iter(self.branches.values())).device

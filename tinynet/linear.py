@@ -1,0 +1,72 @@
+"""The fully-connected layer, and Flatten, which lays maps out as vectors for it.
+
+Shapes: x (N, in), W (in, out), b (out), y (N, out).
+
+    y = x · W + b                        (1)
+    ∂L/∂W = xᵀ · dy                      (2)
+    ∂L/∂b = Σ_n dy[n]                    (3)
+    ∂L/∂x = dy · Wᵀ                      (4)
+
+AlexNet, section 3.5: fc6, fc7, fc8.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .device import Device, cpu
+from .im2col import as_pair
+from .init import Initialiser, constant, gaussian
+from .layer import Layer
+from .parallel import whole_batch
+from .parameter import Parameter
+
+
+class Linear(Layer):
+    """y = x · W + b, for x (N, in_features). Weights start as N(0, 0.01), biases at 0, unless told otherwise."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, device: Device = cpu,
+                 rng: np.random.Generator | None = None, weight_init: Initialiser = gaussian(0.01),
+                 bias_init: Initialiser = constant(0.0)) -> None:
+        as_pair((in_features, out_features), "Linear in_features and out_features")
+        self.in_features, self.out_features = in_features, out_features
+        self._device = device
+        rng = rng or np.random.default_rng()
+        self.W = Parameter(weight_init(rng, (in_features, out_features)), device)
+        self.b = Parameter(bias_init(rng, (out_features,)), device) if bias else None
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        self.expect(x, "N", self.in_features)
+        with whole_batch(self.device):
+            y = x @ self.W.value.astype(x.dtype, copy=False)                         # eq. (1), (N, out)
+        if self.b is not None:
+            y += self.b.value.astype(x.dtype, copy=False)
+        self._kept = (x,) if train or keep else None
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        (x,) = self.take()
+        self.expect(dy, len(x), self.out_features, what="dy", dtype=x.dtype)
+        if self.b is not None:
+            self.b.grad = dy.sum(axis=0).astype(self.b.value.dtype, copy=False)      # eq. (3)
+        with whole_batch(self.device):
+            self.W.grad = (x.T @ dy).astype(self.W.value.dtype, copy=False)          # eq. (2)
+            return dy @ self.W.value.astype(x.dtype, copy=False).T                   # eq. (4), (N, in)
+
+    def multiply_adds(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
+        return y_shape[0] * self.W.size
+
+
+class Flatten(Layer):
+    """(N, H, W, C) → (N, H·W·C), in the order of memory: row, column, channel."""
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        self.expect(x)
+        self._kept = (x.shape, x.dtype) if train or keep else None
+        return x.reshape(len(x), -1).copy()  # an output is its caller's, never a view of the input
+
+    def backward(self, dy: Any) -> Any:
+        shape, dtype = self.take()
+        self.expect(dy, shape[0], int(np.prod(shape[1:])), what="dy", dtype=dtype)
+        return dy.reshape(shape).copy()

@@ -1,0 +1,1 @@
+"""Pictures, drawn with matplotlib. Every function writes one PNG and shows nothing on a screen."""

@@ -1,0 +1,58 @@
+"""The paper's Figure 1: training error against epochs for two nets that differ in one thing only."""
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from .figure import figure
+
+
+def crossing(errors: Sequence[float], level: float) -> float | None:
+    """When a curve first falls to `level`, in epochs, between two of them by a straight line; None if never.
+
+    `errors[i]` is the error of epoch i + 1. Epochs before the first are unknown, so a curve that starts below the
+    level crossed it within the first epoch: 1.
+    """
+    for i, error in enumerate(errors):
+        if error <= level:
+            if i == 0:
+                return 1.0
+            return i + (errors[i - 1] - level) / (errors[i - 1] - error)
+    return None
+
+
+def ratio_in_words(fast: Sequence[float], slow: Sequence[float], level: float) -> str:
+    """How many times longer the second curve takes to fall to `level`: "4.2", or "more than 4.2"."""
+    first, second = crossing(fast, level), crossing(slow, level)
+    if first is None:
+        return "unknown"
+    return f"{second / first:.1f}" if second is not None else f"more than {len(slow) / first:.1f}"
+
+
+def draw_relu_vs_tanh(path: str | os.PathLike, relu: Sequence[float], tanh: Sequence[float], *, level: float = 0.25,
+                      names: tuple[str, str] = ("ReLU", "tanh"), note: str = "") -> None:
+    """Write the figure to `path`: ReLU solid, tanh dashed as in the paper, where each crosses `level`, the ratio.
+
+    `relu` and `tanh` hold the training error of each epoch, from 0 to 1. `note` is small print below: which data.
+    """
+    with figure(path, 7.5, 5) as ax:
+        ax.axhline(level, color="0.6", linewidth=1)
+        ax.annotate(f"{level:.0%} training error", (1, level), xycoords=("axes fraction", "data"), xytext=(-4, -4),
+                    textcoords="offset points", ha="right", va="top", color="0.4", fontsize=9)
+        for errors, name, style, color in (relu, names[0], "-", "C0"), (tanh, names[1], "--", "C3"):
+            ax.plot(range(1, len(errors) + 1), errors, style, color=color, linewidth=2, label=name)
+            at = crossing(errors, level)
+            if at is not None:
+                ax.plot([at], [level], "o", color=color)
+                ax.annotate(f"{name}: {at:.1f} epochs", (at, level), xytext=(4, 8), textcoords="offset points",
+                            color=color, fontweight="bold")
+            elif errors:
+                ax.annotate(f"{name}: more than {len(errors)} epochs", (len(errors), errors[-1]), xytext=(4, 8),
+                            textcoords="offset points", color=color, fontweight="bold", ha="right")
+        ax.set(xlabel="epochs", ylabel="training error", ylim=(0, 0.95), xlim=(0, None))
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        ax.set_title(f"{names[1]} takes {ratio_in_words(relu, tanh, level)} times as many epochs as {names[0]}")
+        ax.legend(frameon=False)
+        if note:
+            ax.annotate(note, (0, 0), xycoords="figure fraction", xytext=(4, 4), textcoords="offset points",
+                        fontsize=8, color="0.4", annotation_clip=False)

@@ -1,0 +1,20 @@
+"""A figure and the file it ends in, without matplotlib's global state: no window, no backend to choose."""
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..storage import atomic_write
+
+
+@contextmanager
+def figure(path: str | os.PathLike, width: float, height: float) -> Iterator[Any]:
+    """A matplotlib Axes to draw on, `width` × `height` inches; written to `path` as a PNG when the block ends."""
+    from matplotlib.figure import Figure  # here: matplotlib is slow to import, and most of tinynet does without
+
+    fig = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    yield fig.add_subplot()
+    with atomic_write(path) as file:
+        fig.savefig(file, format="png")

@@ -1,0 +1,106 @@
+"""Response normalisation: each activation is divided by the strength of its neighbourhood.
+
+Shapes: x, y (N, H, W, C). With Ω the neighbourhood of a place, α, β and k constants:
+
+    s = k + α Σ_Ω x²        y = x · s^-β                                             (1)
+
+    LRN            Ω: n neighbouring maps at the same pixel        AlexNet, section 3.3
+    WithinMapNorm  Ω: size × size neighbouring pixels, same map    the normalisation of cuda-convnet's CIFAR-10 nets
+
+α multiplies the sum itself, as the paper writes it; cuda-convnet and many libraries after it divide α by the number of
+neighbours (n, or size²) first. Whoever brings constants from there must divide them.
+
+Being a neighbour is mutual, so the gradient sums over the same neighbourhoods:
+
+    dx = dy · s^-β - 2αβ · x · Σ_Ω (dy · x · s^(-β-1))                               (2)
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from .im2col import pad
+from .layer import Layer
+
+
+class _ResponseNorm(Layer):
+    """Equations (1) and (2); what a neighbourhood is, `_neighbours` says."""
+
+    def __init__(self, alpha: float, beta: float, k: float) -> None:
+        self.alpha, self.beta, self.k = float(alpha), float(beta), float(k)
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        xp = self.expect(x, "N", "H", "W", "C")
+        y, s = xp.empty(x.shape, x.dtype), xp.empty(x.shape, x.dtype)
+
+        def one_slice(n: slice) -> None:
+            s[n] = self.k + self.alpha * self._neighbours(x[n] * x[n], xp)
+            xp.multiply(x[n], s[n] ** -self.beta, out=y[n])                          # eq. (1)
+
+        self.over_batch(one_slice, len(x))
+        self._kept = (x, s) if train or keep else None
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        x, s = self.take()
+        xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
+        dx = xp.empty(x.shape, x.dtype)
+
+        def one_slice(n: slice) -> None:
+            scaled = dy[n] * s[n] ** -self.beta
+            around = self._neighbours(scaled * x[n] / s[n], xp)
+            dx[n] = scaled - (2 * self.alpha * self.beta) * x[n] * around            # eq. (2)
+
+        self.over_batch(one_slice, len(x))
+        return dx
+
+    def _neighbours(self, a: Any, xp: Any) -> Any:
+        """Σ_Ω a, of the shape of a (n, H, W, C)."""
+        raise NotImplementedError
+
+
+class LRN(_ResponseNorm):
+    """Local response normalisation across `n` neighbouring maps (n odd), the paper's constants by default.
+
+    `groups=2` normalises each half of the maps by itself, as each of AlexNet's columns does.
+    """
+
+    def __init__(self, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75, groups: int = 1) -> None:
+        if n < 1 or n % 2 == 0:
+            raise ValueError(f"LRN: expected an odd number n of neighbouring maps, got {n!r}")
+        if groups < 1:
+            raise ValueError(f"LRN: expected one group or more, got {groups!r}")
+        super().__init__(alpha, beta, k)
+        self.n, self.groups = n, groups
+
+    def _neighbours(self, a: Any, xp: Any) -> Any:
+        """The maps of a pixel lie side by side in memory. With n//2 zeros between one pixel's (or group's) maps and
+        the next one's, windows cannot reach across, and the sum over a window is n - 1 additions of the whole array
+        to itself, shifted.
+        """
+        if a.shape[-1] % self.groups:
+            raise ValueError(f"{self.label}: groups={self.groups} must divide the {a.shape[-1]} channels")
+        half, C = self.n // 2, a.shape[-1] // self.groups
+        rows = a.size // C                                                           # pixels × groups
+        spaced = xp.zeros(rows * (C + half) + 2 * half, a.dtype)
+        spaced[half:half + rows * (C + half)].reshape(rows, C + half)[:, :C] = a.reshape(rows, C)
+        total = spaced[:rows * (C + half)].copy()
+        for shift in range(1, self.n):
+            total += spaced[shift:shift + len(total)]
+        return total.reshape(rows, C + half)[:, :C].reshape(a.shape)
+
+
+class WithinMapNorm(_ResponseNorm):
+    """Normalisation by the `size` × `size` pixels around, within each map (size odd; beyond the edge lie zeros)."""
+
+    def __init__(self, size: int, alpha: float, beta: float, k: float = 1.0) -> None:
+        if size < 1 or size % 2 == 0:
+            raise ValueError(f"WithinMapNorm: expected an odd window size, got {size!r}")
+        super().__init__(alpha, beta, k)
+        self.size = size
+
+    def _neighbours(self, a: Any, xp: Any) -> Any:
+        _, H, W_, _ = a.shape
+        half = (self.size // 2, self.size // 2)
+        padded = pad(a, (half, half), 1, xp)[0]                                      # (n, H + 2·half, W + 2·half, C)
+        rows = sum(padded[:, i:i + H] for i in range(self.size))                     # (n, H, W + 2·half, C)
+        return sum(rows[:, :, j:j + W_] for j in range(self.size))                    # (n, H, W, C)

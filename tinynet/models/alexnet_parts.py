@@ -1,0 +1,43 @@
+"""What both forms of AlexNet's list of layers need: sizes that follow from one another, and layers made in pairs."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..columns import Columns
+from ..device import Device
+from ..layer import Layer
+
+
+class Shape:
+    """The sizes of an AlexNet, and what follows from them.
+
+    padding   of conv1: as many zeros at the right and the bottom as the last 11x11 window reaches over the edge
+    places    pixels of a map of the last pooling: 6 · 6 for 224x224 images
+
+    Raises ValueError if a layer would have no pixel, or the kernels cannot be dealt out to the columns.
+    """
+
+    def __init__(self, input_size: int, kernels: tuple[int, ...], hidden: int, columns: int) -> None:
+        if len(kernels) != 5 or any(size < columns or size % columns for size in (*kernels, hidden)):
+            raise ValueError(f"alexnet: expected kernels for five convolutions and a number of hidden units, each "
+                             f"divisible by {columns}, got kernels={kernels} and hidden={hidden}")
+        self.kernels, self.hidden = kernels, hidden
+        conv1 = -(-(input_size - 11) // 4) + 1                       # rounding up
+        over = (conv1 - 1) * 4 + 11 - input_size
+        self.padding = ((0, over), (0, over))
+        pools = [conv1]
+        for _ in range(3):
+            pools.append(-(-(pools[-1] - 3) // 2) + 1)               # 3x3, stride 2, rounding up
+        if input_size < 11 or min(pools) < 1:
+            raise ValueError(f"alexnet: images of {input_size}x{input_size} pixels leave a layer without pixels "
+                             f"(conv1 and the poolings would have {pools}); enlarge them first, to 64x64 for example")
+        self.places = pools[-1] ** 2
+
+
+def both(kind: Callable[..., Layer], devices: tuple[Device, Device], **fixed: Any) -> Callable[..., Columns]:
+    """A function that makes two layers of one kind, one on each device, side by side."""
+    def make(*args: Any, **kwargs: Any) -> Columns:
+        left, right = (kind(*args, **fixed, **kwargs).to(device) for device in devices)
+        return Columns(left, right)
+    return make

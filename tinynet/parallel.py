@@ -1,0 +1,153 @@
+"""The batch in slices, one thread to each.
+
+Images of a batch do not depend on one another, so a layer cuts the batch into as many slices as there are threads
+and works on them side by side; NumPy releases Python's global lock inside its loops and matrix products. The slices
+depend on the batch size and the number of threads alone, never on which thread is quicker, so two runs add the same
+numbers in the same order and give the same bits.
+
+While slices run, the BLAS library behind `matmul` is held to one thread (by threadpoolctl, if it is installed): our
+threads and its own together would fight for the same cores. A product that is not cut into slices, in a
+fully-connected layer, gets as many of BLAS's own threads as there would be slices. Without threadpoolctl there is one
+slice, and BLAS decides for itself.
+
+On a GPU the batch is one slice: the device is parallel inside.
+"""
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import copy_context
+from typing import Any
+
+import numpy as np
+
+from .device import Device
+
+
+class _Blas:
+    """Limits the threads of BLAS while anybody is inside `limit()`, and gives back the user's setting afterwards."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.limiter: Any = None
+        try:
+            from threadpoolctl import ThreadpoolController
+        except ImportError:
+            self.controller = None
+        else:
+            self.controller = ThreadpoolController()
+
+    @contextmanager
+    def limit(self, threads: int) -> Iterator[None]:
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:  # whoever comes first decides for those inside
+                self._anyone_may_set()
+                self.limiter = self.controller.limit(limits=threads, user_api="blas")
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.inside -= 1
+                if self.inside == 0:
+                    self._anyone_may_set()
+                    self.limiter.restore_original_limits()
+                    self._anyone_may_set()
+
+    def _anyone_may_set(self) -> None:
+        """threadpoolctl 3.8 and later obey one thread only, the first to set a limit. Here it is often one thread that
+        comes first and another that leaves last; the lock keeps them apart."""
+        for library in self.controller.lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread(force=True)
+
+
+_blas: _Blas | None = None
+_pool: ThreadPoolExecutor | None = None
+_columns = ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")  # starts its thread at the first use
+_threads = 0  # 0: not yet decided
+_here = threading.local()  # _here.threads: what a thread has for itself, if it computes one of two columns
+
+
+def set_threads(n: int) -> None:
+    """Use `n` threads from now on. The default is `TINYNET_THREADS` or, unset, the cores this process may use."""
+    global _threads, _pool, _blas
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"set_threads: expected a whole number of threads, 1 or more, got {n!r}")
+    _blas = _blas or _Blas()
+    if _pool is not None:
+        _pool.shutdown()
+    _pool = ThreadPoolExecutor(n - 1, thread_name_prefix="tinynet") if n > 1 else None
+    _threads = n
+
+
+def get_threads() -> int:
+    """How many threads share a batch; inside one of two columns, its share."""
+    if not _threads:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        wanted = os.environ.get("TINYNET_THREADS", str(cores))
+        if not wanted.isdecimal() or int(wanted) < 1:
+            raise ValueError(f"TINYNET_THREADS: expected a whole number of threads, 1 or more, got {wanted!r}")
+        set_threads(int(wanted))
+    return getattr(_here, "threads", _threads)
+
+
+def over_batch(work: Callable[[slice], Any], n: int, device: Device) -> list[Any]:
+    """Call `work(slice)` for slices that cover `range(n)`; the results, in the order of the slices."""
+    if device.xp is not np:
+        return [work(slice(0, n))]
+    threads = min(get_threads(), n)
+    if _blas.controller is None:
+        threads = 1
+    cuts = [n * i // threads for i in range(threads + 1)]
+    first, *others = [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
+    with _blas.limit(1) if _blas.controller else nullcontext():
+        futures = [_pool.submit(copy_context().run, work, s) for s in others]  # np.errstate holds there too
+        try:
+            result = work(first)
+        finally:
+            wait(futures)  # also after an error: nobody may still be writing when it reaches the caller
+    return [result, *(f.result() for f in futures)]
+
+
+def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any, Any]:
+    """Call both at the same time, a thread each, and return both results. Each gets half of the threads.
+
+    An error of either is raised once both have ended; if both fail, the left one's.
+    """
+    if hasattr(_here, "threads"):  # columns within a column: its one thread does both
+        return left(), right()
+    threads = max(1, get_threads() // 2)
+
+    def column(work: Callable[[], Any]) -> Any:
+        _here.threads = threads
+        try:
+            return work()
+        finally:
+            del _here.threads
+
+    with _blas.limit(1) if _blas.controller else nullcontext():
+        future = _columns.submit(copy_context().run, column, right)
+        try:
+            result = column(left)
+        finally:
+            wait([future])
+    return result, future.result()
+
+
+def whole_batch(device: Device) -> AbstractContextManager:
+    """`with whole_batch(device):` a matrix product over the whole batch, on as many threads as `set_threads` says."""
+    threads = get_threads()
+    return _blas.limit(threads) if device.xp is np and _blas.controller else nullcontext()
+
+
+def pieces(batch: slice, bytes_per_image: int, device: Device) -> Iterator[slice]:
+    """Cut a slice of the batch into pieces whose scratch memory fits the cache of a core (or a share of a GPU)."""
+    budget = 2 ** 20 if device.xp is np else 2 ** 30
+    step = max(1, budget // max(1, bytes_per_image))
+    for first in range(batch.start, batch.stop, step):
+        yield slice(first, min(first + step, batch.stop))
