@@ -4,6 +4,7 @@
     python examples/train_cifar10.py --data full         the figure, on all of CIFAR-10
     python examples/train_cifar10.py --init fan-in       the figure, with inputs and weights scaled as is usual today
     python examples/train_cifar10.py --sweep             how the two learning rates were chosen
+    python examples/train_cifar10.py --draw runs/...      the figure of an earlier run again, or of one that was stopped
     python examples/train_cifar10.py --net 80sec --data full     another net, by its own recipe, and its test error
 
 Everything is written to a new folder below runs/: config.json, metrics.jsonl, the figures, the trained net.
@@ -13,12 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 import time
 from pathlib import Path
 
 import numpy as np
 
-from tinynet import SGD, ReLU, Tanh, count_parameters, cpu, fan_in, get_threads
+from tinynet import SGD, ReLU, Sequential, Tanh, count_parameters, cpu, fan_in, get_threads
 from tinynet.data import Dataset, cifar10, cifar10_sample, mean_image
 from tinynet.data.augment import random_crops, ten_views
 from tinynet.look.confusion import draw_confusion
@@ -35,10 +37,13 @@ ACTIVATIONS = {"relu": ReLU, "tanh": Tanh}
 
 def main() -> None:
     args = parse()
+    if args.draw:
+        return draw(Path(args.draw))
     data = cifar10(args.root) if args.data == "full" else cifar10_sample()
     out = Path(args.out or f"runs/cifar10-{args.net}-{time.strftime('%Y%m%d-%H%M%S')}")
     out.mkdir(parents=True, exist_ok=True)
-    (out / "config.json").write_text(json.dumps({**vars(args), "source": data.source}, indent=1) + "\n")
+    config = {name: value for name, value in vars(args).items() if name not in ("root", "out", "draw")}
+    (out / "config.json").write_text(json.dumps({**config, "data": data.name}, indent=1) + "\n")
     print(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}")
     try:
         if args.sweep is not None:
@@ -64,7 +69,8 @@ def parse() -> argparse.Namespace:
                         help="learning rates (default: the best of the sweep)")
     parser.add_argument("--sweep", nargs="*", type=float, metavar="RATE",
                         help=f"run the sweep over learning rates (default: {' '.join(map(str, RATES))})")
-    parser.add_argument("--epochs", type=int, help="train so long, or for the figure at most (default: 45; the recipe)")
+    parser.add_argument("--draw", metavar="FOLDER", help="only draw the figure of the run in FOLDER again")
+    parser.add_argument("--epochs", type=int, help="train so long, or for the figure at most (default: 60; the recipe)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
@@ -77,13 +83,25 @@ def parse() -> argparse.Namespace:
 def figure_1(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     """Train the same net with ReLU and with tanh, and draw the two curves."""
     rates = dict(zip(ACTIVATIONS, args.rates or best_rates(args.init), strict=True))
-    curves = {name: run_until_level(args, data, out, name, rate, args.epochs or 45) for name, rate in rates.items()}
-    relu, tanh = curves["relu"], curves["tanh"]
-    draw_relu_vs_tanh(out / "relu_vs_tanh.png", relu, tanh, level=LEVEL, note=(
-        f"{data.source}\ninit {args.init}; learning rates {rates['relu']:g} (ReLU), {rates['tanh']:g} (tanh); "
-        f"seed {args.seed}"))
+    for name, rate in rates.items():
+        run_until_level(args, data, out, name, rate, args.epochs or 60)
+    draw(out)
+
+
+def draw(out: Path) -> None:
+    """The figure of a run, whole or stopped, from what it wrote down; and the result in one sentence."""
+    config = json.loads((out / "config.json").read_text())
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    relu, tanh = ([record["train_error"] for record in records if record["net"] == name] for name in ACTIVATIONS)
+    last = {record["net"]: record for record in records}
+    settings = ", ".join(f"{name} learning rate {record['lr']:g}" for name, record in last.items())
+    draw_relu_vs_tanh(out / "relu_vs_tanh.png", relu, tanh, level=LEVEL, note="\n".join(textwrap.wrap(
+        f"{config['data']}; init {config['init']}, {settings}, seed {config['seed']}", 125)))
     print(f"{in_words('ReLU', relu)}, {in_words('tanh', tanh)}: a factor of {ratio_in_words(relu, tanh, LEVEL)} "
           "(the paper's Figure 1: 6).")
+    for name, record in last.items():
+        shares = ", ".join(f"{layer} {share:.0%}" for layer, share in record.get("flat", {}).items())
+        print(f"{name}, epoch {record['epoch']}: units that stand where its slope is below 0.1: {shares or 'unknown'}")
     print(f"the figure: {out / 'relu_vs_tanh.png'}")
 
 
@@ -108,17 +126,33 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
     sgd = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0)
     errors: list[float] = []
 
+    prepare, first_images = minus(mean, scale), data.train.images[:256]
+
     def on_epoch(record: dict) -> bool:
         errors.append(record["train_error"])
-        log(out, {"net": name, "init": args.init, **record})
+        log(out, {"net": name, "init": args.init, **record, "flat": flat_shares(net, prepare(first_images))})
         return len(errors) > 2 and errors[-3] <= LEVEL
 
     try:
-        train(net, sgd, data.train, epochs, rng, batch_size=BATCH_SIZE, prepare=minus(mean, scale),
+        train(net, sgd, data.train, epochs, rng, batch_size=BATCH_SIZE, prepare=prepare,
               on_batch=show_progress(f"{name}, learning rate {rate:g}"), on_epoch=on_epoch)
     except ValueError as error:  # scores that are not finite: a learning rate too large for this net
         print(f"{name}, learning rate {rate:g}: {error}")
     return errors
+
+
+def flat_shares(net: Sequential, x: np.ndarray) -> dict[str, float]:
+    """For each nonlinearity, the share of its units that stand where it is flat (slope below 0.1), so that hardly any
+    gradient comes through: a tanh beyond ±0.95, a ReLU at 0."""
+    shares, x = {}, net.device.asarray(x)
+    for layer in net:
+        with layer.device:
+            x = layer.forward(x)
+        if isinstance(layer, (ReLU, Tanh)):
+            y = layer.device.tohost(x)
+            slope = 1 - y * y if isinstance(layer, Tanh) else y > 0
+            shares[layer.name] = round(float((slope < 0.1).mean()), 4)
+    return shares
 
 
 def best_rates(init: str) -> list[float]:

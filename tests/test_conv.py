@@ -9,7 +9,7 @@ import pytest
 from naive import assert_close, distinct
 
 from tinynet import Conv2d, Sequential, constant, gaussian, gradcheck
-from tinynet.im2col import as_padding, as_pair
+from tinynet.sizes import as_padding, as_pair
 
 GRID = [  # x (N, H, W, C), then F, kernel, stride, padding, groups
     ((1, 4, 4, 1), 1, 2, 1, 0, 1),  # one image, one channel, one kernel
@@ -207,15 +207,17 @@ def test_kernel_larger_than_the_padded_input_names_the_layer():
     assert net.forward(np.ones((1, 3, 4, 1))).shape == (1, 1, 1, 1)  # just fits
 
 
-@pytest.mark.parametrize("groups", [0, -1, 3, 4])
+@pytest.mark.parametrize("groups", [3, 4])
 def test_groups_must_divide_the_channels(groups):
     with pytest.raises(ValueError, match=f"Conv2d: groups={groups} must divide in_channels=4 and out_channels=6"):
         Conv2d(4, 6, 3, groups=groups)
 
 
 @pytest.mark.parametrize("wrong, message", [
-    ({"in_channels": 0}, "Conv2d in_channels and out_channels: expected a whole number of 1 or more"),
-    ({"out_channels": 1.5}, "Conv2d in_channels and out_channels: expected"),
+    ({"in_channels": 0}, "Conv2d in_channels: expected a whole number of 1 or more, got 0"),
+    ({"out_channels": 1.5}, "Conv2d out_channels: expected a whole number of 1 or more, got 1.5"),
+    ({"groups": 0}, "Conv2d groups: expected a whole number of 1 or more, got 0"),
+    ({"groups": 1.0}, "Conv2d groups: expected a whole number of 1 or more, got 1.0"),
     ({"kernel_size": 0}, "Conv2d kernel_size: expected a whole number of 1 or more, or a pair of them, got 0"),
     ({"kernel_size": (3, 3, 3)}, "Conv2d kernel_size: expected"),
     ({"stride": 0}, "Conv2d stride: expected"),

@@ -43,12 +43,32 @@ def test_the_figure(run, init):
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [(r["net"], r["epoch"]) for r in records] == [("relu", 1), ("relu", 2), ("tanh", 1), ("tanh", 2)]
     assert [records[0]["lr"], records[2]["lr"]] == run.example.best_rates(init)
-    assert json.loads((out / "config.json").read_text())["source"] == "forty random images"
+    assert all(0 <= share <= 1 for record in records for share in record["flat"].values())
+    assert "tanh, epoch 2: units that stand where its slope is below 0.1: act1 " in printed
+    config = json.loads((out / "config.json").read_text())
+    assert config["data"] == "forty random images" and config["init"] == init
+
+
+def test_the_figure_of_a_stopped_run_can_be_drawn(run, monkeypatch, capsys):
+    _, out = run("--epochs", "2")
+    metrics = (out / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (out / "metrics.jsonl").write_text("".join(metrics[:3]))
+    (out / "relu_vs_tanh.png").unlink()
+    monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--draw", str(out)])
+    run.example.main()
+    assert "tanh has not reached 25% training error after 1 epochs" in capsys.readouterr().out
+    assert (out / "relu_vs_tanh.png").exists()
 
 
 def test_the_result_in_one_sentence(run, monkeypatch):
     curves = {"relu": [0.5, 0.25, 0.2, 0.1], "tanh": [0.6, 0.5, 0.4, 0.3]}
-    monkeypatch.setattr(run.example, "run_until_level", lambda args, data, out, name, rate, epochs: curves[name])
+
+    def measured(args, data, out, name, rate, epochs):
+        with open(out / "metrics.jsonl", "a") as file:
+            for i, error in enumerate(curves[name]):
+                file.write(json.dumps({"net": name, "epoch": i + 1, "lr": rate, "train_error": error}) + "\n")
+
+    monkeypatch.setattr(run.example, "run_until_level", measured)
     printed, _ = run()
     assert ("ReLU reaches 25% training error after 2.0 epochs, tanh has not reached 25% training error after 4 epochs "
             "(it is at 30.0%): a factor of more than 2.0 (the paper's Figure 1: 6).") in printed

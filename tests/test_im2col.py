@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from naive import assert_close, conv_size, distinct
 
-from tinynet.im2col import as_padding, as_pair, col2im, im2col, pad, places
+from tinynet.im2col import col2im, im2col, pad, places
 
 GRID = [  # x (N, H, W, C), kernel, stride
     ((1, 3, 3, 1), (2, 2), (1, 1)),
@@ -113,23 +113,3 @@ def test_places_counts_windows():
 def test_no_place_for_a_kernel_that_is_too_large():
     assert places(2, 3, 1, (0, 0)) < 1
     assert places(2, 5, 4, (1, 1)) < 1
-
-
-def test_sizes_are_one_number_or_a_pair():
-    assert as_pair(3, "size") == as_pair((3, 3), "size") == as_pair([3, 3], "size") == (3, 3)
-    assert as_padding(1, "padding") == as_padding((1, 1), "padding") == ((1, 1), (1, 1))
-    assert as_padding((1, 2), "padding") == as_padding(((1, 1), (2, 2)), "padding") == ((1, 1), (2, 2))
-    assert as_padding(((0, 1), (2, 3)), "padding") == ((0, 1), (2, 3))
-    assert as_padding((0, (1, 2)), "padding") == ((0, 0), (1, 2))
-
-
-@pytest.mark.parametrize("wrong", [0, -1, 2.0, True, "3", None, (3,), (3, 0), (3, 2.5), (1, 2, 3)])
-def test_other_sizes_are_refused(wrong):
-    with pytest.raises(ValueError, match="Conv2d stride: expected a whole number of 1 or more, or a pair of them, got"):
-        as_pair(wrong, "Conv2d stride")
-
-
-@pytest.mark.parametrize("wrong", [-1, 1.0, (1,), (1, -1), ((0, 1), (2,)), ((0, 1), (2, -1)), None])
-def test_other_paddings_are_refused(wrong):
-    with pytest.raises(ValueError, match="Conv2d padding: expected a"):
-        as_padding(wrong, "Conv2d padding")

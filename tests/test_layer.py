@@ -618,3 +618,19 @@ def test_predict_gives_a_host_array_whatever_the_device():
 def test_predict_refuses_no_images_and_no_batch(images, batch_size):
     with pytest.raises(ValueError, match=f"ReLU: predict expects .* got {images} images and batch_size={batch_size}"):
         ReLU().predict(np.ones((images, 3)), batch_size)
+
+
+def test_what_is_no_layer_is_refused():
+    for kind in Sequential, Branches:
+        with pytest.raises(TypeError, match=f"{kind.__name__}: expected a layer for relu1, got 5"):
+            kind(relu1=5)
+
+
+def test_predict_needs_scores():
+    with pytest.raises(ValueError, match=r"ends in scores \(N, classes\), its output has shape \(1, 2, 2, 3\)"):
+        Sequential(relu1=ReLU()).predict(np.ones((1, 2, 2, 3)))
+
+
+def test_an_initialiser_must_give_the_shape_it_is_asked_for():
+    with pytest.raises(ValueError, match=r"gave an array of shape \(3, 2\), expected \(2, 3\)"):
+        Linear(2, 3, weight_init=lambda rng, shape: np.zeros(shape[::-1]))

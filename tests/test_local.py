@@ -9,7 +9,7 @@ import pytest
 from naive import assert_close, distinct
 
 from tinynet import Conv2d, LocallyConnected2d, Sequential, gaussian, gradcheck
-from tinynet.im2col import as_padding, as_pair
+from tinynet.sizes import as_padding, as_pair
 
 GRID = [  # x (N, H, W, C), then F, kernel, stride, padding
     ((1, 3, 3, 1), 1, 2, 1, 0),

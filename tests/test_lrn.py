@@ -122,7 +122,15 @@ def test_within_map_norm_gradients_agree_with_finite_differences(shape, size, k,
     gradcheck(WithinMapNorm(size, alpha, beta, k), distinct(*shape), samples=30)
 
 
-@pytest.mark.parametrize("wrong", [0, -1, 2, 4])
+@pytest.mark.parametrize("wrong", [0, -1, 5.0])
+def test_other_neighbourhoods_are_refused(wrong):
+    for what, make in {"LRN n": lambda: LRN(n=wrong), "LRN groups": lambda: LRN(groups=wrong),
+                       "WithinMapNorm size": lambda: WithinMapNorm(wrong, 1, 1)}.items():
+        with pytest.raises(ValueError, match=f"{what}: expected a whole number of 1 or more, got {wrong}"):
+            make()
+
+
+@pytest.mark.parametrize("wrong", [2, 4])
 def test_neighbourhoods_have_a_middle(wrong):
     with pytest.raises(ValueError, match=f"LRN: expected an odd number n of neighbouring maps, got {wrong}"):
         LRN(n=wrong)
@@ -133,5 +141,3 @@ def test_neighbourhoods_have_a_middle(wrong):
 def test_groups_must_divide_the_channels():
     with pytest.raises(ValueError, match=re.escape("norm1 (LRN): groups=2 must divide the 5 channels")):
         Sequential(norm1=LRN(groups=2)).forward(np.ones((1, 2, 2, 5)))
-    with pytest.raises(ValueError, match="LRN: expected one group or more, got 0"):
-        LRN(groups=0)

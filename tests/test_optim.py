@@ -8,6 +8,7 @@ from naive import assert_close, distinct
 
 from tinynet import SGD, FixedRate, Linear, Parameter, Sequential
 from tinynet.device import simulated
+from tinynet.simulated import must_be_current
 
 
 def parameter(*value, grad=None, **settings):
@@ -128,7 +129,8 @@ def test_parameters_of_a_device_are_updated_there():
     device = simulated(0)
     p = Parameter(distinct(3, 4), device)
     p.grad = device.asarray(distinct(3, 4, seed=1))
-    SGD([("w", p)], lr=0.1, weight_decay=0.5).step()
+    with must_be_current():  # as on a GPU: new arrays go to the current device, wherever the others are
+        SGD([("w", p)], lr=0.1, weight_decay=0.5).step()
     assert_close(device.tohost(p.value), naive.sgd(distinct(3, 4), 0, distinct(3, 4, seed=1), 0.1, 0.9, 0.5)[0])
 
 

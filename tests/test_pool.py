@@ -9,7 +9,7 @@ import pytest
 from naive import assert_close, distinct
 
 from tinynet import AvgPool2d, GlobalAvgPool2d, MaxPool2d, Sequential, gradcheck
-from tinynet.im2col import as_pair
+from tinynet.sizes import as_pair
 
 GRID = [  # x (N, H, W, C), kernel, stride, padding, ceil_mode
     ((1, 4, 4, 1), 2, 2, 0, False),

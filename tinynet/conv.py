@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 
 from .device import Device, cpu
-from .im2col import as_padding, as_pair, col2im, im2col, pad, places
+from .im2col import col2im, im2col, pad, places
 from .init import Initialiser, constant, gaussian
 from .layer import Layer
 from .parallel import pieces
 from .parameter import Parameter
+from .sizes import as_int, as_padding, as_pair
 
 
 class Conv2d(Layer):
@@ -42,20 +43,20 @@ class Conv2d(Layer):
                  stride: int | tuple[int, int] = 1, padding: Any = 0, groups: int = 1, bias: bool = True,
                  input_grad: bool = True, *, device: Device = cpu, rng: np.random.Generator | None = None,
                  weight_init: Initialiser = gaussian(0.01), bias_init: Initialiser = constant(0.0)) -> None:
-        as_pair((in_channels, out_channels), "Conv2d in_channels and out_channels")
-        if groups < 1 or in_channels % groups or out_channels % groups:
+        self.in_channels = as_int(in_channels, "Conv2d in_channels")
+        self.out_channels = as_int(out_channels, "Conv2d out_channels")
+        self.groups = as_int(groups, "Conv2d groups")
+        if in_channels % groups or out_channels % groups:
             raise ValueError(f"Conv2d: groups={groups} must divide in_channels={in_channels} and "
                              f"out_channels={out_channels}")
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = as_pair(kernel_size, "Conv2d kernel_size")
         self.stride = as_pair(stride, "Conv2d stride")
         self.padding = as_padding(padding, "Conv2d padding")
         self.input_grad = input_grad
         self._device = device
-        rng = rng or np.random.default_rng()
-        shape = (*self.kernel_size, in_channels // groups, out_channels)
-        self.W = Parameter(weight_init(rng, shape), device)
-        self.b = Parameter(bias_init(rng, (out_channels,)), device) if bias else None
+        shape = (*self.kernel_size, self.in_channels // self.groups, self.out_channels)
+        self.W = Parameter.drawn(weight_init, rng, shape, device)
+        self.b = Parameter.drawn(bias_init, rng, shape[-1:], device) if bias else None
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         """y (N, P, Q, F) of x (N, H, W, C)."""

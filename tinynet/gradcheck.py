@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .device import Device, device_of
-from .layer import Layer
+from .layer import Layer, current
 from .loss import SoftmaxCrossEntropy
 
 
@@ -31,6 +31,12 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
 
     Raises AssertionError that names array and index, with the expected (numerical) and the computed gradient.
     """
+    with current(layer.device):
+        return _check(layer, x, eps, labels, train, tolerance, samples, seed)
+
+
+def _check(layer: Layer, x: Any, eps: float, labels: Any, train: bool, tolerance: float, samples: int | None, seed: int
+           ) -> dict[str, float]:
     probe = _Probe(layer, np.array(x, np.float64), labels, train, np.random.default_rng(seed))
     originals = [(p, p.value, p.grad) for _, p in layer.parameters()]
     try:

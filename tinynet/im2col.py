@@ -12,24 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right))
-
-
-def as_pair(value: Any, what: str, least: int = 1) -> tuple[int, int]:
-    """A size given as one int or as a pair (vertical, horizontal)."""
-    pair = (value, value) if isinstance(value, int) else value
-    if (not isinstance(pair, (tuple, list)) or len(pair) != 2
-            or any(not isinstance(v, int) or isinstance(v, bool) or v < least for v in pair)):
-        raise ValueError(f"{what}: expected a whole number of {least} or more, or a pair of them, got {value!r}")
-    return tuple(pair)
-
-
-def as_padding(value: Any, what: str) -> Padding:
-    """Padding given as one int, as (vertical, horizontal), or as ((top, bottom), (left, right))."""
-    sides = (value, value) if isinstance(value, int) else value
-    if not isinstance(sides, (tuple, list)) or len(sides) != 2:
-        raise ValueError(f"{what}: expected an int, a pair, or ((top, bottom), (left, right)), got {value!r}")
-    return tuple(as_pair(side, what, least=0) for side in sides)
+from .sizes import Padding
 
 
 def places(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:

@@ -192,6 +192,9 @@ class Layer:
         batches = []
         for first in range(0, len(x), batch_size):
             logits = self.forward(x[first:first + batch_size])  # (n, classes)
+            if logits.ndim != 2:
+                raise ValueError(f"{self.label}: predict expects a net that ends in scores (N, classes), its output "
+                                 f"has shape {tuple(logits.shape)}")
             with device_of(logits) as device:
                 batches.append(device.tohost(softmax(logits, device.xp)))
         return np.concatenate(batches)  # (N, classes)
@@ -206,6 +209,14 @@ def current(device: Any) -> AbstractContextManager:
     return device if isinstance(device, Device) else nullcontext()
 
 
+def only_layers(layers: dict[str, Any], where: str) -> dict[str, Layer]:
+    """`layers`, if that is what they are; else TypeError."""
+    for name, layer in layers.items():
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{where}: expected a layer for {name}, got {layer!r}")
+    return layers
+
+
 class Sequential(Layer):
     """Layers one after another: `Sequential(conv1=Conv2d(...), relu1=ReLU(), ...)`, named as in the paper.
 
@@ -216,7 +227,7 @@ class Sequential(Layer):
     def __init__(self, **layers: Layer) -> None:
         if not layers:
             raise ValueError("Sequential: expected at least one layer: Sequential(conv1=Conv2d(...), ...)")
-        self.layers = layers
+        self.layers = only_layers(layers, "Sequential")
         self.rename("")
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
@@ -274,7 +285,7 @@ class Branches(Layer):
     def __init__(self, **branches: Layer) -> None:
         if not branches:
             raise ValueError("Branches: expected at least one layer: Branches(left=Conv2d(...), ...)")
-        self.branches = branches
+        self.branches = only_layers(branches, "Branches")
         self.rename("")
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from .device import Device, cpu
-from .im2col import as_pair
 from .init import Initialiser, constant, gaussian
 from .layer import Layer
 from .parallel import whole_batch
 from .parameter import Parameter
+from .sizes import as_int
 
 
 class Linear(Layer):
@@ -29,12 +29,11 @@ class Linear(Layer):
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, device: Device = cpu,
                  rng: np.random.Generator | None = None, weight_init: Initialiser = gaussian(0.01),
                  bias_init: Initialiser = constant(0.0)) -> None:
-        as_pair((in_features, out_features), "Linear in_features and out_features")
-        self.in_features, self.out_features = in_features, out_features
+        self.in_features = as_int(in_features, "Linear in_features")
+        self.out_features = as_int(out_features, "Linear out_features")
         self._device = device
-        rng = rng or np.random.default_rng()
-        self.W = Parameter(weight_init(rng, (in_features, out_features)), device)
-        self.b = Parameter(bias_init(rng, (out_features,)), device) if bias else None
+        self.W = Parameter.drawn(weight_init, rng, (self.in_features, self.out_features), device)
+        self.b = Parameter.drawn(bias_init, rng, (self.out_features,), device) if bias else None
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         self.expect(x, "N", self.in_features)

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from .device import Device, cpu
-from .im2col import as_padding, as_pair, col2im, im2col, pad, places
+from .im2col import col2im, im2col, pad, places
 from .init import Initialiser, constant, gaussian
 from .layer import Layer
 from .parameter import Parameter
+from .sizes import as_int, as_padding, as_pair
 
 
 class LocallyConnected2d(Layer):
@@ -34,8 +35,9 @@ class LocallyConnected2d(Layer):
                  bias: bool = True, input_grad: bool = True, *, device: Device = cpu,
                  rng: np.random.Generator | None = None, weight_init: Initialiser = gaussian(0.01),
                  bias_init: Initialiser = constant(0.0)) -> None:
-        as_pair((in_channels, out_channels), "LocallyConnected2d in_channels and out_channels")
-        self.in_channels, self.out_channels, self.input_grad = in_channels, out_channels, input_grad
+        self.in_channels = as_int(in_channels, "LocallyConnected2d in_channels")
+        self.out_channels = as_int(out_channels, "LocallyConnected2d out_channels")
+        self.input_grad = input_grad
         self.kernel_size = as_pair(kernel_size, "LocallyConnected2d kernel_size")
         self.input_size = as_pair(input_size, "LocallyConnected2d input_size")
         self.stride = as_pair(stride, "LocallyConnected2d stride")
@@ -46,9 +48,9 @@ class LocallyConnected2d(Layer):
             raise ValueError(f"LocallyConnected2d: the kernel {self.kernel_size} is larger than the padded input "
                              f"({self.input_size}, padding {self.padding})")
         self._device = device
-        rng = rng or np.random.default_rng()
-        self.W = Parameter(weight_init(rng, (P, Q, *self.kernel_size, in_channels, out_channels)), device)
-        self.b = Parameter(bias_init(rng, (P, Q, out_channels)), device) if bias else None
+        shape = (P, Q, *self.kernel_size, self.in_channels, self.out_channels)
+        self.W = Parameter.drawn(weight_init, rng, shape, device)
+        self.b = Parameter.drawn(bias_init, rng, (P, Q, self.out_channels), device) if bias else None
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x, "N", *self.input_size, self.in_channels)

@@ -20,6 +20,7 @@ from typing import Any
 
 from .im2col import pad
 from .layer import Layer
+from .sizes import as_int
 
 
 class _ResponseNorm(Layer):
@@ -65,12 +66,10 @@ class LRN(_ResponseNorm):
     """
 
     def __init__(self, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75, groups: int = 1) -> None:
-        if n < 1 or n % 2 == 0:
-            raise ValueError(f"LRN: expected an odd number n of neighbouring maps, got {n!r}")
-        if groups < 1:
-            raise ValueError(f"LRN: expected one group or more, got {groups!r}")
         super().__init__(alpha, beta, k)
-        self.n, self.groups = n, groups
+        self.n, self.groups = as_int(n, "LRN n"), as_int(groups, "LRN groups")
+        if n % 2 == 0:
+            raise ValueError(f"LRN: expected an odd number n of neighbouring maps, got {n!r}")
 
     def _neighbours(self, a: Any, xp: Any) -> Any:
         """The maps of a pixel lie side by side in memory. With n//2 zeros between one pixel's (or group's) maps and
@@ -93,10 +92,10 @@ class WithinMapNorm(_ResponseNorm):
     """Normalisation by the `size` × `size` pixels around, within each map (size odd; beyond the edge lie zeros)."""
 
     def __init__(self, size: int, alpha: float, beta: float, k: float = 1.0) -> None:
-        if size < 1 or size % 2 == 0:
-            raise ValueError(f"WithinMapNorm: expected an odd window size, got {size!r}")
         super().__init__(alpha, beta, k)
-        self.size = size
+        self.size = as_int(size, "WithinMapNorm size")
+        if size % 2 == 0:
+            raise ValueError(f"WithinMapNorm: expected an odd window size, got {size!r}")
 
     def _neighbours(self, a: Any, xp: Any) -> Any:
         _, H, W_, _ = a.shape

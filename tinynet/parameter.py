@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .device import Device, cpu
+from .init import Initialiser
 
 
 class FixedRate(float):
@@ -34,6 +35,15 @@ class Parameter:
         self.lr = lr
         self.decay = decay
         self.trainable = trainable
+
+    @classmethod
+    def drawn(cls, init: Initialiser, rng: np.random.Generator | None, shape: tuple[int, ...], device: Device
+              ) -> Parameter:
+        """A parameter with the initial value `init(rng, shape)`. Raises ValueError if that has another shape."""
+        value = np.asarray(init(rng or np.random.default_rng(), shape))
+        if value.shape != shape:
+            raise ValueError(f"the initialiser gave an array of shape {value.shape}, expected {shape}")
+        return cls(value, device)
 
     @property
     def shape(self) -> tuple[int, ...]:

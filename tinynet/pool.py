@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .im2col import as_pair
 from .layer import Layer
 from .parallel import pieces
+from .sizes import as_pair
 
 
 class _Pool2d(Layer):

@@ -11,7 +11,7 @@ import numpy as np
 
 from .columns import Columns
 from .device import Device, traffic
-from .layer import Branches, Layer, Sequential
+from .layer import Branches, Layer, Sequential, current
 
 
 class Row(NamedTuple):
@@ -59,8 +59,9 @@ def _walk(layer: Layer, name: str, x: Any, rows: list[Row]) -> Any:
     if isinstance(layer, Branches):
         for child, branch in layer.children():
             _walk(branch, f"{name}.{child}" if name else child, x, rows)
-        return layer.forward(x)
-    with traffic() as log:
+        with current(layer.device):
+            return layer.forward(x)
+    with traffic() as log, current(layer.device):
         y = layer.forward(x)
     sent = sum(crossing.bytes for crossing in log)
     if isinstance(layer, Columns):

@@ -104,9 +104,8 @@ def _load(folder: Path, layout: _Layout) -> Dataset:
     parts = [_read(folder / (stem + layout.suffix), layout) for stem in TRAIN]
     train = Split(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
     test = _read(folder / (TEST + layout.suffix), layout)
-    source = (f"CIFAR-10, {len(train.labels):,} training and {len(test.labels):,} test images, read from "
-              f"{folder.name} in {folder.parent}")
-    return Dataset(train, test, tuple(names), source)
+    name = f"CIFAR-10, {len(train.labels):,} training and {len(test.labels):,} test images"
+    return Dataset(train, test, tuple(names), name, f"{folder.name} in {folder.parent}")
 
 
 def _check_complete(folder: Path, layout: _Layout) -> None:

@@ -33,13 +33,18 @@ class Split(NamedTuple):
 class Dataset:
     """A training and a test split. Unpacks: `(x, y), (x_test, y_test) = cifar10()`.
 
-    `source` is a sentence for people: which data exactly, and where it came from. Print it beside every
+    `name` says which data exactly, `folder` where it was read from; `source` says both. Print it beside every
     result.
     """
     train: Split
     test: Split
     classes: tuple[str, ...]
-    source: str
+    name: str
+    folder: str = ""
+
+    @property
+    def source(self) -> str:
+        return f"{self.name}, read from {self.folder}" if self.folder else self.name
 
     def __iter__(self) -> Iterator[Split]:
         yield self.train

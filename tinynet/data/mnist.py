@@ -91,8 +91,8 @@ def _load(folder: Path, files: dict[str, Path]) -> Dataset:
                     "Put the missing files there; or move the others away, and all four are downloaded again")
     train, test = (_read_split(files[f"{half}-images"], files[f"{half}-labels"])
                    for half in ("train", "t10k"))
-    source = f"MNIST, {len(train.labels):,} training and {len(test.labels):,} test images, read from {folder}"
-    return Dataset(train, test, CLASSES, source)
+    name = f"MNIST, {len(train.labels):,} training and {len(test.labels):,} test images"
+    return Dataset(train, test, CLASSES, name, str(folder))
 
 
 def _read_split(images_path: Path, labels_path: Path) -> Split:

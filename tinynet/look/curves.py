@@ -35,24 +35,22 @@ def draw_relu_vs_tanh(path: str | os.PathLike, relu: Sequence[float], tanh: Sequ
 
     `relu` and `tanh` hold the training error of each epoch, from 0 to 1. `note` is small print below: which data.
     """
-    with figure(path, 7.5, 5) as ax:
+    with figure(path, 7.5, 5, note) as ax:
         ax.axhline(level, color="0.6", linewidth=1)
-        ax.annotate(f"{level:.0%} training error", (1, level), xycoords=("axes fraction", "data"), xytext=(-4, -4),
-                    textcoords="offset points", ha="right", va="top", color="0.4", fontsize=9)
+        ax.annotate(f"{level:.0%} training error", (0, level), xycoords=("axes fraction", "data"), xytext=(4, -4),
+                    textcoords="offset points", va="top", color="0.4", fontsize=9)
+        last = max(len(relu), len(tanh), 1)
         for errors, name, style, color in (relu, names[0], "-", "C0"), (tanh, names[1], "--", "C3"):
             ax.plot(range(1, len(errors) + 1), errors, style, color=color, linewidth=2, label=name)
-            at = crossing(errors, level)
-            if at is not None:
+            at, bold = crossing(errors, level), {"color": color, "fontweight": "bold", "textcoords": "offset points"}
+            if at is not None:  # the words stand where the other curve is not: above to the right, or below to the left
                 ax.plot([at], [level], "o", color=color)
-                ax.annotate(f"{name}: {at:.1f} epochs", (at, level), xytext=(4, 8), textcoords="offset points",
-                            color=color, fontweight="bold")
+                place = {"xytext": (4, 8)} if at < last / 2 else {"xytext": (-4, -18), "ha": "right"}
+                ax.annotate(f"{name}: {at:.1f} epochs", (at, level), **place, **bold)
             elif errors:
-                ax.annotate(f"{name}: more than {len(errors)} epochs", (len(errors), errors[-1]), xytext=(4, 8),
-                            textcoords="offset points", color=color, fontweight="bold", ha="right")
-        ax.set(xlabel="epochs", ylabel="training error", ylim=(0, 0.95), xlim=(0, None))
+                ax.annotate(f"{name}: more than {len(errors)} epochs", (len(errors), errors[-1]), xytext=(0, 24),
+                            ha="right", **bold)
+        ax.set(xlabel="epochs", ylabel="training error", ylim=(0, 0.95), xlim=(0, last * 1.02))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         ax.set_title(f"{names[1]} takes {ratio_in_words(relu, tanh, level)} times as many epochs as {names[0]}")
         ax.legend(frameon=False)
-        if note:
-            ax.annotate(note, (0, 0), xycoords="figure fraction", xytext=(4, 4), textcoords="offset points",
-                        fontsize=8, color="0.4", annotation_clip=False)

@@ -1,0 +1,38 @@
+"""Sizes as users give them: checked, and in one form."""
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right))
+
+
+def as_int(value: Any, what: str, least: int = 1) -> int:
+    """A whole number of at least `least`, of any integer type. Raises ValueError that names `what`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or isinstance(value, bool):
+        raise ValueError(f"{what}: expected a whole number of {least} or more, got {value!r}")
+    return number
+
+
+def as_pair(value: Any, what: str, least: int = 1) -> tuple[int, int]:
+    """A size given as one number or as a pair (vertical, horizontal)."""
+    pair = value if isinstance(value, (tuple, list)) else (value, value)
+    try:
+        vertical, horizontal = pair
+        return as_int(vertical, what, least), as_int(horizontal, what, least)
+    except ValueError:
+        raise ValueError(f"{what}: expected a whole number of {least} or more, or a pair of them, got "
+                         f"{value!r}") from None
+
+
+def as_padding(value: Any, what: str) -> Padding:
+    """Padding given as one number, as (vertical, horizontal), or as ((top, bottom), (left, right))."""
+    if not isinstance(value, (tuple, list)):
+        value = (value, value)
+    if len(value) != 2:
+        raise ValueError(f"{what}: expected a number, a pair, or ((top, bottom), (left, right)), got {value!r}")
+    return as_pair(value[0], what, least=0), as_pair(value[1], what, least=0)
