@@ -1,7 +1,7 @@
 """What all tests share. Inputs and naive twins are in naive.py."""
 import pytest
 
-from tinynet import get_threads, set_threads
+from tinynet import get_threads, parallel, set_threads
 
 
 @pytest.fixture(autouse=True)
@@ -10,3 +10,9 @@ def same_threads_afterwards():
     before = get_threads()
     yield
     set_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def small_batches_are_cut_too(monkeypatch):
+    """The batches of the tests are too small to be worth a thread, but it is the threads that are to be tested."""
+    monkeypatch.setattr(parallel, "WORTH_A_THREAD", 0)

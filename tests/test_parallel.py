@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info
 
 from tinynet import cpu, get_threads, parallel, set_threads
 from tinynet.device import simulated
-from tinynet.parallel import over_batch, pieces, side_by_side, whole_batch
+from tinynet.parallel import over_batch, pieces, side_by_side
 
 
 def blas_threads():
@@ -48,6 +48,13 @@ def test_slices_run_at_the_same_time():
     set_threads(3)
     meeting = threading.Barrier(3, timeout=10)  # opens only when all three are there
     assert sorted(over_batch(lambda s: meeting.wait(), 3, cpu)) == [0, 1, 2]
+
+
+def test_what_costs_less_than_a_thread_is_not_cut_up(monkeypatch):
+    set_threads(3)
+    monkeypatch.setattr(parallel, "WORTH_A_THREAD", 100)
+    assert over_batch(lambda s: s, 6, cpu, 99) == [slice(0, 6)]
+    assert over_batch(lambda s: s, 6, cpu, 100) == [slice(0, 2), slice(2, 4), slice(4, 6)]
 
 
 def test_other_devices_get_the_batch_in_one_slice():
@@ -150,17 +157,6 @@ def test_blas_has_one_thread_inside_and_afterwards_as_many_as_before():
 
 
 @several
-def test_a_product_over_the_whole_batch_gets_the_threads_that_slices_would():
-    for threads in 3, 1:
-        set_threads(threads)
-        with whole_batch(cpu):
-            assert blas_threads() == {threads}
-        assert blas_threads() == USUAL
-        with whole_batch(simulated(0)):
-            assert blas_threads() == USUAL
-
-
-@several
 def test_blas_is_held_to_one_thread_whichever_thread_asks():
     set_threads(2)
     with ThreadPoolExecutor(1) as another:
@@ -204,8 +200,8 @@ def test_blas_gets_its_threads_back_when_the_last_of_two_nets_is_done(caller):
 
 def test_without_threadpoolctl_blas_decides_for_itself(monkeypatch):
     monkeypatch.setattr(parallel._blas, "controller", None)
-    with whole_batch(cpu):
-        assert blas_threads() == USUAL
+    assert over_batch(lambda s: blas_threads(), 2, cpu) == [USUAL]
+    assert side_by_side(blas_threads, blas_threads) == (USUAL, USUAL)
 
 
 # ---------------------------------------------------------------------------------------- how many

@@ -21,7 +21,7 @@ class ReLU(Layer):
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x)
         y, zeros = xp.empty(x.shape, x.dtype), xp.zeros(x.shape[1:], x.dtype)  # NumPy: 3x faster than maximum(x, 0)
-        self.over_batch(lambda n: xp.maximum(x[n], zeros, out=y[n]), len(x))         # eq. (1)
+        self.over_batch(lambda n: xp.maximum(x[n], zeros, out=y[n]), len(x), x.size)  # eq. (1)
         self._kept = (x,) if train or keep else None
         return y
 
@@ -29,7 +29,7 @@ class ReLU(Layer):
         (x,) = self.take()
         xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
         dx = xp.empty(x.shape, x.dtype)
-        self.over_batch(lambda n: xp.multiply(dy[n], x[n] > 0, out=dx[n]), len(x))   # eq. (1)
+        self.over_batch(lambda n: xp.multiply(dy[n], x[n] > 0, out=dx[n]), len(x), x.size)  # eq. (1)
         return dx
 
 
@@ -39,7 +39,7 @@ class Tanh(Layer):
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x)
         y = xp.empty(x.shape, x.dtype)
-        self.over_batch(lambda n: xp.tanh(x[n], out=y[n]), len(x))                   # eq. (2)
+        self.over_batch(lambda n: xp.tanh(x[n], out=y[n]), len(x), x.size)           # eq. (2)
         self._kept = (y,) if train or keep else None
         return y
 
@@ -47,7 +47,7 @@ class Tanh(Layer):
         (y,) = self.take()
         xp = self.expect(dy, *y.shape, what="dy", dtype=y.dtype)
         dx = xp.empty(y.shape, y.dtype)
-        self.over_batch(lambda n: xp.multiply(dy[n], 1 - y[n] * y[n], out=dx[n]), len(y))  # eq. (2)
+        self.over_batch(lambda n: xp.multiply(dy[n], 1 - y[n] * y[n], out=dx[n]), len(y), y.size)  # eq. (2)
         return dx
 
 

@@ -76,7 +76,7 @@ class Conv2d(Layer):
                 if self.b is not None:
                     out += self.b.value.astype(x.dtype, copy=False)
 
-        self.over_batch(one_slice, len(x))
+        self.over_batch(one_slice, len(x), self._cost(y.shape))
         self._kept = (x, y.shape) if train or keep else None
         return y
 
@@ -92,7 +92,7 @@ class Conv2d(Layer):
             db = xp.ones(len(rows), x.dtype) @ rows                                  # eq. (2); faster than a sum
             return gradient(x, dy, dx, batch, xp), db
 
-        parts = self.over_batch(one_slice, len(x))
+        parts = self.over_batch(one_slice, len(x), self._cost(y_shape))
         self.W.grad = sum(dW for dW, _ in parts).astype(self.W.value.dtype, copy=False)
         if self.b is not None:
             self.b.grad = sum(db for _, db in parts).astype(self.b.value.dtype, copy=False)
@@ -151,6 +151,9 @@ class Conv2d(Layer):
             raise ValueError(f"{self.label}: the kernel {self.kernel_size} is larger than the padded input "
                              f"({H} x {W_}, padding {self.padding})")
         return size
+
+    def _cost(self, y_shape: tuple[int, ...]) -> float:
+        return self.multiply_adds((), y_shape) / 64
 
     def multiply_adds(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
         return int(np.prod(y_shape[:-1])) * self.W.size

@@ -11,6 +11,7 @@ A net is a layer made of layers: `Sequential` calls them one after another, and 
 """
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -99,9 +100,9 @@ class Layer:
                 p.value, p.grad = p.value.astype(dtype), None
         return self
 
-    def over_batch(self, work: Any, n: int) -> list[Any]:
-        """Call `work(slice)` over slices of a batch of `n`, a thread each (parallel.py)."""
-        return over_batch(work, n, self.device)
+    def over_batch(self, work: Any, n: int, cost: float = math.inf) -> list[Any]:
+        """Call `work(slice)` over slices of a batch of `n`, a thread each, if it costs enough (parallel.py)."""
+        return over_batch(work, n, self.device, cost)
 
     # ---- checks -----------------------------------------------------------------------------------------------
 

@@ -18,7 +18,6 @@ import numpy as np
 from .device import Device, cpu
 from .init import Initialiser, constant, gaussian
 from .layer import Layer
-from .parallel import whole_batch
 from .parameter import Parameter
 from .sizes import as_int
 
@@ -36,22 +35,32 @@ class Linear(Layer):
         self.b = Parameter.drawn(bias_init, rng, (self.out_features,), device) if bias else None
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
-        self.expect(x, "N", self.in_features)
-        with whole_batch(self.device):
-            y = x @ self.W.value.astype(x.dtype, copy=False)                         # eq. (1), (N, out)
-        if self.b is not None:
-            y += self.b.value.astype(x.dtype, copy=False)
+        xp = self.expect(x, "N", self.in_features)
+        W, y = self.W.value.astype(x.dtype, copy=False), xp.empty((len(x), self.out_features), x.dtype)
+
+        def one_slice(n: slice) -> None:
+            xp.matmul(x[n], W, out=y[n])                                             # eq. (1), (n, out)
+            if self.b is not None:
+                y[n] += self.b.value.astype(x.dtype, copy=False)
+
+        self.over_batch(one_slice, len(x), self._cost(x))
         self._kept = (x,) if train or keep else None
         return y
 
     def backward(self, dy: Any) -> Any:
         (x,) = self.take()
-        self.expect(dy, len(x), self.out_features, what="dy", dtype=x.dtype)
+        xp = self.expect(dy, len(x), self.out_features, what="dy", dtype=x.dtype)
+        W, dx = self.W.value.astype(x.dtype, copy=False), xp.empty(x.shape, x.dtype)
+        dW = xp.empty(W.shape, x.dtype)
+        self.over_batch(lambda rows: xp.matmul(x.T[rows], dy, out=dW[rows]), self.in_features, self._cost(x))  # eq. (2)
+        self.over_batch(lambda n: xp.matmul(dy[n], W.T, out=dx[n]), len(x), self._cost(x))                     # eq. (4)
+        self.W.grad = dW.astype(self.W.value.dtype, copy=False)
         if self.b is not None:
             self.b.grad = dy.sum(axis=0).astype(self.b.value.dtype, copy=False)      # eq. (3)
-        with whole_batch(self.device):
-            self.W.grad = (x.T @ dy).astype(self.W.value.dtype, copy=False)          # eq. (2)
-            return dy @ self.W.value.astype(x.dtype, copy=False).T                   # eq. (4), (N, in)
+        return dx
+
+    def _cost(self, x: Any) -> float:
+        return len(x) * self.W.size / 64
 
     def multiply_adds(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
         return y_shape[0] * self.W.size

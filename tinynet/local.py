@@ -54,7 +54,7 @@ class LocallyConnected2d(Layer):
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x, "N", *self.input_size, self.in_channels)
-        y = xp.matmul(self._columns(x, xp), self._matrices(x.dtype))                 # eq. (1), (P·Q, N, F)
+        y = self._multiply(self._columns(x, xp), self._matrices(x.dtype), xp)        # eq. (1), (P·Q, N, F)
         y = xp.ascontiguousarray(y.swapaxes(0, 1)).reshape(len(x), *self.output_size, self.out_channels)
         if self.b is not None:
             y += self.b.value.astype(x.dtype, copy=False)
@@ -66,18 +66,25 @@ class LocallyConnected2d(Layer):
         (P, Q), F = self.output_size, self.out_channels
         xp = self.expect(dy, len(x), P, Q, F, what="dy", dtype=x.dtype)
         d_places = xp.ascontiguousarray(dy.reshape(len(x), P * Q, F).swapaxes(0, 1))  # (P·Q, N, F)
-        dW = xp.matmul(self._columns(x, xp).swapaxes(1, 2), d_places)                # eq. (3), (P·Q, KH·KW·C, F)
+        dW = self._multiply(self._columns(x, xp).swapaxes(1, 2), d_places, xp)       # eq. (3), (P·Q, KH·KW·C, F)
         self.W.grad = dW.reshape(self.W.shape).astype(self.W.value.dtype, copy=False)
         if self.b is not None:
             self.b.grad = dy.sum(axis=0).astype(self.b.value.dtype, copy=False)      # eq. (2)
         if not self.input_grad:
             return None
-        d_cols = xp.matmul(d_places, self._matrices(x.dtype).swapaxes(1, 2))         # (P·Q, N, KH·KW·C)
+        d_cols = self._multiply(d_places, self._matrices(x.dtype).swapaxes(1, 2), xp)  # (P·Q, N, KH·KW·C)
         (top, bottom), (left, right) = self.padding
         N, H, W_, C = x.shape
         padded = col2im(d_cols.swapaxes(0, 1), (N, H + top + bottom, W_ + left + right, C), self.kernel_size,
                         self.stride, xp)                                             # eq. (4)
         return xp.ascontiguousarray(padded[:, top:top + H, left:left + W_])
+
+    def _multiply(self, a: Any, b: Any, xp: Any) -> Any:
+        """One matrix product for every place: (P·Q, l, m) by (P·Q, m, n). The places are shared out to the threads."""
+        product = xp.empty((len(a), a.shape[1], b.shape[2]), a.dtype)
+        self.over_batch(lambda places: xp.matmul(a[places], b[places], out=product[places]), len(a),
+                        product.size * a.shape[2] / 64)
+        return product                                                               # (P·Q, l, n)
 
     def _columns(self, x: Any, xp: Any) -> Any:
         """The windows of every place: (P·Q, N, KH·KW·C)."""

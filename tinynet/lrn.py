@@ -37,7 +37,7 @@ class _ResponseNorm(Layer):
             s[n] = self.k + self.alpha * self._neighbours(x[n] * x[n], xp)
             xp.multiply(x[n], s[n] ** -self.beta, out=y[n])                          # eq. (1)
 
-        self.over_batch(one_slice, len(x))
+        self.over_batch(one_slice, len(x), x.size)
         self._kept = (x, s) if train or keep else None
         return y
 
@@ -51,7 +51,7 @@ class _ResponseNorm(Layer):
             around = self._neighbours(scaled * x[n] / s[n], xp)
             dx[n] = scaled - (2 * self.alpha * self.beta) * x[n] * around            # eq. (2)
 
-        self.over_batch(one_slice, len(x))
+        self.over_batch(one_slice, len(x), x.size)
         return dx
 
     def _neighbours(self, a: Any, xp: Any) -> Any:

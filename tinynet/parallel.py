@@ -6,19 +6,22 @@ depend on the batch size and the number of threads alone, never on which thread 
 numbers in the same order and give the same bits.
 
 While slices run, the BLAS library behind `matmul` is held to one thread (by threadpoolctl, if it is installed): our
-threads and its own together would fight for the same cores. A product that is not cut into slices, in a
-fully-connected layer, gets as many of BLAS's own threads as there would be slices. Without threadpoolctl there is one
-slice, and BLAS decides for itself.
+threads and its own together would fight for the same cores. Without threadpoolctl there is one slice, and BLAS uses
+its own threads.
+
+To hand work to a thread and wait for it takes some 50 µs, so what is done sooner than that is not cut up: a layer may
+say what its work costs, and below `WORTH_A_THREAD` there is one slice.
 
 On a GPU the batch is one slice: the device is parallel inside.
 """
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any
 
@@ -26,9 +29,11 @@ import numpy as np
 
 from .device import Device
 
+WORTH_A_THREAD = 2 ** 17  # numbers handled, about 100 µs of work
+
 
 class _Blas:
-    """Limits the threads of BLAS while anybody is inside `limit()`, and gives back the user's setting afterwards."""
+    """Holds BLAS to one thread while anybody is inside `single()`, and gives back the user's setting afterwards."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -42,12 +47,15 @@ class _Blas:
             self.controller = ThreadpoolController()
 
     @contextmanager
-    def limit(self, threads: int) -> Iterator[None]:
+    def single(self) -> Iterator[None]:
+        if self.controller is None:
+            yield
+            return
         with self.lock:
             self.inside += 1
-            if self.inside == 1:  # whoever comes first decides for those inside
+            if self.inside == 1:
                 self._anyone_may_set()
-                self.limiter = self.controller.limit(limits=threads, user_api="blas")
+                self.limiter = self.controller.limit(limits=1, user_api="blas")
         try:
             yield
         finally:
@@ -96,16 +104,20 @@ def get_threads() -> int:
     return getattr(_here, "threads", _threads)
 
 
-def over_batch(work: Callable[[slice], Any], n: int, device: Device) -> list[Any]:
-    """Call `work(slice)` for slices that cover `range(n)`; the results, in the order of the slices."""
+def over_batch(work: Callable[[slice], Any], n: int, device: Device, cost: float = math.inf) -> list[Any]:
+    """Call `work(slice)` for slices that cover `range(n)`; the results, in the order of the slices.
+
+    `cost` is about how many numbers `work` handles for all of `range(n)`; 64 multiply-adds of a matrix product count
+    as one.
+    """
     if device.xp is not np:
         return [work(slice(0, n))]
     threads = min(get_threads(), n)
-    if _blas.controller is None:
+    if cost < WORTH_A_THREAD or _blas.controller is None:
         threads = 1
     cuts = [n * i // threads for i in range(threads + 1)]
     first, *others = [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
-    with _blas.limit(1) if _blas.controller else nullcontext():
+    with _blas.single():
         futures = [_pool.submit(copy_context().run, work, s) for s in others]  # np.errstate holds there too
         try:
             result = work(first)
@@ -130,19 +142,13 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
         finally:
             del _here.threads
 
-    with _blas.limit(1) if _blas.controller else nullcontext():
+    with _blas.single():
         future = _columns.submit(copy_context().run, column, right)
         try:
             result = column(left)
         finally:
             wait([future])
     return result, future.result()
-
-
-def whole_batch(device: Device) -> AbstractContextManager:
-    """`with whole_batch(device):` a matrix product over the whole batch, on as many threads as `set_threads` says."""
-    threads = get_threads()
-    return _blas.limit(threads) if device.xp is np and _blas.controller else nullcontext()
 
 
 def pieces(batch: slice, bytes_per_image: int, device: Device) -> Iterator[slice]:

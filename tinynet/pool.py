@@ -84,7 +84,7 @@ class MaxPool2d(_Pool2d):
                 if switches is not None:
                     switches[n] = self._winners(dealt, y[n], H, W_, xp)
 
-        self.over_batch(one_slice, N)
+        self.over_batch(one_slice, N, x.size)
         self.switches = switches
         self._kept = (x.shape, x.dtype, switches) if train or keep else None
         return y
@@ -134,7 +134,7 @@ class MaxPool2d(_Pool2d):
                 for s, part in enumerate(dealt):
                     dx[n, :, s::SW] = part
 
-        self.over_batch(one_slice, N)
+        self.over_batch(one_slice, N, dx.size)
         return dx
 
     def _dealt_taps(self, W_: int, Q: int) -> Iterator[tuple[int, slice, int, slice]]:
@@ -166,7 +166,7 @@ class AvgPool2d(_Pool2d):
                 y[n, :, q] += rows[:, :, w]
             y[n] *= share                                                            # eq. (2)
 
-        self.over_batch(one_slice, N)
+        self.over_batch(one_slice, N, x.size)
         self._kept = (x.shape, x.dtype) if train or keep else None
         return y
 
@@ -185,7 +185,7 @@ class AvgPool2d(_Pool2d):
             for _, p, h in self._taps(0, H, P):
                 dx[n, h] += d_rows[:, p]
 
-        self.over_batch(one_slice, N)
+        self.over_batch(one_slice, N, dx.size)
         return dx
 
     def _share(self, H: int, W_: int, dtype: Any, xp: Any) -> Any:
