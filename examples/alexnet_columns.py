@@ -1,6 +1,6 @@
 """AlexNet in two columns, scaled down, on CIFAR-10 images: it trains, and shows what crosses and what that costs.
 
-    python examples/alexnet_columns.py                      two minutes on two cores, on the bundled sample
+    python examples/alexnet_columns.py                      a minute or two on two cores, on the bundled sample
     python examples/alexnet_columns.py --pair simulated     on devices that would refuse any array of the other column
     python examples/alexnet_columns.py --device gpu         one column on gpu(0), two columns on what pair() finds
 
@@ -67,7 +67,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="of the nets in one column")
     parser.add_argument("--pair", choices=("cpu", "simulated", "streams", "gpu"),
                         help="the devices of the two columns (default: cpu, or what there is with --device gpu)")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()

@@ -100,8 +100,9 @@ def draw(out: Path) -> None:
     print(f"{in_words('ReLU', relu)}, {in_words('tanh', tanh)}: a factor of {ratio_in_words(relu, tanh, LEVEL)} "
           "(the paper's Figure 1: 6).")
     for name, record in last.items():
-        shares = ", ".join(f"{layer} {share:.0%}" for layer, share in record.get("flat", {}).items())
-        print(f"{name}, epoch {record['epoch']}: units that stand where its slope is below 0.1: {shares or 'unknown'}")
+        if "flat" in record:
+            shares = ", ".join(f"{layer} {share:.0%}" for layer, share in record["flat"].items())
+            print(f"{name}, epoch {record['epoch']}: units that stand where its slope is below 0.1: {shares}")
     print(f"the figure: {out / 'relu_vs_tanh.png'}")
 
 
