@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 
 import numpy as np
@@ -43,11 +44,14 @@ TIMED_STEPS = 8
 def main() -> None:
     args = parse()
     rng = np.random.default_rng(args.seed)
-    data = cifar10(args.root) if args.data == "full" else cifar10_sample()
+    try:
+        device = cpu if args.device == "cpu" else gpu(0)
+        devices = pair(args.pair or ("cpu" if device is cpu else None))
+        data = cifar10(args.root) if args.data == "full" else cifar10_sample()
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
     images = Split(enlarge(data.train.images, 2), data.train.labels)
     prepare = minus(mean_image(images.images))
-    device = cpu if args.device == "cpu" else gpu(0)
-    devices = pair(args.pair or ("cpu" if device is cpu else None))
     print(f"data: {data.source}, enlarged to 64x64")
     print(f"columns on {devices[0]} and {devices[1]}; {get_threads()} threads\n")
 
@@ -70,7 +74,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.epochs < 1 or args.batch < 1:
+        parser.error(f"expected --epochs and --batch of 1 or more, got {args.epochs} and {args.batch}")
+    return args
 
 
 def wider_start(net: Sequential, rng: np.random.Generator) -> Sequential:

@@ -1,6 +1,6 @@
 """ReLU against tanh: the paper's Figure 1, measured; and the CIFAR-10 nets of 2012.
 
-    python examples/train_cifar10.py                     the figure, on the bundled sample: about five minutes
+    python examples/train_cifar10.py                     the figure, on the bundled sample: about four minutes
     python examples/train_cifar10.py --data full         the figure, on all of CIFAR-10
     python examples/train_cifar10.py --init fan-in       the figure, with inputs and weights scaled as is usual today
     python examples/train_cifar10.py --sweep             how the two learning rates were chosen
@@ -37,11 +37,14 @@ ACTIVATIONS = {"relu": ReLU, "tanh": Tanh}
 
 def main() -> None:
     args = parse()
-    if args.draw:
-        return draw(Path(args.draw))
-    data = cifar10(args.root) if args.data == "full" else cifar10_sample()
-    out = Path(args.out or f"runs/cifar10-{args.net}-{time.strftime('%Y%m%d-%H%M%S')}")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        if args.draw:
+            return draw(Path(args.draw))
+        device(args.device)  # to fail at once, if it is not there
+        data = cifar10(args.root) if args.data == "full" else cifar10_sample()
+        out = new_folder(args)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
     config = {name: value for name, value in vars(args).items() if name not in ("root", "out", "draw")}
     (out / "config.json").write_text(json.dumps({**config, "data": data.name}, indent=1) + "\n")
     print(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}")
@@ -77,7 +80,19 @@ def parse() -> argparse.Namespace:
     args = parser.parse_args()
     if args.epochs is not None and args.epochs < 1:
         parser.error(f"--epochs: expected 1 or more, got {args.epochs}")
+    for rate in [*(args.rates or ()), *(args.sweep or ())]:
+        if not 0 < rate < float("inf"):
+            parser.error(f"--rates, --sweep: expected learning rates above 0, got {rate}")
     return args
+
+
+def new_folder(args: argparse.Namespace) -> Path:
+    """The folder of this run. Raises FileExistsError if there is a run in it already: the two would be mixed."""
+    out = Path(args.out or f"runs/cifar10-{args.net}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if (out / "metrics.jsonl").exists():
+        raise FileExistsError(f"{out} holds an earlier run: name another folder with --out, or delete it first")
+    out.mkdir(parents=True, exist_ok=True)
+    return out
 
 
 def figure_1(args: argparse.Namespace, data: Dataset, out: Path) -> None:

@@ -122,7 +122,32 @@ def test_ctrl_c_ends_with_a_message(run, monkeypatch):
         run()
 
 
-def test_unknown_choices_are_refused(run, capsys):
+@pytest.mark.parametrize("arguments, message", [
+    (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
+    (["--rates", "0.1", "-1"], "--rates, --sweep: expected learning rates above 0, got -1.0"),
+    (["--sweep", "nan"], "--rates, --sweep: expected learning rates above 0, got nan"),
+])
+def test_senseless_options_are_refused(run, capsys, arguments, message):
     with pytest.raises(SystemExit):
-        run("--epochs", "0")
-    assert "--epochs: expected 1 or more, got 0" in capsys.readouterr().err
+        run(*arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_what_cannot_be_done_is_said_at_once(run, monkeypatch, tmp_path):
+    def missing(root):
+        raise FileNotFoundError("no CIFAR-10 here")
+    monkeypatch.setattr(run.example, "cifar10", missing)
+    with pytest.raises(SystemExit, match="FileNotFoundError: no CIFAR-10 here"):
+        run("--data", "full")
+    with pytest.raises(SystemExit, match="FileNotFoundError: .*config.json"):
+        run("--draw", str(tmp_path / "nothing"))
+    monkeypatch.setattr(run.example, "device", lambda name: missing(name))
+    with pytest.raises(SystemExit, match="FileNotFoundError"):
+        run("--device", "gpu")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_is_never_mixed_with_an_earlier_one(run):
+    run("--epochs", "1")
+    with pytest.raises(SystemExit, match="FileExistsError: .*out holds an earlier run"):
+        run("--epochs", "1")

@@ -1,4 +1,9 @@
 """tinynet: deep learning's founding networks in plain NumPy, every layer with its forward and its backward."""
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
 from .activation import ReLU, Sigmoid, Tanh
 from .columns import Columns, Exchange, Fork, Join
 from .conv import Conv2d
@@ -26,3 +31,10 @@ __all__ = [
     "count_parameters", "cpu", "device_of", "fan_in", "gaussian", "get_threads", "gpu", "gradcheck", "pair", "send",
     "set_threads", "simulated", "softmax", "summary", "traffic",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`tinynet.data`, `tinynet.models`, ... are imported when they are first used, to keep `import tinynet` quick."""
+    if name in ("data", "look", "metrics", "models", "train"):
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
