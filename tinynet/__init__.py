@@ -11,11 +11,12 @@ from .device import Device, DeviceMismatch, cpu, device_of, gpu, pair, send, sim
 from .dropout import Dropout
 from .gradcheck import gradcheck
 from .init import constant, fan_in, gaussian
-from .layer import Branches, Layer, Sequential
+from .layer import Layer
 from .linear import Flatten, Linear
 from .local import LocallyConnected2d
 from .loss import SoftmaxCrossEntropy
 from .lrn import LRN, WithinMapNorm
+from .net import Branches, Sequential
 from .optim import SGD
 from .parallel import get_threads, set_threads
 from .parameter import FixedRate, Parameter

@@ -61,11 +61,9 @@ class Fork(Layer):
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Pair:
         from_host = isinstance(x, np.ndarray)
         self._kept = (from_host,) if train or keep else None
-        bring = Device.asarray if from_host else self._send_unless_here
-        return Pair((bring(device, x) for device in self.device), self.device)
-
-    def _send_unless_here(self, device: Device, x: Any) -> Any:
-        return x if device.holds(x) else send(x, device, self.name)
+        if from_host:
+            return Pair((device.asarray(x) for device in self.device), self.device)
+        return Pair((x if device.holds(x) else send(x, device, self.name) for device in self.device), self.device)
 
     def backward(self, dy: Any) -> Any:
         (from_host,) = self.take()

@@ -11,7 +11,8 @@ import numpy as np
 
 from .columns import Columns
 from .device import Device, traffic
-from .layer import Branches, Layer, Sequential, current
+from .layer import Layer
+from .net import Branches, Sequential, current
 
 
 class Row(NamedTuple):

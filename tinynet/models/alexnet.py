@@ -25,9 +25,10 @@ from ..conv import Conv2d
 from ..device import Device, cpu, pair
 from ..dropout import Dropout
 from ..init import constant
-from ..layer import Layer, Sequential
+from ..layer import Layer
 from ..linear import Flatten, Linear
 from ..lrn import LRN
+from ..net import Sequential
 from ..pool import MaxPool2d
 from . import alexnet_source
 from .alexnet_parts import Shape, both

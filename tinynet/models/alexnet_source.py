@@ -19,9 +19,9 @@ from ..conv import Conv2d
 from ..device import Device
 from ..dropout import Dropout
 from ..init import constant, gaussian
-from ..layer import Sequential
 from ..linear import Flatten, Linear
 from ..lrn import LRN, WithinMapNorm
+from ..net import Sequential
 from ..parameter import FixedRate
 from ..pool import MaxPool2d
 from .alexnet_parts import Shape, both

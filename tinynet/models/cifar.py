@@ -21,10 +21,11 @@ import numpy as np
 from ..activation import ReLU
 from ..conv import Conv2d
 from ..init import Initialiser, gaussian
-from ..layer import Layer, Sequential
+from ..layer import Layer
 from ..linear import Flatten, Linear
 from ..local import LocallyConnected2d
 from ..lrn import LRN, WithinMapNorm
+from ..net import Sequential
 from ..pool import AvgPool2d, MaxPool2d
 
 

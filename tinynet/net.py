@@ -1,0 +1,128 @@
+"""The two ways layers are put together to a net, which is a layer again.
+
+    Sequential    one after another; backward goes through them in the opposite order
+    Branches      side by side on the same input, the outputs joined along the channels
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from .device import Device, device_of
+from .layer import Layer
+
+
+def current(device: Any) -> AbstractContextManager:
+    """The context in which a layer on `device` computes; columns, on a pair of devices, see to it themselves."""
+    return device if isinstance(device, Device) else nullcontext()
+
+
+def only_layers(layers: dict[str, Any], where: str) -> dict[str, Layer]:
+    """`layers`, if that is what they are; else TypeError."""
+    for name, layer in layers.items():
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{where}: expected a layer for {name}, got {layer!r}")
+    return layers
+
+
+class Sequential(Layer):
+    """Layers one after another: `Sequential(conv1=Conv2d(...), relu1=ReLU(), ...)`, named as in the paper.
+
+    `net["conv1"]` is a layer; `net[:"conv5"]` the net up to and including conv5, `net["fc6":]` the net from fc6 on:
+    they share the layers with `net`. `len(net)` counts the layers, iteration goes through them in order.
+    """
+
+    def __init__(self, **layers: Layer) -> None:
+        if not layers:
+            raise ValueError("Sequential: expected at least one layer: Sequential(conv1=Conv2d(...), ...)")
+        self.layers = only_layers(layers, "Sequential")
+        self.rename("")
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        if isinstance(x, np.ndarray) and isinstance(self.device, Device):
+            x = self.device.asarray(x)  # a net takes host arrays wherever it lives
+        for layer in self.layers.values():
+            with current(layer.device):
+                x = layer.forward(x, train=train, keep=keep)
+        return x
+
+    def backward(self, dy: Any) -> Any:
+        for layer in reversed(self.layers.values()):
+            with current(layer.device):
+                dy = layer.backward(dy)
+        return dy
+
+    def children(self) -> list[tuple[str, Layer]]:
+        return list(self.layers.items())
+
+    @property
+    def device(self) -> Device:
+        return next(iter(self)).device
+
+    def __getitem__(self, key: str | slice) -> Layer:
+        if not isinstance(key, slice):
+            return self.layers[self._known(key)]
+        names = list(self.layers)
+        first = 0 if key.start is None else names.index(self._known(key.start))
+        last = len(names) - 1 if key.stop is None else names.index(self._known(key.stop))
+        if key.step is not None or first > last:
+            raise ValueError(f"{self.label}: expected net[first:last] with first before last, got [{key.start!r}:"
+                             f"{key.stop!r}] with a step of {key.step}")
+        part = Sequential.__new__(Sequential)  # not the constructor: it would rename the layers that are shared
+        part.layers = {name: self.layers[name] for name in names[first:last + 1]}
+        return part
+
+    def _known(self, name: str) -> str:
+        if name not in self.layers:
+            raise KeyError(f"{self.label}: no layer is called {name!r}; there are {', '.join(self.layers)}")
+        return name
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers.values())
+
+
+class Branches(Layer):
+    """Layers side by side: each sees the whole input, their outputs are joined along the channels (the last axis).
+
+        y  = [f_1(x), f_2(x), ...]        dx = Σ_i  backward_i(the part of dy that belongs to f_i)
+    """
+
+    def __init__(self, **branches: Layer) -> None:
+        if not branches:
+            raise ValueError("Branches: expected at least one layer: Branches(left=Conv2d(...), ...)")
+        self.branches = only_layers(branches, "Branches")
+        self.rename("")
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        outputs = [branch.forward(x, train=train, keep=keep) for branch in self.branches.values()]
+        sizes = {y.shape[:-1] for y in outputs}
+        if len(sizes) > 1:
+            raise ValueError(f"{self.label}: the branches' outputs differ before the last axis, so they cannot be "
+                             f"joined: {', '.join(str(tuple(y.shape)) for y in outputs)}")
+        y = device_of(outputs[0]).xp.concatenate(outputs, axis=-1)  # (..., ΣC)
+        self._kept = (y.shape, y.dtype, [part.shape[-1] for part in outputs]) if train or keep else None
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        shape, dtype, channels = self.take()
+        self.expect(dy, *shape, what="dy", dtype=dtype)
+        dx, first = None, 0
+        for branch, C in zip(self.branches.values(), channels, strict=True):
+            part = branch.backward(dy[..., first:first + C])
+            if part is not None:  # a branch that begins with a net's first layer has no dx
+                dx = part if dx is None else dx + part
+            first += C
+        return dx
+
+    def children(self) -> list[tuple[str, Layer]]:
+        return list(self.branches.items())
+
+    @property
+    def device(self) -> Device:
+        return next(iter(self.branches.values())).device
