@@ -34,7 +34,7 @@ from tinynet import (
 from tinynet.data import Split, cifar10, cifar10_sample, mean_image
 from tinynet.data.augment import enlarge
 from tinynet.models import alexnet, alexnet_half
-from tinynet.train import minus, show_progress, train
+from tinynet.train import minus, say, show_progress, train
 
 SIZE = {"classes": 10, "input_size": 64}
 KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # the paper's, about a third as wide
@@ -89,8 +89,8 @@ def wider_start(net: Sequential, rng: np.random.Generator) -> Sequential:
 
 
 def print_epoch(record: dict) -> None:
-    print(f"epoch {record['epoch']}  loss {record['train_loss']:.3f}  training error {record['train_error']:.1%}  "
-          f"{record['images_per_second']:.0f} images/s", flush=True)
+    say(f"epoch {record['epoch']}  loss {record['train_loss']:.3f}  training error {record['train_error']:.1%}  "
+        f"{record['images_per_second']:.0f} images/s")
 
 
 def step(net: Sequential, sgd: SGD, loss: SoftmaxCrossEntropy, images: np.ndarray, labels: np.ndarray) -> None:

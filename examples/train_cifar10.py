@@ -27,7 +27,7 @@ from tinynet.look.confusion import draw_confusion
 from tinynet.look.curves import crossing, draw_relu_vs_tanh, ratio_in_words
 from tinynet.metrics import confusion_matrix, confusion_table, top_k_error
 from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY, cifar_sample
-from tinynet.train import minus, show_progress, train
+from tinynet.train import minus, say, show_progress, train
 
 RESULTS = Path(__file__).parent / "results"               # the committed sweeps: the default learning rates
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
@@ -246,8 +246,8 @@ def log(out: Path, record: dict) -> None:
     with open(out / "metrics.jsonl", "a") as file:
         file.write(json.dumps(record) + "\n")
     test = f", test error {record['test_error']:.1%}" if "test_error" in record else ""
-    print(f"{record['net']}  epoch {record['epoch']:3}  loss {record['train_loss']:.3f}  training error "
-          f"{record['train_error']:.1%}{test}  {record['images_per_second']:.0f} images/s", flush=True)
+    say(f"{record['net']}  epoch {record['epoch']:3}  loss {record['train_loss']:.3f}  training error "
+        f"{record['train_error']:.1%}{test}  {record['images_per_second']:.0f} images/s")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 
 from tinynet import SGD, Flatten, Linear, ReLU, Sequential, SoftmaxCrossEntropy
 from tinynet.data import Split, batches
-from tinynet.train import minus, show_progress, train
+from tinynet.train import minus, say, show_progress, train
 
 
 def toy():
@@ -71,6 +71,16 @@ def test_minus_leaves_the_images_alone():
     images = np.full((2, 2, 2, 1), 7, np.uint8)
     x = minus(np.full((2, 2, 1), 3, np.float32), scale=2)(images)
     assert x.dtype == np.float32 and (x == 2).all() and (images == 7).all()
+
+
+def test_a_line_is_said_over_the_progress_line(monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    say("epoch 1")
+    assert terminal.getvalue() == "\r" + " " * 79 + "\r" and capsys.readouterr().out == "epoch 1\n"
 
 
 def test_progress_shows_speed_and_time_left_on_a_terminal_only(monkeypatch):

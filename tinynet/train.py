@@ -92,3 +92,10 @@ def show_progress(name: str) -> Callable[[int, int], None]:
         print(f"\r{name}: {done / total:4.0%}  {speed:6.0f} images/s  {(total - done) / speed:5.0f} s left ",
               end=end, file=sys.stderr, flush=True)
     return on_batch
+
+
+def say(line: str) -> None:
+    """Print a line where a progress line may stand: that is wiped out first."""
+    if sys.stderr.isatty():
+        print("\r" + " " * 79, end="\r", file=sys.stderr, flush=True)
+    print(line, flush=True)
