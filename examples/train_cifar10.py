@@ -112,8 +112,9 @@ def draw(out: Path) -> None:
     settings = ", ".join(f"{name} learning rate {record['lr']:g}" for name, record in last.items())
     draw_relu_vs_tanh(out / "relu_vs_tanh.png", relu, tanh, level=LEVEL, note="\n".join(textwrap.wrap(
         f"{config['data']}; init {config['init']}, {settings}, seed {config['seed']}", 125)))
-    print(f"{in_words('ReLU', relu)}, {in_words('tanh', tanh)}: a factor of {ratio_in_words(relu, tanh, LEVEL)} "
-          "(the paper's Figure 1: 6).")
+    ratio = ratio_in_words(relu, tanh, LEVEL)
+    print(f"{in_words('ReLU', relu)}, {in_words('tanh', tanh)}: "
+          f"{f'a factor of {ratio}' if ratio else 'too early for a factor'} (the paper's Figure 1: 6).")
     for name, record in last.items():
         if "flat" in record:
             shares = ", ".join(f"{layer} {share:.0%}" for layer, share in record["flat"].items())

@@ -38,7 +38,7 @@ def run(tmp_path, monkeypatch, capsys):
 def test_the_figure(run, init):
     printed, out = run("--epochs", "2", "--init", init)
     assert "data: forty random images" in printed
-    assert "a factor of unknown (the paper's Figure 1: 6)" in printed       # nothing is learnt in two steps
+    assert "too early for a factor (the paper's Figure 1: 6)" in printed    # nothing is learnt in two steps
     assert sorted(file.name for file in out.iterdir()) == ["config.json", "metrics.jsonl", "relu_vs_tanh.png"]
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [(r["net"], r["epoch"]) for r in records] == [("relu", 1), ("relu", 2), ("tanh", 1), ("tanh", 2)]

@@ -21,11 +21,12 @@ def crossing(errors: Sequence[float], level: float) -> float | None:
     return None
 
 
-def ratio_in_words(fast: Sequence[float], slow: Sequence[float], level: float) -> str:
-    """How many times longer the second curve takes to fall to `level`: "4.2", or "more than 4.2"."""
+def ratio_in_words(fast: Sequence[float], slow: Sequence[float], level: float) -> str | None:
+    """How many times longer the second curve takes to fall to `level`: "4.2", or "more than 4.2"; None if the first
+    has not come so far."""
     first, second = crossing(fast, level), crossing(slow, level)
     if first is None:
-        return "unknown"
+        return None
     return f"{second / first:.1f}" if second is not None else f"more than {len(slow) / first:.1f}"
 
 
@@ -52,5 +53,6 @@ def draw_relu_vs_tanh(path: str | os.PathLike, relu: Sequence[float], tanh: Sequ
                             ha="right", **bold)
         ax.set(xlabel="epochs", ylabel="training error", ylim=(0, 0.95), xlim=(0, last * 1.02))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        ax.set_title(f"{names[1]} takes {ratio_in_words(relu, tanh, level)} times as many epochs as {names[0]}")
+        ratio = ratio_in_words(relu, tanh, level)
+        ax.set_title(f"{names[1]} takes {ratio} times as many epochs as {names[0]}" if ratio else " and ".join(names))
         ax.legend(frameon=False)
