@@ -20,6 +20,7 @@ from typing import Any
 
 from .im2col import pad
 from .layer import Layer
+from .parallel import pieces
 from .sizes import as_int
 
 
@@ -33,9 +34,12 @@ class _ResponseNorm(Layer):
         xp = self.expect(x, "N", "H", "W", "C")
         y, s = xp.empty(x.shape, x.dtype), xp.empty(x.shape, x.dtype)
 
-        def one_slice(n: slice) -> None:
-            s[n] = self.k + self.alpha * self._neighbours(x[n] * x[n], xp)
-            xp.multiply(x[n], s[n] ** -self.beta, out=y[n])                          # eq. (1)
+        def one_slice(batch: slice) -> None:
+            for n in pieces(batch, 4 * x[0].nbytes, self.device):
+                strength = self._neighbours(x[n] * x[n], xp)
+                strength *= self.alpha
+                xp.add(strength, self.k, out=s[n])
+                xp.multiply(x[n], s[n] ** -self.beta, out=y[n])                      # eq. (1)
 
         self.over_batch(one_slice, len(x), x.size)
         self._kept = (x, s) if train or keep else None
@@ -46,10 +50,16 @@ class _ResponseNorm(Layer):
         xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
         dx = xp.empty(x.shape, x.dtype)
 
-        def one_slice(n: slice) -> None:
-            scaled = dy[n] * s[n] ** -self.beta
-            around = self._neighbours(scaled * x[n] / s[n], xp)
-            dx[n] = scaled - (2 * self.alpha * self.beta) * x[n] * around            # eq. (2)
+        def one_slice(batch: slice) -> None:
+            for n in pieces(batch, 4 * x[0].nbytes, self.device):
+                scaled = s[n] ** -self.beta
+                scaled *= dy[n]
+                around = scaled * x[n]
+                around /= s[n]
+                around = self._neighbours(around, xp)
+                around *= x[n]
+                around *= 2 * self.alpha * self.beta
+                xp.subtract(scaled, around, out=dx[n])                               # eq. (2)
 
         self.over_batch(one_slice, len(x), x.size)
         return dx

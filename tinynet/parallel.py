@@ -153,7 +153,7 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
 
 def pieces(batch: slice, bytes_per_image: int, device: Device) -> Iterator[slice]:
     """Cut a slice of the batch into pieces whose scratch memory fits the cache of a core (or a share of a GPU)."""
-    budget = 2 ** 20 if device.xp is np else 2 ** 30
+    budget = 2 ** 21 if device.xp is np else 2 ** 30
     step = max(1, budget // max(1, bytes_per_image))
     for first in range(batch.start, batch.stop, step):
         yield slice(first, min(first + step, batch.stop))
