@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info
 
 from tinynet import cpu, get_threads, parallel, set_threads
 from tinynet.device import simulated
-from tinynet.parallel import over_batch, pieces, side_by_side
+from tinynet.parallel import over_batch, pieces, scratch, side_by_side
 
 
 def blas_threads():
@@ -280,3 +280,23 @@ def test_numbers_do_not_depend_on_who_computes_them():
     set_threads(3)
     over_batch(work, 20, cpu)
     np.testing.assert_array_equal(y, x ** 2)
+
+
+# ---------------------------------------------------------------------------------------- scratch
+
+
+def test_scratch_is_reused_by_role_and_thread():
+    a = scratch("a", (2, 3), np.float64, np)
+    assert a.shape == (2, 3) and a.dtype == np.float64
+    assert np.shares_memory(a, scratch("a", (3,), np.float32, np))          # smaller: the same memory
+    larger = scratch("a", (100, 3), np.float64, np)
+    assert not np.shares_memory(a, larger)                                  # larger: new memory, kept from now on
+    assert np.shares_memory(larger, scratch("a", (2, 3), np.float64, np))
+    assert not np.shares_memory(larger, scratch("b", (100, 3), np.float64, np))
+    with ThreadPoolExecutor(1) as another:
+        assert not np.shares_memory(larger, another.submit(scratch, "a", (100, 3), np.float64, np).result())
+
+
+def test_on_other_devices_scratch_is_a_new_array():
+    xp = simulated(0).xp
+    assert scratch("a", (2,), np.float32, xp).device is simulated(0)

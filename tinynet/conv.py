@@ -17,15 +17,17 @@ AlexNet, section 3.5. How the sums become matrix products: im2col.py.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from . import winograd
 from .device import Device, cpu
-from .im2col import col2im, im2col, pad, places
+from .im2col import Empty, col2im, im2col, pad, places
 from .init import Initialiser, constant, gaussian
 from .layer import Layer
-from .parallel import pieces
+from .parallel import pieces, scratch
 from .parameter import Parameter
 from .sizes import as_int, as_padding, as_pair
 
@@ -36,13 +38,15 @@ class Conv2d(Layer):
     kernel_size, stride: an int or (vertical, horizontal). padding: an int, a pair, or ((top, bottom), (left, right)).
     The output has floor((size + padding - kernel) / stride) + 1 pixels along each axis. `input_grad=False` is for
     the first layer of a net: nobody needs the gradient of the images, so backward saves itself the work and returns
-    None. Weights start as `weight_init(rng, shape)`; the default is the paper's N(0, 0.01), biases 0.
+    None. `algorithm` is "im2col", "winograd" (for 3x3 and 5x5 kernels of stride 1), or "auto": the faster one. Weights
+    start as `weight_init(rng, shape)`; the default is the paper's N(0, 0.01), biases 0.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int],
                  stride: int | tuple[int, int] = 1, padding: Any = 0, groups: int = 1, bias: bool = True,
-                 input_grad: bool = True, *, device: Device = cpu, rng: np.random.Generator | None = None,
-                 weight_init: Initialiser = gaussian(0.01), bias_init: Initialiser = constant(0.0)) -> None:
+                 input_grad: bool = True, *, algorithm: str = "auto", device: Device = cpu,
+                 rng: np.random.Generator | None = None, weight_init: Initialiser = gaussian(0.01),
+                 bias_init: Initialiser = constant(0.0)) -> None:
         self.in_channels = as_int(in_channels, "Conv2d in_channels")
         self.out_channels = as_int(out_channels, "Conv2d out_channels")
         self.groups = as_int(groups, "Conv2d groups")
@@ -53,6 +57,7 @@ class Conv2d(Layer):
         self.stride = as_pair(stride, "Conv2d stride")
         self.padding = as_padding(padding, "Conv2d padding")
         self.input_grad = input_grad
+        self.algorithm = self._chosen(algorithm)
         self._device = device
         shape = (*self.kernel_size, self.in_channels // self.groups, self.out_channels)
         self.W = Parameter.drawn(weight_init, rng, shape, device)
@@ -61,20 +66,15 @@ class Conv2d(Layer):
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         """y (N, P, Q, F) of x (N, H, W, C)."""
         xp = self.expect(x, "N", "H", "W", self.in_channels)
-        P, Q = self.output_size(*x.shape[1:3])
-        F = self.out_channels
-        W = self.W.value.astype(x.dtype, copy=False).reshape(-1, F)                  # (KH·KW·C, F)
-        y = xp.empty((len(x), P, Q, F), x.dtype)
+        y = xp.empty((len(x), *self.output_size(*x.shape[1:3]), self.out_channels), x.dtype)
+        fill, W = self._by_im2col, self.W.value.astype(x.dtype, copy=False)          # (KH, KW, C, ΣF)
+        if self.algorithm == "winograd":
+            fill, W = self._by_winograd, [winograd.weights(W[..., f], xp) for _, f in self._group_channels()]
 
         def one_slice(batch: slice) -> None:
-            for n in pieces(batch, P * Q * W.shape[0] * x.itemsize, self.device):
-                padded = pad(x[n], self.padding, self.groups, xp)                    # (G, n, Ĥ, Ŵ, C)
-                out = y[n].reshape(-1, F)                                            # (n·P·Q, F)
-                for g, (_, f) in enumerate(self._group_channels()):
-                    cols = im2col(padded[g], self.kernel_size, self.stride, xp)      # (n·P·Q, KH·KW·C)
-                    xp.matmul(cols, W[:, f], out=out[:, f])                          # eq. (1)
-                if self.b is not None:
-                    out += self.b.value.astype(x.dtype, copy=False)
+            fill(x, W, y, batch, xp)                                                 # eq. (1)
+            if self.b is not None:
+                y[batch] += self.b.value.astype(x.dtype, copy=False)
 
         self.over_batch(one_slice, len(x), self._cost(y.shape))
         self._kept = (x, y.shape) if train or keep else None
@@ -86,6 +86,8 @@ class Conv2d(Layer):
         xp = self.expect(dy, *y_shape, what="dy", dtype=x.dtype)
         dx = xp.empty(x.shape, x.dtype) if self.input_grad else None
         gradient = self._backward_stride_1 if self.input_grad and self.stride == (1, 1) else self._backward_general
+        if self.algorithm == "winograd":
+            gradient = self._backward_winograd
 
         def one_slice(batch: slice) -> tuple[Any, Any]:
             rows = dy[batch].reshape(-1, self.out_channels)
@@ -98,6 +100,43 @@ class Conv2d(Layer):
             self.b.grad = sum(db for _, db in parts).astype(self.b.value.dtype, copy=False)
         return dx
 
+    def _by_im2col(self, x: Any, W: Any, y: Any, batch: slice, xp: Any) -> None:
+        """Fills y[batch], but for the bias: the windows as rows, times the kernels as columns."""
+        W = W.reshape(-1, self.out_channels)                                         # (KH·KW·C, ΣF)
+        for n in pieces(batch, y[0].size // self.out_channels * W.shape[0] * x.itemsize, self.device):
+            padded = pad(x[n], self.padding, self.groups, xp, _scratch("padded", xp))  # (G, n, Ĥ, Ŵ, C)
+            out = y[n].reshape(-1, self.out_channels)                                # (n·P·Q, ΣF)
+            for g, (_, f) in enumerate(self._group_channels()):
+                cols = im2col(padded[g], self.kernel_size, self.stride, xp, _scratch("cols", xp))  # (n·P·Q, KH·KW·C)
+                xp.matmul(cols, W[:, f], out=out[:, f])
+
+    def _by_winograd(self, x: Any, U: list[Any], y: Any, batch: slice, xp: Any) -> None:
+        """The same in tiles, with far fewer multiplications: winograd.py. `U` are the weights, transformed."""
+        for n in self._winograd_pieces(batch, y.shape, x.itemsize):
+            padded = pad(x[n], winograd.padding(self.padding, *y.shape[1:3]), self.groups, xp, _scratch("padded", xp))
+            for g, (_, f) in enumerate(self._group_channels()):
+                winograd.convolve(padded[g], U[g], y[n, :, :, f], self.kernel_size[0], xp)
+
+    def _backward_winograd(self, x: Any, dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
+        """Fills dx[batch] and returns dW: the transposes of `_by_winograd`, in the opposite order."""
+        (top, _), (left, _), K = *self.padding, self.kernel_size[0]
+        W = self.W.value.astype(x.dtype, copy=False)
+        U = [winograd.weights(W[..., f], xp) for _, f in self._group_channels()]
+        dU = [xp.zeros(u.shape, x.dtype) for u in U]
+        for n in self._winograd_pieces(batch, dy.shape, x.itemsize):
+            padded = pad(x[n], winograd.padding(self.padding, *dy.shape[1:3]), self.groups, xp, _scratch("padded", xp))
+            for g, (c, f) in enumerate(self._group_channels()):
+                part, d_padded = winograd.convolve_backward(padded[g], U[g], dy[n, :, :, f], K, xp, dx is not None)
+                dU[g] += part
+                if dx is not None:
+                    dx[n, :, :, c] = d_padded[:, top:top + x.shape[1], left:left + x.shape[2]]
+        return xp.concatenate([winograd.weights_backward(part, K, xp) for part in dU], axis=-1)
+
+    def _winograd_pieces(self, batch: slice, y_shape: tuple[int, ...], itemsize: int) -> Iterator[slice]:
+        """Four times the usual size: each piece reads all of U, which is larger than a cache, once."""
+        C, F = self.in_channels // self.groups, self.out_channels // self.groups
+        return pieces(batch, winograd.scratch_bytes(y_shape, C, F, self.kernel_size[0], itemsize) // 4, self.device)
+
     def _backward_general(self, x: Any, dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
         """Fills dx[batch] and returns dW, for any stride: dW = colsᵀ · dy, dx = col2im(dy · Wᵀ).
 
@@ -108,10 +147,10 @@ class Conv2d(Layer):
         W = self.W.value.astype(x.dtype, copy=False).reshape(-1, F)                  # (KH·KW·C, F)
         dW = xp.zeros(W.shape, x.dtype)
         for n in pieces(batch, dy[0].size // F * W.shape[0] * x.itemsize, self.device):
-            padded = pad(x[n], self.padding, self.groups, xp)                        # (G, n, Ĥ, Ŵ, C)
+            padded = pad(x[n], self.padding, self.groups, xp, _scratch("padded", xp))  # (G, n, Ĥ, Ŵ, C)
             out = dy[n].reshape(-1, F)                                               # (n·P·Q, F)
             for g, (c, f) in enumerate(self._group_channels()):
-                cols = im2col(padded[g], self.kernel_size, self.stride, xp)          # (n·P·Q, KH·KW·C)
+                cols = im2col(padded[g], self.kernel_size, self.stride, xp, _scratch("cols", xp))  # (n·P·Q, KH·KW·C)
                 dW[:, f] += cols.T @ out[:, f]                                       # eq. (3)
                 if dx is not None:
                     d_cols = out[:, f] @ W[:, f].T                                   # (n·P·Q, KH·KW·C)
@@ -130,14 +169,26 @@ class Conv2d(Layer):
         turned = [turned[:, :, f].reshape(-1, C) for _, f in self._group_channels()]  # G times (KH·KW·F, C)
         dW = xp.zeros((self.in_channels, KH * KW * F), x.dtype)                      # turned, C before the rest
         for n in pieces(batch, x[0].size // self.in_channels * dW.shape[1] * x.itemsize, self.device):
-            padded = pad(dy[n], around, self.groups, xp)                             # (G, n, H+KH-1, W+KW-1, F)
+            padded = pad(dy[n], around, self.groups, xp, _scratch("padded", xp))  # (G, n, H+KH-1, W+KW-1, F)
             pixels, d_pixels = (a[n].reshape(-1, self.in_channels) for a in (x, dx))  # (n·H·W, ΣC)
             for g, (c, _) in enumerate(self._group_channels()):
-                cols = im2col(padded[g], self.kernel_size, (1, 1), xp)               # (n·H·W, KH·KW·F)
+                cols = im2col(padded[g], self.kernel_size, (1, 1), xp, _scratch("cols", xp))  # (n·H·W, KH·KW·F)
                 xp.matmul(cols, turned[g], out=d_pixels[:, c])                       # eq. (4)
                 dW[c] += pixels[:, c].T @ cols                                       # eq. (3)
         dW = dW.reshape(self.groups, C, KH, KW, F)[:, :, ::-1, ::-1]                 # turned back
         return dW.transpose(2, 3, 1, 0, 4).reshape(self.W.shape)                     # (KH, KW, C, ΣF)
+
+    def _chosen(self, algorithm: str) -> str:
+        """"im2col" or "winograd"; for "auto", the faster one by the one rule of `winograd.pays`."""
+        if algorithm not in ("auto", "im2col", "winograd"):
+            raise ValueError(f"Conv2d: expected algorithm 'auto', 'im2col' or 'winograd', got {algorithm!r}")
+        if algorithm == "winograd" and not winograd.possible(self.kernel_size, self.stride):
+            raise ValueError(f"Conv2d: algorithm 'winograd' is for 3x3 and 5x5 kernels of stride 1, got kernel_size="
+                             f"{self.kernel_size} and stride={self.stride}")
+        if algorithm != "auto":
+            return algorithm
+        C, F = self.in_channels // self.groups, self.out_channels // self.groups
+        return "winograd" if winograd.pays(self.kernel_size, self.stride, C, F) else "im2col"
 
     def _group_channels(self) -> list[tuple[slice, slice]]:
         """For each group, its channels in x and its channels in y."""
@@ -157,3 +208,7 @@ class Conv2d(Layer):
 
     def multiply_adds(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
         return int(np.prod(y_shape[:-1])) * self.W.size
+
+
+def _scratch(role: str, xp: Any) -> Empty:
+    return lambda shape, dtype: scratch(role, shape, dtype, xp)

@@ -10,6 +10,7 @@ is a copy of long runs.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .sizes import Padding
@@ -20,7 +21,10 @@ def places(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int
     return (size + sum(padding) - kernel) // stride + 1
 
 
-def pad(x: Any, padding: Padding, groups: int, xp: Any) -> Any:
+Empty = Callable[[tuple[int, ...], Any], Any]  # makes an array of a shape and a dtype: xp.empty, or scratch memory
+
+
+def pad(x: Any, padding: Padding, groups: int, xp: Any, empty: Empty | None = None) -> Any:
     """Zeros around x (N, H, W, C), and its channels dealt out to groups: (groups, N, H + ΣP, W + ΣP, C / groups).
 
     A negative padding cuts off rows or columns. With nothing to do, the result is a view of x.
@@ -29,7 +33,8 @@ def pad(x: Any, padding: Padding, groups: int, xp: Any) -> Any:
     (top, bottom), (left, right) = padding
     if groups == 1 and padding == ((0, 0), (0, 0)):
         return x[None]
-    out = xp.zeros((groups, N, H + top + bottom, W_ + left + right, C // groups), x.dtype)
+    out = (empty or xp.empty)((groups, N, H + top + bottom, W_ + left + right, C // groups), x.dtype)
+    out.fill(0)
     inner = x[:, max(-top, 0):H + min(bottom, 0), max(-left, 0):W_ + min(right, 0)]
     top, left = max(top, 0), max(left, 0)
     target = out[:, :, top:top + inner.shape[1], left:left + inner.shape[2]]
@@ -38,7 +43,7 @@ def pad(x: Any, padding: Padding, groups: int, xp: Any) -> Any:
     return out
 
 
-def im2col(x: Any, kernel: tuple[int, int], stride: tuple[int, int], xp: Any) -> Any:
+def im2col(x: Any, kernel: tuple[int, int], stride: tuple[int, int], xp: Any, empty: Empty | None = None) -> Any:
     """All windows of x (N, H, W, C) as rows: (N · P · Q, KH · KW · C), in the order of the output's pixels."""
     N, H, W_, C = x.shape
     (KH, KW), (SH, SW) = kernel, stride
@@ -47,7 +52,7 @@ def im2col(x: Any, kernel: tuple[int, int], stride: tuple[int, int], xp: Any) ->
     P, Q = places(H, KH, SH, (0, 0)), places(W_, KW, SW, (0, 0))
     n, h, w, c = x.strides
     windows = xp.lib.stride_tricks.as_strided(x, (N, P, Q, KH, KW, C), (n, h * SH, w * SW, h, w, c))  # no copy yet
-    cols = xp.empty((N, P, Q, KH, KW, C), x.dtype)
+    cols = (empty or xp.empty)((N, P, Q, KH, KW, C), x.dtype)
     cols[...] = windows
     return cols.reshape(N * P * Q, KH * KW * C)
 
