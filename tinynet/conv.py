@@ -18,6 +18,7 @@ AlexNet, section 3.5. How the sums become matrix products: im2col.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Conv2d(Layer):
         y = xp.empty((len(x), *self.output_size(*x.shape[1:3]), self.out_channels), x.dtype)
         fill, W = self._by_im2col, self.W.value.astype(x.dtype, copy=False)          # (KH, KW, C, ΣF)
         if self.algorithm == "winograd":
-            fill, W = self._by_winograd, [winograd.weights(W[..., f], xp) for _, f in self._group_channels()]
+            fill, W = self._by_winograd, self._winograd_weights(W, xp)
 
         def one_slice(batch: slice) -> None:
             fill(x, W, y, batch, xp)                                                 # eq. (1)
@@ -87,7 +88,8 @@ class Conv2d(Layer):
         dx = xp.empty(x.shape, x.dtype) if self.input_grad else None
         gradient = self._backward_stride_1 if self.input_grad and self.stride == (1, 1) else self._backward_general
         if self.algorithm == "winograd":
-            gradient = self._backward_winograd
+            U = self._winograd_weights(self.W.value.astype(x.dtype, copy=False), xp)
+            gradient = partial(self._backward_winograd, U)
 
         def one_slice(batch: slice) -> tuple[Any, Any]:
             rows = dy[batch].reshape(-1, self.out_channels)
@@ -117,11 +119,9 @@ class Conv2d(Layer):
             for g, (_, f) in enumerate(self._group_channels()):
                 winograd.convolve(padded[g], U[g], y[n, :, :, f], self.kernel_size[0], xp)
 
-    def _backward_winograd(self, x: Any, dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
+    def _backward_winograd(self, U: list[Any], x: Any, dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
         """Fills dx[batch] and returns dW: the transposes of `_by_winograd`, in the opposite order."""
         (top, _), (left, _), K = *self.padding, self.kernel_size[0]
-        W = self.W.value.astype(x.dtype, copy=False)
-        U = [winograd.weights(W[..., f], xp) for _, f in self._group_channels()]
         dU = [xp.zeros(u.shape, x.dtype) for u in U]
         for n in self._winograd_pieces(batch, dy.shape, x.itemsize):
             padded = pad(x[n], winograd.padding(self.padding, *dy.shape[1:3]), self.groups, xp, _scratch("padded", xp))
@@ -131,6 +131,18 @@ class Conv2d(Layer):
                 if dx is not None:
                     dx[n, :, :, c] = d_padded[:, top:top + x.shape[1], left:left + x.shape[2]]
         return xp.concatenate([winograd.weights_backward(part, K, xp) for part in dU], axis=-1)
+
+    def _winograd_weights(self, W: Any, xp: Any) -> list[Any]:
+        """U (t², C, F) of each group, in scratch memory; the threads share the channels."""
+        (_, _, C, _), F, t = W.shape, self.out_channels // self.groups, winograd.TILE + self.kernel_size[0] - 1
+        U = [scratch(f"U{g}", (t * t, C, F), W.dtype, xp) for g in range(self.groups)]
+
+        def some_channels(c: slice) -> None:
+            for g, (_, f) in enumerate(self._group_channels()):
+                winograd.weights(W[:, :, c, f], U[g][:, c], xp)
+
+        self.over_batch(some_channels, C, t * t * W.size / 64)
+        return U
 
     def _winograd_pieces(self, batch: slice, y_shape: tuple[int, ...], itemsize: int) -> Iterator[slice]:
         """Four times the usual size: each piece reads all of U, which is larger than a cache, once."""

@@ -8,6 +8,9 @@ Shapes: x (N, in), W (in, out), b (out), y (N, out).
     ∂L/∂x = dy · Wᵀ                      (4)
 
 AlexNet, section 3.5: fc6, fc7, fc8.
+
+Threads share the units, not the batch as elsewhere: W is most of what there is to read, and so each part of it is read
+by one thread only.
 """
 from __future__ import annotations
 
@@ -38,12 +41,12 @@ class Linear(Layer):
         xp = self.expect(x, "N", self.in_features)
         W, y = self.W.value.astype(x.dtype, copy=False), xp.empty((len(x), self.out_features), x.dtype)
 
-        def one_slice(n: slice) -> None:
-            xp.matmul(x[n], W, out=y[n])                                             # eq. (1), (n, out)
+        def some_units(k: slice) -> None:
+            xp.matmul(x, W[:, k], out=y[:, k])                                       # eq. (1), (N, k)
             if self.b is not None:
-                y[n] += self.b.value.astype(x.dtype, copy=False)
+                y[:, k] += self.b.value[k].astype(x.dtype, copy=False)
 
-        self.over_batch(one_slice, len(x), self._cost(x))
+        self.over_batch(some_units, self.out_features, self._cost(x))
         self._kept = (x,) if train or keep else None
         return y
 
@@ -52,8 +55,12 @@ class Linear(Layer):
         xp = self.expect(dy, len(x), self.out_features, what="dy", dtype=x.dtype)
         W, dx = self.W.value.astype(x.dtype, copy=False), xp.empty(x.shape, x.dtype)
         dW = xp.empty(W.shape, x.dtype)
-        self.over_batch(lambda rows: xp.matmul(x.T[rows], dy, out=dW[rows]), self.in_features, self._cost(x))  # eq. (2)
-        self.over_batch(lambda n: xp.matmul(dy[n], W.T, out=dx[n]), len(x), self._cost(x))                     # eq. (4)
+
+        def some_inputs(k: slice) -> None:
+            xp.matmul(x.T[k], dy, out=dW[k])                                         # eq. (2), (k, out)
+            xp.matmul(dy, W[k].T, out=dx[:, k])                                      # eq. (4), (N, k)
+
+        self.over_batch(some_inputs, self.in_features, self._cost(x))
         self.W.grad = dW.astype(self.W.value.dtype, copy=False)
         if self.b is not None:
             self.b.grad = dy.sum(axis=0).astype(self.b.value.dtype, copy=False)      # eq. (3)

@@ -101,10 +101,11 @@ def scratch_bytes(y_shape: tuple[int, ...], C: int, F: int, K: int, itemsize: in
     return (TILE + K - 1) ** 2 * tiles(y_shape[1]) * tiles(y_shape[2]) * (C + F) * itemsize
 
 
-def weights(W: Any, xp: Any) -> Any:
-    """U (t², C, F) of W (K, K, C, F)."""
+def weights(W: Any, U: Any, xp: Any) -> None:
+    """Fill U (t², C, F) from W (K, K, C, F)."""
     K, _, C, F = W.shape
-    return (matrix("G", K, W, xp) @ W.reshape(K * K, C * F)).reshape(-1, C, F)       # eq. (2)
+    product = _product(matrix("G", K, W, xp), W.reshape(K * K, C * F), "weights", xp)  # eq. (2)
+    U[...] = product.reshape(U.shape)
 
 
 def weights_backward(dU: Any, K: int, xp: Any) -> Any:
