@@ -41,12 +41,12 @@ def draw_relu_vs_tanh(path: str | os.PathLike, relu: Sequence[float], tanh: Sequ
         ax.annotate(f"{level:.0%} training error", (0, level), xycoords=("axes fraction", "data"), xytext=(4, -4),
                     textcoords="offset points", va="top", color="0.4", fontsize=9)
         last = max(len(relu), len(tanh), 1)
-        for errors, name, style, color in (relu, names[0], "-", "C0"), (tanh, names[1], "--", "C3"):
+        for errors, name, style, color, below in (relu, names[0], "-", "C0", -18), (tanh, names[1], "--", "C3", -36):
             ax.plot(range(1, len(errors) + 1), errors, style, color=color, linewidth=2, label=name)
             at, bold = crossing(errors, level), {"color": color, "fontweight": "bold", "textcoords": "offset points"}
             if at is not None:  # the words stand where the other curve is not: above to the right, or below to the left
                 ax.plot([at], [level], "o", color=color)
-                place = {"xytext": (4, 8)} if at < last / 2 else {"xytext": (-4, -18), "ha": "right"}
+                place = {"xytext": (4, 8)} if at < last / 2 else {"xytext": (-4, below), "ha": "right"}
                 ax.annotate(f"{name}: {at:.1f} epochs", (at, level), **place, **bold)
             elif errors:
                 ax.annotate(f"{name}: more than {len(errors)} epochs", (len(errors), errors[-1]), xytext=(0, 24),
