@@ -86,6 +86,30 @@ def local_backward(x, W, dy, stride, padding):
     return dx, dW, sum(dy[n] for n in range(len(dy)))
 
 
+def _table_products(x_shape, y_shape, kernel, table):
+    """The same where output map f sees the maps table[f]: the indices of y, of x, and (i, j, k), connection k."""
+    connections = [(c, f) for f, seen in enumerate(table) for c in seen]
+    for n, p, q, i, j in np.ndindex(*y_shape[:3], *kernel):
+        for k, (c, f) in enumerate(connections):
+            yield (n, p, q, f), (n, p + i, q + j, c), (i, j, k)
+
+
+def table_conv(x, W, b, table):
+    """y[n, p, q, f] = b[f] + Σ x[n, p + i, q + j, c_k] · W[i, j, k] over the connections k from a map c_k to f."""
+    y = np.zeros((len(x), x.shape[1] - W.shape[0] + 1, x.shape[2] - W.shape[1] + 1, len(table))) + b
+    for at_y, at_x, at_W in _table_products(x.shape, y.shape, W.shape[:2], table):
+        y[at_y] += x[at_x] * W[at_W]
+    return y
+
+
+def table_conv_backward(x, W, dy, table):
+    dx, dW = np.zeros(x.shape), np.zeros(W.shape)
+    for at_y, at_x, at_W in _table_products(x.shape, dy.shape, W.shape[:2], table):
+        dx[at_x] += W[at_W] * dy[at_y]
+        dW[at_W] += x[at_x] * dy[at_y]
+    return dx, dW, sum(dy[n, p, q] for n, p, q in np.ndindex(*dy.shape[:3]))
+
+
 # ---------------------------------------------------------------------------------------- pooling
 
 
@@ -158,6 +182,27 @@ def avg_pool_backward(x, dy, *sizes):
     return dx
 
 
+def subsample(x, w, b, kernel):
+    """w times the mean of each window, plus b; windows lie side by side."""
+    y = np.zeros((len(x), x.shape[1] // kernel[0], x.shape[2] // kernel[1], x.shape[3])) + b
+    for n, p, q, c in np.ndindex(*y.shape):
+        for i, j in np.ndindex(*kernel):
+            y[n, p, q, c] += w[c] * x[n, p * kernel[0] + i, q * kernel[1] + j, c] / (kernel[0] * kernel[1])
+    return y
+
+
+def subsample_backward(x, w, dy, kernel):
+    """dx, dw, db: each term w · x / area in a y gives w · dy / area to its x and x · dy / area to its w."""
+    dx, dw, db = np.zeros(x.shape), np.zeros(w.shape), np.zeros(w.shape)
+    for n, p, q, c in np.ndindex(*dy.shape):
+        db[c] += dy[n, p, q, c]
+        for i, j in np.ndindex(*kernel):
+            at_x = n, p * kernel[0] + i, q * kernel[1] + j, c
+            dx[at_x] = w[c] * dy[n, p, q, c] / (kernel[0] * kernel[1])
+            dw[c] += x[at_x] * dy[n, p, q, c] / (kernel[0] * kernel[1])
+    return dx, dw, db
+
+
 # ---------------------------------------------------------------------------------------- response normalisation
 
 
@@ -198,6 +243,57 @@ def response_norm_backward(x, dy, neighbours, k, alpha, beta):
         dx[n, h, w, c] += d * s ** -beta
         for m in around:
             dx[n][m] -= d * a * beta * s ** (-beta - 1) * 2 * alpha * x[n][m]
+    return dx
+
+
+# ---------------------------------------------------------------------------------------- batch normalisation
+
+
+def batch_norm(x, gamma, beta, eps, mean=None, var=None):
+    """y, and the mean and variance of each map that it was made with: given ones, or those of the batch."""
+    N, H, W, C = x.shape
+    y, m = np.zeros(x.shape), N * H * W
+    if mean is None:
+        mean = [sum(x[n, h, w, c] for n, h, w in np.ndindex(N, H, W)) / m for c in range(C)]
+        var = [sum((x[n, h, w, c] - mean[c]) ** 2 for n, h, w in np.ndindex(N, H, W)) / m for c in range(C)]
+    for n, h, w, c in np.ndindex(*x.shape):
+        y[n, h, w, c] = gamma[c] * (x[n, h, w, c] - mean[c]) / math.sqrt(var[c] + eps) + beta[c]
+    return y, mean, var
+
+
+def batch_norm_backward(x, dy, gamma, eps):
+    """dx, dγ, dβ in the steps of the paper's section 3: by way of dx̂, of the variance and of the mean."""
+    N, H, W, C = x.shape
+    m, dx = N * H * W, np.zeros(x.shape)
+    _, mean, var = batch_norm(x, gamma, gamma, eps)
+    d_gamma, d_beta = np.zeros(C), np.zeros(C)
+    for c in range(C):
+        std, d_var, d_mean = math.sqrt(var[c] + eps), 0.0, 0.0
+        for n, h, w in np.ndindex(N, H, W):
+            centred, d_hat = x[n, h, w, c] - mean[c], dy[n, h, w, c] * gamma[c]
+            d_gamma[c] += dy[n, h, w, c] * centred / std
+            d_beta[c] += dy[n, h, w, c]
+            d_var += d_hat * centred * -0.5 * std ** -3
+            d_mean -= d_hat / std
+        for n, h, w in np.ndindex(N, H, W):  # the variance's own dependence on the mean is 0: Σ (x - μ) = 0
+            centred, d_hat = x[n, h, w, c] - mean[c], dy[n, h, w, c] * gamma[c]
+            dx[n, h, w, c] = d_hat / std + d_var * 2 * centred / m + d_mean / m
+    return dx, d_gamma, d_beta
+
+
+# ---------------------------------------------------------------------------------------- distances from codes
+
+
+def rbf(x, codes):
+    """Minus the squared distance of each row of x from each code."""
+    return np.array([[-sum((a - b) ** 2 for a, b in zip(row, code, strict=True)) for code in codes] for row in x])
+
+
+def rbf_backward(x, codes, dy):
+    """-(x - w)² has the slope -2 (x - w)."""
+    dx = np.zeros(x.shape)
+    for n, k, j in np.ndindex(*dy.shape, x.shape[1]):
+        dx[n, j] -= dy[n, k] * 2 * (x[n, j] - codes[k, j])
     return dx
 
 

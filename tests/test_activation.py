@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from naive import assert_close, distinct
 
-from tinynet import ReLU, Sigmoid, Tanh, gradcheck
+from tinynet import ReLU, ScaledTanh, Sigmoid, Tanh, gradcheck
 
 SHAPES = [(1, 1), (3, 7), (1, 5, 4, 1), (3, 2, 5, 3)]
 FUNCTIONS = {  # the function and its derivative, from the definitions
     ReLU: (lambda x: max(0.0, x), lambda x: 1.0 if x > 0 else 0.0),
     Tanh: (math.tanh, lambda x: 1 / math.cosh(x) ** 2),
     Sigmoid: (lambda x: 1 / (1 + math.exp(-x)), lambda x: math.exp(-x) / (1 + math.exp(-x)) ** 2),
+    ScaledTanh: (lambda x: 1.7159 * math.tanh(2 * x / 3), lambda x: 1.7159 * 2 / 3 / math.cosh(2 * x / 3) ** 2),
 }
 
 
@@ -62,10 +63,26 @@ def test_sigmoid_by_hand():
     assert_close(sigmoid.backward(np.array([[4.0, 4.0]])), [[1, 0.75]])
 
 
+def test_scaled_tanh_by_hand():
+    # 2/3 · 1.5 ln 2 = ln 2, so y = 1.7159 · 0.6 = 1.02954; the slope is 1.7159 · 2/3 · 0.64 = 0.73211733...
+    tanh = ScaledTanh()
+    assert_close(tanh.forward(np.array([[0.0, 1.5 * math.log(2)]]), keep=True), [[0, 1.02954]])
+    assert_close(tanh.backward(np.array([[3.0, 3.0]])), [[2 * 1.7159, 2 * 1.7159 * 0.64]])
+
+
+def test_scaled_tanh_is_one_at_one_where_it_is_bent_most():
+    # LeCun et al. 1998, appendix A: f(1) = 1, f(-1) = -1, and there the second derivative is largest
+    x = np.linspace(-3, 3, 601)[:, None]
+    np.testing.assert_allclose(ScaledTanh().forward(np.array([[1.0, -1.0]])), [[1, -1]], rtol=0, atol=1e-4)
+    bend = np.abs(np.diff(ScaledTanh().forward(x)[:, 0], 2))
+    assert abs(abs(x[1:-1][bend.argmax(), 0]) - 1) < 0.02
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_far_out_nothing_overflows_and_no_gradient_comes_through(dtype):
     x = np.array([[-1e30, -1e4, 1e4, 1e30]], dtype)
-    for layer, expected in (Tanh(), [-1, -1, 1, 1]), (Sigmoid(), [0, 0, 1, 1]):
+    scaled = dtype(1.7159) * np.array([-1, -1, 1, 1], dtype)
+    for layer, expected in (Tanh(), [-1, -1, 1, 1]), (Sigmoid(), [0, 0, 1, 1]), (ScaledTanh(), scaled):
         np.testing.assert_array_equal(layer.forward(x, keep=True), [expected])
         np.testing.assert_array_equal(layer.backward(np.ones_like(x)), [[0, 0, 0, 0]])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinynet import constant, fan_in, gaussian
+from tinynet import constant, fan_in, gaussian, uniform_fan_in
 
 
 def draw(init, *shape, seed=0):
@@ -49,7 +49,7 @@ def test_fan_in_keeps_the_scale_through_relus():
     assert 0.7 < (x ** 2).mean() / start < 1.4
 
 
-@pytest.mark.parametrize("init", [gaussian(0.5), constant(2), fan_in()])
+@pytest.mark.parametrize("init", [gaussian(0.5), constant(2), fan_in(), uniform_fan_in()])
 def test_values_are_float32_from_the_generator_given(init):
     values = draw(init, 3, 4)
     assert values.dtype == np.float32 and values.shape == (3, 4)
@@ -57,9 +57,17 @@ def test_values_are_float32_from_the_generator_given(init):
     assert not np.shares_memory(draw(init, 3, 4), values)
 
 
-@pytest.mark.parametrize("init", [gaussian(0.5), fan_in()])
+@pytest.mark.parametrize("init", [gaussian(0.5), fan_in(), uniform_fan_in()])
 def test_another_seed_and_a_second_draw_give_other_values(init):
     rng = np.random.default_rng(0)
     first, second = init(rng, (3, 4)), init(rng, (3, 4))
     assert (first != second).all()
     assert (draw(init, 3, 4, seed=1) != first).all()
+
+
+@pytest.mark.parametrize("shape, inputs", [((50, 400), 50), ((5, 5, 2, 400), 50), ((400,), 1)])
+def test_uniform_fan_in_fills_the_range_evenly(shape, inputs):
+    values = draw(uniform_fan_in(2.4), *shape) * inputs / 2.4
+    assert np.abs(values).max() <= 1 + 1e-6 and np.abs(values).max() > 0.97
+    for quarter in range(4):  # each quarter of the range holds about a quarter of the numbers
+        assert abs(((values + 1) * 2 // 1 == quarter).mean() - 0.25) < 0.1

@@ -12,7 +12,9 @@ from naive import assert_close, distinct
 
 from tinynet import (
     LRN,
+    RBF,
     AvgPool2d,
+    BatchNorm2d,
     Branches,
     Conv2d,
     Dropout,
@@ -24,8 +26,11 @@ from tinynet import (
     MaxPool2d,
     Parameter,
     ReLU,
+    ScaledTanh,
     Sequential,
     Sigmoid,
+    Subsample2d,
+    TableConv2d,
     Tanh,
     WithinMapNorm,
     cpu,
@@ -53,6 +58,14 @@ def branching_net():
     return Branches(wide=Conv2d(4, 2, 3, padding=1, **start()), deep=deep, plain=MaxPool2d(3, stride=1, padding=1))
 
 
+def worn_norm():
+    """Batch normalisation that has been trained a little: no parameter or average is what it starts as."""
+    norm = BatchNorm2d(4)
+    for i, array in enumerate((norm.gamma.value, norm.beta.value, norm.running_mean, norm.running_var)):
+        array[:] = abs(distinct(4, seed=i))
+    return norm
+
+
 MAPS, ROWS = (5, 7, 6, 4), (5, 6)  # five images, so that neither two nor three threads get equal shares
 CASES = {  # name: (how to make the layer, the shape of an input)
     "conv": (lambda: Conv2d(4, 6, 3, padding=1, groups=2, **start()), MAPS),
@@ -60,6 +73,8 @@ CASES = {  # name: (how to make the layer, the shape of an input)
     "conv 1x1": (lambda: Conv2d(4, 3, 1, **start()), MAPS),
     "conv without bias": (lambda: Conv2d(4, 3, 2, bias=False, **start()), MAPS),
     "local": (lambda: LocallyConnected2d(4, 2, 3, (7, 6), stride=2, padding=1, **start()), MAPS),
+    "table conv": (lambda: TableConv2d(4, [(0, 2), (3,), (1, 2, 3)], (3, 2), **start()), MAPS),
+    "subsample": (lambda: Subsample2d(4, (3, 2), **start()), MAPS),
     "max-pool": (lambda: MaxPool2d(3, 2, ceil_mode=True), MAPS),
     "average pool": (lambda: AvgPool2d(3, 2, padding=1, ceil_mode=True), MAPS),
     "global average pool": (lambda: GlobalAvgPool2d(), MAPS),
@@ -70,8 +85,11 @@ CASES = {  # name: (how to make the layer, the shape of an input)
     "tanh": (lambda: Tanh(), MAPS),
     "sigmoid": (lambda: Sigmoid(), MAPS),
     "relu on rows": (lambda: ReLU(), ROWS),
+    "scaled tanh": (lambda: ScaledTanh(), MAPS),
+    "rbf": (lambda: RBF(6, distinct(3, 6, seed=7)), ROWS),
     "lrn": (lambda: LRN(3, k=1, alpha=0.5, beta=0.75, groups=2), MAPS),
     "within-map norm": (lambda: WithinMapNorm(3, alpha=0.5, beta=0.75), MAPS),
+    "batch norm": (worn_norm, MAPS),
     "dropout": (lambda: Dropout(0.4, np.random.default_rng(7)), MAPS),
     "net": (small_net, MAPS),
     "branches": (branching_net, MAPS),
@@ -367,7 +385,9 @@ def test_an_upstream_gradient_of_another_shape_is_refused(case):
 
 
 @pytest.mark.parametrize("layer", [Conv2d(3, 2, 1), LocallyConnected2d(3, 2, 1, 4), MaxPool2d(2), AvgPool2d(2),
-                                   GlobalAvgPool2d(), LRN(), WithinMapNorm(3, 1, 1)], ids=lambda layer: layer.label)
+                                   GlobalAvgPool2d(), LRN(), WithinMapNorm(3, 1, 1), BatchNorm2d(3),
+                                   TableConv2d(3, [(0,)], 1), Subsample2d(3)],
+                         ids=lambda layer: layer.label)
 def test_layers_of_maps_refuse_one_image_without_a_batch(layer):
     with pytest.raises(ValueError, match=r": expected x of shape \(N, .*\), got \(4, 4, 3\)"):
         layer.forward(np.ones((4, 4, 3)))

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy: by hand, against the naive loops, far out, and what is refused."""
+"""Softmax and cross-entropy, and the squared error: by hand, against the naive loops, far out, and what is refused."""
 from __future__ import annotations
 
 import math
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from naive import assert_close, distinct
 
-from tinynet import SoftmaxCrossEntropy, gradcheck, softmax
+from tinynet import Layer, MeanSquaredError, SoftmaxCrossEntropy, gradcheck, softmax
 from tinynet.device import simulated
 from tinynet.simulated import must_be_current
 
@@ -180,3 +180,67 @@ def test_softmax_rows_sum_to_one_and_do_not_change_when_all_scores_grow(dtype):
     assert_close(p.sum(axis=1), np.ones(4))
     assert_close(softmax(z + dtype(32), np), p)  # in float32 the sum is rounded to about 2e-6
     np.testing.assert_array_equal(softmax(np.array([[1e30, -1e30]], dtype), np), [[1, 0]])
+
+
+# ---------------------------------------------------------------------------------------- mean squared error
+
+
+class AgainstTarget(Layer):
+    """The mean squared error as a layer of one input, for gradcheck."""
+
+    def __init__(self, target):
+        self.target, self.loss = target, MeanSquaredError()
+
+    def forward(self, x, train=False, keep=False):
+        return np.array([self.loss.forward(x, self.target)])
+
+    def backward(self, dy):
+        return dy * self.loss.backward()
+
+
+def test_squared_error_by_hand():
+    # differences 1, -2, 0, 3: squares 1 + 4 + 0 + 9 = 14, over four numbers
+    loss = MeanSquaredError()
+    assert loss.forward(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[0.0, 4.0], [3.0, 1.0]])) == 14 / 4
+    assert_close(loss.backward(), [[2 / 4, -4 / 4], [0, 6 / 4]])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 4), (2, 3, 2, 2)])
+def test_squared_errors_gradient_agrees_with_finite_differences(shape):
+    gradcheck(AgainstTarget(distinct(*shape, seed=1)), distinct(*shape))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_squared_error_keeps_the_dtype_and_its_inputs(dtype):
+    loss, y, target = MeanSquaredError(), distinct(3, 4, dtype=dtype), distinct(3, 4, dtype=dtype, seed=1)
+    y.flags.writeable = target.flags.writeable = False
+    assert type(loss.forward(y, target)) is float
+    gradient = loss.backward()
+    assert gradient.dtype == dtype
+    assert_close(gradient, 2 * (y - target) / 12)
+
+
+def test_squared_error_on_a_device_with_a_target_from_the_host_or_from_there():
+    y, target, device = distinct(3, 4), distinct(3, 4, seed=1), simulated(1)
+    expected, loss = MeanSquaredError().forward(y, target), MeanSquaredError()
+    with must_be_current():
+        for given in target, device.asarray(target):
+            assert math.isclose(loss.forward(device.asarray(y), given), expected)
+            assert device.holds(loss.backward())
+
+
+def test_squared_error_refuses_what_does_not_fit():
+    loss, y = MeanSquaredError(), np.zeros((2, 3))
+    with pytest.raises(ValueError, match=re.escape("MeanSquaredError: expected target of shape (2, 3), got (2, 1)")):
+        loss.forward(y, np.zeros((2, 1)))
+    with pytest.raises(TypeError, match="MeanSquaredError: expected float64 for target, as its input was, got float32"):
+        loss.forward(y, np.zeros((2, 3), np.float32))
+    for wrong in np.nan, np.inf, 1e300:
+        with pytest.raises(ValueError, match="MeanSquaredError: the loss is (nan|inf)"):
+            loss.forward(y, np.full((2, 3), wrong))
+        with pytest.raises(RuntimeError, match="MeanSquaredError: backward has nothing to work from"):
+            loss.backward()
+    loss.forward(y, y)
+    loss.backward()
+    with pytest.raises(RuntimeError, match="MeanSquaredError: backward has nothing to work from"):
+        loss.backward()

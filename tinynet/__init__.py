@@ -4,33 +4,38 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from .activation import ReLU, Sigmoid, Tanh
+from .activation import ReLU, ScaledTanh, Sigmoid, Tanh
 from .columns import Columns, Exchange, Fork, Join
 from .conv import Conv2d
 from .device import Device, DeviceMismatch, cpu, device_of, gpu, pair, send, simulated, traffic
 from .dropout import Dropout
 from .gradcheck import gradcheck
-from .init import constant, fan_in, gaussian
+from .init import constant, fan_in, gaussian, uniform_fan_in
 from .layer import Layer
 from .linear import Flatten, Linear
 from .local import LocallyConnected2d
-from .loss import SoftmaxCrossEntropy
+from .loss import MeanSquaredError, SoftmaxCrossEntropy
 from .lrn import LRN, WithinMapNorm
 from .net import Branches, Sequential
+from .norm import BatchNorm2d
 from .optim import SGD
 from .parallel import get_threads, set_threads
 from .parameter import FixedRate, Parameter
 from .pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from .rbf import RBF
 from .softmax import softmax
+from .subsample import Subsample2d
 from .summary import count_parameters, summary
+from .table_conv import TableConv2d
 
 __version__ = "0.1.0"
 __all__ = [
-    "AvgPool2d", "Branches", "Columns", "Conv2d", "Device", "DeviceMismatch", "Dropout", "Exchange", "FixedRate",
-    "Flatten", "Fork", "GlobalAvgPool2d", "Join", "LRN", "Layer", "Linear", "LocallyConnected2d", "MaxPool2d",
-    "Parameter", "ReLU", "SGD", "Sequential", "Sigmoid", "SoftmaxCrossEntropy", "Tanh", "WithinMapNorm", "constant",
-    "count_parameters", "cpu", "device_of", "fan_in", "gaussian", "get_threads", "gpu", "gradcheck", "pair", "send",
-    "set_threads", "simulated", "softmax", "summary", "traffic",
+    "AvgPool2d", "BatchNorm2d", "Branches", "Columns", "Conv2d", "Device", "DeviceMismatch", "Dropout", "Exchange",
+    "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "Join", "LRN", "Layer", "Linear", "LocallyConnected2d",
+    "MaxPool2d", "MeanSquaredError", "Parameter", "RBF", "ReLU", "SGD", "ScaledTanh", "Sequential", "Sigmoid",
+    "SoftmaxCrossEntropy", "Subsample2d", "TableConv2d", "Tanh", "WithinMapNorm", "constant", "count_parameters",
+    "cpu", "device_of", "fan_in", "gaussian", "get_threads", "gpu", "gradcheck", "pair", "send", "set_threads",
+    "simulated", "softmax", "summary", "traffic", "uniform_fan_in",
 ]
 
 

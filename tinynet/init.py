@@ -33,6 +33,17 @@ def fan_in(gain: float = 2.0) -> Initialiser:
     of inputs is the product of the axes before the last, at most three of them: `(KH, KW, C)` or `(in,)`.
     """
     def init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        inputs = int(np.prod(shape[-4:-1]))
-        return rng.normal(0.0, (gain / inputs) ** 0.5, shape).astype(np.float32)
+        return rng.normal(0.0, (gain / _inputs(shape)) ** 0.5, shape).astype(np.float32)
     return init
+
+
+def uniform_fan_in(bound: float = 2.4) -> Initialiser:
+    """Evenly spread between ±bound / inputs of one unit, counted as in `fan_in`. LeCun et al. 1998, appendix A."""
+    def init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        limit = bound / _inputs(shape)
+        return rng.uniform(-limit, limit, shape).astype(np.float32)
+    return init
+
+
+def _inputs(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape[-4:-1]))

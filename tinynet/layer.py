@@ -90,12 +90,15 @@ class Layer:
         return self
 
     def astype(self, dtype: Any) -> Layer:
-        """Convert every parameter to `dtype`, float32 or float64; returns the layer."""
+        """Convert every parameter and running statistic to `dtype`, float32 or float64; returns the layer."""
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise TypeError(f"{self.label}: expected float32 or float64, got {np.dtype(dtype)}")
-        for _, p in self.parameters():
-            with p.device:
-                p.value, p.grad = p.value.astype(dtype), None
+        for value in vars(self).values():
+            if isinstance(value, Parameter):
+                with value.device:
+                    value.value, value.grad = value.value.astype(dtype), None
+        for _, layer in self.children():
+            layer.astype(dtype)
         return self
 
     def over_batch(self, work: Any, n: int, cost: float = math.inf) -> list[Any]:

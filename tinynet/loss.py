@@ -1,4 +1,4 @@
-"""The loss: softmax and cross-entropy in one layer.
+"""The losses: softmax and cross-entropy in one layer; and the mean squared error.
 
 Shapes: logits z (N, K), labels (N,) whole numbers from 0 to K - 1, probabilities p (N, K).
 
@@ -8,6 +8,14 @@ Shapes: logits z (N, K), labels (N,) whole numbers from 0 to K - 1, probabilitie
 
 The two belong together because (3) is so simple. L is the mean over the batch, so the size of a step does not grow
 with the batch. AlexNet, section 3.5: maximising the mean log-probability of the correct label is minimising L.
+
+Where the right answer is not a class but numbers (an autoencoder's input, section 6.1), with M numbers in y and in t:
+
+    L = 1/M Σ (y - t)²                                                                         (4)
+    ∂L/∂y = 2 (y - t) / M                                                                      (5)
+
+M counts the numbers of the whole batch, N · D, so that neither the size of the batch nor that of a vector changes what
+a given L means: if the numbers of t have variance 1, always answering their mean costs 1.
 """
 from __future__ import annotations
 
@@ -66,3 +74,30 @@ class SoftmaxCrossEntropy(Layer):
             raise ValueError(f"{self.label}: expected labels from 0 to {K - 1}, got {int(labels.min())} to "
                              f"{int(labels.max())}")
         return self.device.asarray(labels) if isinstance(labels, np.ndarray) else labels
+
+
+class MeanSquaredError(Layer):
+    """The mean of (y - t)² over all the numbers of a batch."""
+
+    def forward(self, y: Any, target: Any) -> float:
+        """L for outputs y (N, ...) and a target of the same shape, from the host or from where y is.
+
+        Raises ValueError for another shape, and for outputs or targets that are NaN or infinite.
+        """
+        xp = self.expect(y, what="y")
+        target = self.device.asarray(target) if isinstance(target, np.ndarray) else target
+        self.expect(target, *y.shape, what="target", dtype=y.dtype)
+        with self.device, np.errstate(over="ignore", invalid="ignore"):              # found below, in L
+            difference = y - target
+            L = float(xp.mean(difference * difference))                              # eq. (4)
+        if not np.isfinite(L):
+            raise ValueError(f"{self.label}: the loss is {L}: the target is not finite, or the training has diverged; "
+                             "a smaller learning rate may help")
+        self._kept = (difference,)
+        return L
+
+    def backward(self) -> Any:
+        """∂L/∂y, of the shape of y."""
+        (difference,) = self.take()
+        with self.device:
+            return difference * (2 / difference.size)                                # eq. (5)

@@ -54,7 +54,7 @@ def summary(net: Layer, input_shape: tuple[int, ...] | None = None, show: bool =
 def _walk(layer: Layer, name: str, x: Any, rows: list[Row]) -> Any:
     """Append the rows of `layer`, or of the layers it is made of; returns its output."""
     if isinstance(layer, Sequential):
-        for child, inside in layer.children():
+        for child, inside in layer.layers.items():
             x = _walk(inside, f"{name}.{child}" if name else child, x, rows)
         return x
     if isinstance(layer, Branches):
