@@ -1,7 +1,13 @@
-"""More training images from those there are: random crops and mirror images; and the ten views of a test image.
+"""More training images from those there are: random crops, mirror images, colour noise; and a test image's ten views.
 
-A net that sees each image from slightly different places cannot learn the pixels by heart. AlexNet, section 4.1
-(224x224 crops of 256x256 images); the 13 % and 11 % nets for CIFAR-10 (24x24 of 32x32).
+A net that sees each image from slightly different places cannot learn the pixels by heart; one that sees it in slightly
+different light learns that the light does not matter. AlexNet, section 4.1 (224x224 crops of 256x256 images); the 13 %
+and 11 % nets for CIFAR-10 (24x24 of 32x32).
+
+Colour noise, at every pixel of an image, with λ_i and p_i the eigenvalues and eigenvectors of the covariance of red,
+green and blue, in 0..1, over all pixels of the training images, and α_i drawn once for each image and use:
+
+    y = x + 255 Σ_i α_i λ_i p_i        α_i ~ N(0, 0.1)                               (1)
 """
 from __future__ import annotations
 
@@ -10,12 +16,21 @@ import numpy as np
 
 def random_crops(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """A random size × size crop of every image (N, H, W, C), mirrored left to right half of the time."""
-    N, H, W_, _ = _checked(images, size)
-    rows = rng.integers(0, H - size + 1, N)[:, None] + np.arange(size)               # (N, size)
-    columns = rng.integers(0, W_ - size + 1, N)[:, None] + np.arange(size)           # (N, size)
+    N, H, W_, C = _checked(images, size)
+    top, left = rng.integers(0, H - size + 1, N), rng.integers(0, W_ - size + 1, N)
     mirrored = rng.random(N) < 0.5
-    columns[mirrored] = columns[mirrored, ::-1]
-    return images[np.arange(N)[:, None, None], rows[:, :, None], columns[:, None, :]]  # (N, size, size, C)
+    crops, backwards = np.empty((N, size, size, C), images.dtype), np.arange(size)[::-1]
+    for n, (i, j) in enumerate(zip(top, left, strict=True)):
+        crop = images[n, i:i + size, j:j + size]                                     # (size, size, C)
+        crops[n] = crop.take(backwards, axis=1) if mirrored[n] else crop             # quicker than crop[:, ::-1]
+    return crops
+
+
+def center_crop(images: np.ndarray, size: int) -> np.ndarray:
+    """The central size × size pixels of every image: (N, H, W, C) → (N, size, size, C), a view."""
+    _, H, W_, _ = _checked(images, size)
+    top, left = (H - size) // 2, (W_ - size) // 2
+    return images[:, top:top + size, left:left + size]
 
 
 def ten_views(images: np.ndarray, size: int) -> list[np.ndarray]:
@@ -25,9 +40,78 @@ def ten_views(images: np.ndarray, size: int) -> list[np.ndarray]:
     """
     _, H, W_, _ = _checked(images, size)
     bottom, right = H - size, W_ - size
-    places = [(0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2)]
-    views = [images[:, i:i + size, j:j + size] for i, j in places]
+    corners = [(0, 0), (0, right), (bottom, 0), (bottom, right)]
+    views = [images[:, i:i + size, j:j + size] for i, j in corners] + [center_crop(images, size)]
     return views + [view[:, :, ::-1] for view in views]
+
+
+def color_components(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The principal components of the colours of images (N, H, W, 3) uint8: what `color_noise` needs.
+
+    Returns the eigenvalues λ (3,), the largest first, and the eigenvectors (3, 3), `[:, i]` the one of λ_i, of the
+    covariance of all pixels as numbers from 0 to 1. The sign of an eigenvector is free: here its entry of largest
+    magnitude is positive. The images are read 256 at a time; the sums are exact up to 10^11 pixels.
+
+    Raises ValueError if there are no images or they are not in colour, TypeError if they are not uint8.
+    """
+    moments = np.zeros((4, 4))                                                       # Σ of (r, g, b, 1)ᵀ(r, g, b, 1)
+    for first in range(0, len(images), 256):
+        part = images[first:first + 256]
+        _expect_color("color_components", part)
+        if part.dtype != np.uint8:
+            raise TypeError(f"color_components: expected images as they are stored, uint8, got {part.dtype}")
+        moments += _moments(part.reshape(-1, 3))
+    exact = moments.astype(np.int64).astype(object)                                  # Python's integers: no limit
+    pixels, sums = exact[3, 3], exact[3, :3]
+    if pixels == 0:
+        raise ValueError("color_components: expected at least one image, got none")
+    covariance = (pixels * exact[:3, :3] - np.outer(sums, sums)) / (255 * pixels) ** 2
+    values, vectors = np.linalg.eigh(covariance.astype(np.float64))                  # the smallest first
+    values, vectors = values[::-1].clip(min=0), vectors[:, ::-1]
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)
+    return values, vectors * np.sign(largest)                                        # (3,), (3, 3)
+
+
+def _moments(colors: np.ndarray) -> np.ndarray:
+    """Σ of (r, g, b, 1)ᵀ(r, g, b, 1) over the rows of colors (n, 3): (4, 4), whole numbers in float64."""
+    total = np.zeros((4, 4))
+    for first in range(0, len(colors), 2 ** 16):
+        some = colors[first:first + 2 ** 16]
+        rows = np.ones((len(some), 4))
+        rows[:, :3] = some
+        total += rows.T @ rows
+    return total
+
+
+def color_noise(x: np.ndarray, components: tuple[np.ndarray, np.ndarray], rng: np.random.Generator, std: float = 0.1
+                ) -> np.ndarray:
+    """Equation (1): x (N, H, W, 3), in grey levels of 0..255 or minus their mean → float32.
+
+    `components` are those that `color_components` gives, `std` the standard deviation of α.
+    Raises ValueError if the images or the components have not the right shape.
+    """
+    values, vectors = _expect_components("color_noise", x, components)
+    return _add_colors(x, values, vectors, rng, std)
+
+
+def color_noise_source(x: np.ndarray, components: tuple[np.ndarray, np.ndarray], rng: np.random.Generator,
+                       std: float = 0.1) -> np.ndarray:
+    """Colour noise as the source code of 2012 has it: √λ_i for λ_i in (1), and all divided by 1 + std = 1.1.
+
+    `x` must be minus its mean: the division keeps its spread that of the test images, which have no noise.
+    """
+    values, vectors = _expect_components("color_noise_source", x, components)
+    y = _add_colors(x, np.sqrt(values), vectors, rng, std)
+    y /= 1 + std
+    return y
+
+
+def _add_colors(x, strengths, vectors, rng, std) -> np.ndarray:
+    N, H, W_, _ = x.shape
+    alpha = rng.normal(0, std, (N, 3))
+    color = 255 * np.einsum("ni,ci->nc", alpha * strengths, vectors)                 # (N, 3)
+    row = np.tile(color.astype(np.float32), W_)[:, None]                             # (N, 1, W·3): a long inner loop
+    return np.add(x.reshape(N, H, W_ * 3), row, dtype=np.float32).reshape(x.shape)   # eq. (1)
 
 
 def enlarge(images: np.ndarray, times: int) -> np.ndarray:
@@ -38,8 +122,47 @@ def enlarge(images: np.ndarray, times: int) -> np.ndarray:
     return images.repeat(times, axis=1).repeat(times, axis=2)                        # (N, times·H, times·W, C)
 
 
+def scale_jitter(images: np.ndarray, low: int, high: int, crop: int, rng: np.random.Generator) -> np.ndarray:
+    """Every image (N, H, W, 3) uint8 rescaled, its shorter side random in low..high; of that a random crop, mirrored
+    left to right half of the time: (N, crop, crop, 3) uint8. VGG, section 3.1, has 256, 512 and 224.
+
+    Only the crop is computed, from the pixels that lie under it. Raises ValueError for images that are not in colour or
+    a crop that would not fit, TypeError if they are not uint8.
+    """
+    from PIL import Image
+
+    _expect_color("scale_jitter", images)
+    if images.dtype != np.uint8:
+        raise TypeError(f"scale_jitter: expected images as they are stored, uint8, got {images.dtype}")
+    if not 1 <= crop <= low <= high:
+        raise ValueError(f"scale_jitter: expected 1 <= crop <= low <= high, got crop={crop}, low={low}, high={high}")
+    N, H, W_, _ = images.shape
+    sizes, short = rng.integers(low, high, N, endpoint=True), min(H, W_)
+    top, left = (rng.integers(0, side * sizes // short - crop, endpoint=True) for side in (H, W_))  # (N,)
+    mirrored, crops = rng.random(N) < 0.5, np.empty((N, crop, crop, 3), np.uint8)
+    for n, (i, j, scale) in enumerate(zip(top, left, short / sizes, strict=True)):
+        box = (j * scale, i * scale, (j + crop) * scale, (i + crop) * scale)         # in pixels of the image itself
+        part = np.asarray(Image.fromarray(images[n]).resize((crop, crop), Image.Resampling.BICUBIC, box=box))
+        crops[n] = part[:, ::-1] if mirrored[n] else part
+    return crops
+
+
 def _checked(images: np.ndarray, size: int) -> tuple[int, ...]:
     if images.ndim != 4 or not 1 <= size <= min(images.shape[1:3]):
         raise ValueError(f"expected images (N, H, W, C) of at least {size}x{size} pixels to crop, got shape "
                          f"{images.shape}")
     return images.shape
+
+
+def _expect_color(what: str, images: np.ndarray) -> None:
+    if images.ndim != 4 or images.shape[-1] != 3:
+        raise ValueError(f"{what}: expected colour images (N, H, W, 3), got shape {images.shape}")
+
+
+def _expect_components(what, x, components) -> tuple[np.ndarray, np.ndarray]:
+    _expect_color(what, x)
+    values, vectors = components
+    if np.shape(values) != (3,) or np.shape(vectors) != (3, 3):
+        raise ValueError(f"{what}: expected eigenvalues (3,) and eigenvectors (3, 3) from color_components, got shapes "
+                         f"{np.shape(values)} and {np.shape(vectors)}")
+    return values, vectors

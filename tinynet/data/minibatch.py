@@ -21,27 +21,31 @@ def batches(images: np.ndarray, labels: np.ndarray, batch_size: int,
     Raises ValueError if there are no images, if there are not as many labels as images, or if batch_size < 1;
     TypeError if batch_size is not an integer or `rng` is not a Generator.
     """
+    check("batches", images, labels, batch_size, rng)
+    parts = draw_parts(len(images), batch_size, rng)
+    return ((images[part], labels[part]) for part in parts)
+
+
+def draw_parts(n: int, batch_size: int, rng: np.random.Generator | None) -> list[slice | np.ndarray]:
+    """Which of `n` images each batch holds: indices, in an order drawn from `rng`; without one, slices in order."""
+    slices = [slice(start, start + batch_size) for start in range(0, n, batch_size)]
+    if rng is None:
+        return slices
+    order = rng.permutation(n)
+    return [order[part] for part in slices]
+
+
+def check(what: str, images: np.ndarray, labels: np.ndarray, batch_size: int, rng: np.random.Generator | None) -> None:
+    """Raise what `batches` raises, in the name of `what`."""
     if len(images) != len(labels):
-        raise ValueError(f"batches: expected one label per image, got {len(images)} images and "
-                         f"{len(labels)} labels")
+        raise ValueError(f"{what}: expected one label per image, got {len(images)} images and {len(labels)} labels")
     if len(images) == 0:
-        raise ValueError("batches: expected at least one image, got none")
+        raise ValueError(f"{what}: expected at least one image, got none")
     if operator.index(batch_size) < 1:
-        raise ValueError(f"batches: expected a batch_size of 1 or more, got {batch_size}")
+        raise ValueError(f"{what}: expected a batch_size of 1 or more, got {batch_size}")
     if not (rng is None or isinstance(rng, np.random.Generator)):
-        raise TypeError(f"batches: expected rng to be None or a Generator, got {rng!r}; "
+        raise TypeError(f"{what}: expected rng to be None or a Generator, got {rng!r}; "
                         "make one with numpy.random.default_rng(seed)")
-    order = None if rng is None else rng.permutation(len(images))
-    return _slices(images, labels, batch_size, order)
-
-
-def _slices(images, labels, batch_size, order):
-    # A generator apart from `batches`: so wrong arguments raise at the call, not at the first batch.
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
-        if order is not None:
-            part = order[part]
-        yield images[part], labels[part]
 
 
 def mean_image(images: np.ndarray) -> np.ndarray:

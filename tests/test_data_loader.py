@@ -1,0 +1,280 @@
+"""Batches in the background: the same bits as without, bounded memory, no thread left behind."""
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import weakref
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tinynet.data import Loader, Split, batches
+from tinynet.data import loader as loader_module
+from tinynet.data.augment import random_crops
+
+N, B = 23, 4                                              # six batches, the last one of three images
+X = np.random.default_rng(0).integers(0, 256, (N, 6, 7, 3), np.uint8)
+SPLIT = Split(X, np.arange(N))
+
+
+class Decoded:
+    """Images that are no array: made when they are asked for, and counted."""
+
+    def __init__(self):
+        self.lock, self.asked = threading.Lock(), []
+
+    def __len__(self):
+        return N
+
+    def __getitem__(self, part):
+        with self.lock:
+            self.asked.append(part)
+        return X[part]
+
+
+def augment(images, rng):
+    return random_crops(images, 4, rng) + rng.normal(size=(len(images), 1, 1, 1))
+
+
+def slow_at_first(images):
+    time.sleep(0.02 * (images[0, 0, 0, 0] > 100))         # so that batches do not get ready in order
+    return images / 2
+
+
+def same(got, expected):
+    got, expected = list(got), list(expected)
+    assert len(got) == len(expected) > 0
+    for (x, labels), (expected_x, expected_labels) in zip(got, expected, strict=True):
+        assert x.dtype == expected_x.dtype
+        np.testing.assert_array_equal(x, expected_x)
+        np.testing.assert_array_equal(labels, expected_labels)
+
+
+def no_worker_left():
+    return not [thread for thread in threading.enumerate() if thread.name.startswith("tinynet-loader")]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_an_epoch_is_that_of_batches_and_draws_nothing_else(workers):
+    ours, theirs = np.random.default_rng(1), np.random.default_rng(1)
+    loader = Loader(SPLIT, B, ours, workers=workers)
+    assert (loader.images, loader.batches) == (23, 6)
+    for _ in range(2):
+        same(loader.epoch(), batches(*SPLIT, B, theirs))
+        assert ours.bit_generator.state == theirs.bit_generator.state
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_the_number_of_workers_changes_no_bit(workers):
+    def two_epochs(workers):
+        loader = Loader(Split(Decoded(), SPLIT.labels), B, np.random.default_rng(2), augment=augment,
+                        prepare=slow_at_first, workers=workers)
+        return [*loader.epoch(), *loader.epoch()]
+
+    def by_hand():
+        rng = np.random.default_rng(2)
+        for _ in range(2):
+            order, seeds = rng.permutation(N), rng.integers(0, 2 ** 63, size=6)
+            for i, seed in enumerate(seeds):
+                part = order[B * i:B * i + B]
+                yield augment(X[part], np.random.default_rng(seed)) / 2, part
+    same(two_epochs(workers), by_hand())
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("skip", [0, 1, 5, 6])
+def test_skipping_goes_on_where_an_epoch_was_left_and_reads_nothing_before(workers, skip):
+    rng, images = np.random.default_rng(3), Decoded()
+    loader = Loader(Split(images, SPLIT.labels), B, rng, augment=augment, workers=workers)
+    start = rng.bit_generator.state
+    whole = [*loader.epoch(), *loader.epoch()]
+    rng.bit_generator.state = start
+    images.asked.clear()
+    rest = list(loader.epoch(skip))
+    assert len(images.asked) == len(rest) == 6 - skip
+    same([*rest, *loader.epoch()], whole[skip:])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_without_a_generator_in_order(workers):
+    same(Loader(SPLIT, B, workers=workers).epoch(), batches(*SPLIT, B))
+    same(Loader(SPLIT, B, prepare=slow_at_first, workers=workers).epoch(skip=2),
+         [(x / 2, labels) for x, labels in batches(*SPLIT, B)][2:])
+
+
+def test_workers_work_at_the_same_time_and_without_them_the_caller_does():
+    meeting = threading.Barrier(2)                         # breaks, if two do not come together
+
+    def meet(images):
+        meeting.wait(timeout=10)
+        return images
+    assert len(list(Loader(SPLIT, B, prepare=meet, workers=2).epoch())) == 6
+    threads = []
+    list(Loader(SPLIT, B, prepare=lambda images: threads.append(threading.current_thread())).epoch())
+    assert threads == [threading.current_thread()] * 6
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_at_most_one_batch_more_than_workers_is_made_ahead(workers):
+    images, taken = Decoded(), 0
+    for _ in Loader(Split(images, np.arange(N)), 2, workers=workers).epoch():
+        taken += 1
+        expected = min(taken + workers + 1, 12)
+        for _ in range(1000):
+            if len(images.asked) >= expected:
+                break
+            time.sleep(0.005)
+        time.sleep(0.01)                                  # time enough for one too many
+        assert len(images.asked) == expected
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_that_were_taken_are_let_go(workers):
+    made, most = [], 0
+
+    def prepare(images):
+        x = images.astype(np.float32)
+        made.append(weakref.ref(x))
+        return x
+
+    for _ in Loader(SPLIT, 1, np.random.default_rng(0), prepare=prepare, workers=workers).epoch():
+        most = max(most, sum(x() is not None for x in made))
+    assert len(made) == N and 1 <= most <= workers + 3     # those made ahead, ours, and the one that ours replaces
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_an_error_is_raised_in_its_turn_with_its_own_traceback(workers):
+    def spoilt_image(images):
+        if 9 in images:
+            raise OSError("image 9 is spoilt")
+        return images
+    split = Split(np.arange(N), np.arange(N))
+    loader, got = Loader(split, B, prepare=spoilt_image, workers=workers), []
+    with pytest.raises(OSError, match="image 9 is spoilt") as error:
+        for _, labels in loader.epoch():
+            got.extend(labels)
+    assert got == list(range(8))
+    assert "spoilt_image" in [frame.name for frame in traceback.extract_tb(error.value.__traceback__)]
+    assert no_worker_left()
+    assert sum(1 for _ in loader.epoch(skip=3)) == 3
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_end_of_iteration_in_a_batch_does_not_pass_for_the_end_of_the_epoch(workers):
+    def prepare(images):
+        raise StopIteration
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        list(Loader(SPLIT, B, prepare=prepare, workers=workers).epoch())
+
+
+def leave_by_break(loader):
+    for _ in loader.epoch():
+        break
+
+
+def leave_by_error(loader):
+    for _ in loader.epoch():
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("leave", [leave_by_break, leave_by_error])
+def test_leaving_early_cancels_what_waits_and_ends_the_threads(leave):
+    images, before = Decoded(), threading.active_count()
+    loader = Loader(Split(images, SPLIT.labels), 1, prepare=lambda x: time.sleep(0.1), workers=1)
+    try:
+        leave(loader)
+    except KeyboardInterrupt:                             # already then, with the error and its traceback still there
+        assert threading.active_count() == before
+    assert threading.active_count() == before
+    assert len(images.asked) <= 2                         # the one taken and the one in work; a third had been waiting
+
+
+def test_an_interrupt_in_the_loader_itself_ends_the_threads_too(monkeypatch):
+    clock = iter([0.0, 0.0])
+
+    def interrupted():
+        try:
+            return next(clock)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+    monkeypatch.setattr(loader_module, "time", SimpleNamespace(perf_counter=interrupted))
+    try:
+        for _ in Loader(SPLIT, B, workers=2).epoch():
+            assert not no_worker_left()
+    except KeyboardInterrupt:
+        assert no_worker_left()
+    else:
+        pytest.fail("not interrupted")
+
+
+def test_closing_and_never_starting():
+    loader = Loader(SPLIT, B, workers=2)
+    epoch, never_started = loader.epoch(), loader.epoch()
+    next(epoch)
+    assert not no_worker_left()
+    epoch.close()
+    never_started.close()
+    assert no_worker_left() and list(epoch) == []
+
+
+@pytest.mark.parametrize("last_line", ["", "raise SystemExit(0)", "sys.last_epoch = epoch"])
+def test_the_interpreter_ends_with_an_epoch_still_open(last_line):
+    code = ("import sys, time, numpy as np; from tinynet.data import Loader, Split\n"
+            "def prepare(x): time.sleep(.02); return x\n"
+            "epoch = Loader(Split(np.zeros(99), np.zeros(99)), 1, prepare=prepare, workers=3).epoch()\n"
+            f"next(epoch)\n{last_line}")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_waited_is_the_time_that_the_consumer_stood_still():
+    def prepare(images):
+        time.sleep(0.03)
+        return images
+    loader = Loader(SPLIT, B, prepare=prepare)
+    assert loader.waited == 0
+    for _ in loader.epoch():
+        time.sleep(0.01)
+    assert loader.waited >= 6 * 0.03
+    loader = Loader(SPLIT, B, prepare=prepare, workers=1)
+    for _ in range(2):
+        epoch = loader.epoch()
+        assert loader.waited == 0
+        for _ in epoch:
+            time.sleep(0.1)                               # in which the next one gets ready
+        assert 0.02 < loader.waited < 0.3                 # the first one's 0.03 s, and what a busy machine adds
+
+
+def test_errstate_holds_in_the_workers():
+    big = Split(np.full((2, 1), 3e38, np.float32), np.arange(2))
+    loader = Loader(big, 1, prepare=lambda x: x * x, workers=1)
+    with np.errstate(over="ignore"):
+        assert np.isinf([x for x, _ in loader.epoch()]).all()
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        list(loader.epoch())
+
+
+@pytest.mark.parametrize("arguments, options, error, message", [
+    ((Split(X, np.arange(5)), B), {}, ValueError, "Loader: expected one label per image, got 23 images and 5 labels"),
+    ((Split(X[:0], np.arange(0)), B), {}, ValueError, "Loader: expected at least one image"),
+    ((SPLIT, 0), {}, ValueError, "Loader: expected a batch_size of 1 or more, got 0"),
+    ((SPLIT, 2.5), {}, TypeError, "float"),
+    ((SPLIT, B, 0), {}, TypeError, "Loader: expected rng to be None or a Generator, got 0"),
+    ((SPLIT, B), {"augment": augment}, ValueError, "rng for augment to draw from, got None"),
+    ((SPLIT, B), {"workers": -1}, ValueError, "Loader workers: expected a whole number of 0 or more, got -1"),
+    ((SPLIT, B), {"workers": 1.5}, ValueError, "Loader workers: .* got 1.5"),
+])
+def test_wrong_arguments(arguments, options, error, message):
+    with pytest.raises(error, match=message):
+        Loader(*arguments, **options)
+
+
+@pytest.mark.parametrize("skip, message", [(7, "at most the 6 batches there are, got 7"), (-1, "got -1")])
+def test_a_wrong_skip_raises_at_the_call_and_draws_nothing(skip, message):
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    with pytest.raises(ValueError, match=message):
+        Loader(SPLIT, B, rng).epoch(skip)
+    assert rng.bit_generator.state == before
