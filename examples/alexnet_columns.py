@@ -31,7 +31,7 @@ from tinynet import (
     summary,
     traffic,
 )
-from tinynet.data import Split, cifar10, cifar10_sample, mean_image
+from tinynet.data import Loader, Split, cifar10, cifar10_sample, mean_image
 from tinynet.data.augment import enlarge
 from tinynet.models import alexnet, alexnet_half
 from tinynet.train import minus, say, show_progress, train
@@ -57,7 +57,7 @@ def main() -> None:
 
     net = wider_start(alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng, **SIZE), rng)
     sgd = SGD(net.parameters(), lr=0.01)
-    train(net, sgd, images, args.epochs, rng, batch_size=args.batch, prepare=prepare,
+    train(net, sgd, Loader(images, args.batch, rng, prepare=prepare), args.epochs,
           on_batch=show_progress("two columns"), on_epoch=print_epoch)
     batch, labels = prepare(images.images[:args.batch]), images.labels[:args.batch]
     print_traffic(net, batch, labels)

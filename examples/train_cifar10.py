@@ -6,8 +6,10 @@
     python examples/train_cifar10.py --sweep             how the two learning rates were chosen
     python examples/train_cifar10.py --draw runs/...      the figure of an earlier run again, or of one that was stopped
     python examples/train_cifar10.py --net 80sec --data full     another net, by its own recipe, and its test error
+    python examples/train_cifar10.py --resume runs/...    go on with a run that was stopped, by Ctrl-C or by a crash
 
-Everything is written to a new folder below runs/: config.json, metrics.jsonl, the figures, the trained net.
+Everything is written to a new folder below runs/: config.json, the figures, the trained net, and for each training a
+folder with its metrics.jsonl, curves and checkpoints.
 """
 from __future__ import annotations
 
@@ -21,13 +23,16 @@ from pathlib import Path
 import numpy as np
 
 from tinynet import SGD, ReLU, Sequential, Tanh, count_parameters, cpu, fan_in, get_threads
-from tinynet.data import Dataset, cifar10, cifar10_sample, mean_image
+from tinynet.data import Dataset, Loader, cifar10, cifar10_sample, mean_image
 from tinynet.data.augment import random_crops, ten_views
+from tinynet.diverged import Diverged
 from tinynet.look.confusion import draw_confusion
 from tinynet.look.curves import crossing, draw_relu_vs_tanh, ratio_in_words
-from tinynet.metrics import confusion_matrix, confusion_table, top_k_error
+from tinynet.metrics import confusion_matrix, confusion_table, flat_shares, top_k_error
 from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY, cifar_sample
-from tinynet.train import minus, say, show_progress, train
+from tinynet.run import Run
+from tinynet.schedule import ByEpoch, Schedule
+from tinynet.train import Progress, minus, say, train
 
 RESULTS = Path(__file__).parent / "results"               # the committed sweeps: the default learning rates
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
@@ -42,11 +47,9 @@ def main() -> None:
             return draw(Path(args.draw))
         device(args.device)  # to fail at once, if it is not there
         data = cifar10(args.root) if args.data == "full" else cifar10_sample()
-        out = new_folder(args)
+        out = Path(args.resume) if args.resume else new_folder(args, data)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    config = {name: value for name, value in vars(args).items() if name not in ("root", "out", "draw")}
-    (out / "config.json").write_text(json.dumps({**config, "data": data.name}, indent=1) + "\n")
     print(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}")
     try:
         if args.sweep is not None:
@@ -56,7 +59,7 @@ def main() -> None:
         else:
             published_net(args, data, out)
     except KeyboardInterrupt:
-        sys.exit(f"\nstopped; the epochs so far are in {out / 'metrics.jsonl'}")
+        sys.exit(f"\nstopped; {how_to_resume(out)}")
 
 
 def parse() -> argparse.Namespace:
@@ -77,7 +80,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
+    parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
     args = parser.parse_args()
+    if args.resume:
+        try:
+            parser.set_defaults(**json.loads((Path(args.resume) / "config.json").read_text())["options"])
+        except (OSError, KeyError) as error:
+            parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error!r}")
+        args = parser.parse_args()
     if args.epochs is not None and args.epochs < 1:
         parser.error(f"--epochs: expected 1 or more, got {args.epochs}")
     for rate in [*(args.rates or ()), *(args.sweep or ())]:
@@ -86,13 +96,35 @@ def parse() -> argparse.Namespace:
     return args
 
 
-def new_folder(args: argparse.Namespace) -> Path:
+def new_folder(args: argparse.Namespace, data: Dataset) -> Path:
     """The folder of this run. Raises FileExistsError if there is a run in it already: the two would be mixed."""
     out = Path(args.out or f"runs/cifar10-{args.net}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if (out / "metrics.jsonl").exists():
-        raise FileExistsError(f"{out} holds an earlier run: name another folder with --out, or delete it first")
+    if (out / "config.json").exists():
+        raise FileExistsError(f"{out} holds an earlier run: go on with --resume, name another folder with --out, or "
+                              "delete it first")
     out.mkdir(parents=True, exist_ok=True)
+    (out / "config.json").write_text(json.dumps({"data": data.name, "options": options(args)}, indent=1) + "\n")
     return out
+
+
+def options(args: argparse.Namespace) -> dict:
+    """What decides the result."""
+    return {name: value for name, value in vars(args).items() if name not in ("root", "out", "draw", "resume")}
+
+
+def how_to_resume(out: Path) -> str:
+    return f"go on with: python examples/train_cifar10.py --resume {out}"
+
+
+def start(args: argparse.Namespace, data: Dataset, folder: Path, net: Sequential, sgd: SGD, loader: Loader,
+          schedule: Schedule | None = None) -> tuple[Run, Progress]:
+    """Begin a training in `folder`, or go on with the one that is there."""
+    try:
+        run = Run(folder, {**options(args), "data": data.name},
+                  resume=(folder / "config.json").exists(), how_to_resume=how_to_resume(folder.parent))
+        return run, run.start(net, sgd, loader, schedule)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 def figure_1(args: argparse.Namespace, data: Dataset, out: Path) -> None:
@@ -106,12 +138,14 @@ def figure_1(args: argparse.Namespace, data: Dataset, out: Path) -> None:
 def draw(out: Path) -> None:
     """The figure of a run, whole or stopped, from what it wrote down; and the result in one sentence."""
     config = json.loads((out / "config.json").read_text())
-    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    chosen = config.get("options", config)
+    records = [json.loads(line) for file in sorted(out.rglob("metrics.jsonl"))
+               for line in file.read_text().splitlines()]
     relu, tanh = ([record["train_error"] for record in records if record["net"] == name] for name in ACTIVATIONS)
     last = {record["net"]: record for record in records}
     settings = ", ".join(f"{name} learning rate {record['lr']:g}" for name, record in last.items())
     draw_relu_vs_tanh(out / "relu_vs_tanh.png", relu, tanh, level=LEVEL, note="\n".join(textwrap.wrap(
-        f"{config['data']}; init {config['init']}, {settings}, seed {config['seed']}", 125)))
+        f"{config['data']}; init {chosen['init']}, {settings}, seed {chosen['seed']}", 125)))
     ratio = ratio_in_words(relu, tanh, LEVEL)
     print(f"{in_words('ReLU', relu)}, {in_words('tanh', tanh)}: "
           f"{f'a factor of {ratio}' if ratio else 'too early for a factor'} (the paper's Figure 1: 6).")
@@ -141,35 +175,24 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
         scale, init = float((data.train.images - mean).std()), fan_in(2.0 if name == "relu" else 1.0)
     net = cifar_sample(rng, ACTIVATIONS[name], init).to(device(args.device))
     sgd = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0)
-    errors: list[float] = []
-
     prepare, first_images = minus(mean, scale), data.train.images[:256]
+    loader = Loader(data.train, BATCH_SIZE, rng, prepare=prepare)
+    run, at = start(args, data, out / f"{name}-{rate:g}", net, sgd, loader)
 
-    def on_epoch(record: dict) -> bool:
-        errors.append(record["train_error"])
-        log(out, {"net": name, "init": args.init, **record, "flat": flat_shares(net, prepare(first_images))})
-        return len(errors) > 2 and errors[-3] <= LEVEL
+    def past_level() -> bool:
+        return len(at.history) > 2 and at.history[-3]["train_error"] <= LEVEL
+
+    def notes() -> dict:
+        return {"net": name, "init": args.init, "flat": flat_shares(net, prepare(first_images))}
 
     try:
-        train(net, sgd, data.train, epochs, rng, batch_size=BATCH_SIZE, prepare=prepare,
-              on_batch=show_progress(f"{name}, learning rate {rate:g}"), on_epoch=on_epoch)
-    except ValueError as error:  # scores that are not finite: a learning rate too large for this net
-        print(f"{name}, learning rate {rate:g}: {error}")
-    return errors
-
-
-def flat_shares(net: Sequential, x: np.ndarray) -> dict[str, float]:
-    """For each nonlinearity, the share of its units that stand where it is flat (slope below 0.1), so that hardly any
-    gradient comes through: a tanh beyond ±0.95, a ReLU at 0."""
-    shares, x = {}, net.device.asarray(x)
-    for layer in net:
-        with layer.device:
-            x = layer.forward(x)
-        if isinstance(layer, (ReLU, Tanh)):
-            y = layer.device.tohost(x)
-            slope = 1 - y * y if isinstance(layer, Tanh) else y > 0
-            shares[layer.name] = round(float((slope < 0.1).mean()), 4)
-    return shares
+        with run:
+            if not past_level():
+                train(net, sgd, loader, epochs, progress=at, validate=notes, on_batch=run.on_batch,
+                      on_epoch=lambda record: run.on_epoch(record) or past_level())
+    except Diverged as error:  # a learning rate too large for this net
+        say(f"{name}, learning rate {rate:g}: {error}")
+    return [record["train_error"] for record in at.history]
 
 
 def best_rates(init: str) -> list[float]:
@@ -210,21 +233,23 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     net = recipe.build(rng).to(device(args.device))
     sgd = SGD(net.parameters(), recipe.rate(1), MOMENTUM, WEIGHT_DECAY)
     crop, mean = recipe.crop, mean_image(data.train.images)
-    center = minus(mean)
+    center, schedule = minus(mean), ByEpoch(recipe.rate)
+    loader = (Loader(data.train, BATCH_SIZE, rng, augment=lambda x, rng: random_crops(center(x), crop, rng)) if crop
+              else Loader(data.train, BATCH_SIZE, rng, prepare=center))
     print(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
 
-    def on_epoch(record: dict) -> None:
-        record["test_error"] = top_k_error(predict(data.test.images), data.test.labels)
-        log(out, {"net": args.net, **record})
-        net.save(out / "net.npz")
+    def test() -> dict:
+        return {"net": args.net, "test_error": top_k_error(predict(data.test.images), data.test.labels)}
 
     def predict(images: np.ndarray) -> np.ndarray:
         views = ten_views(center(images), crop) if crop else [center(images)]
         return np.mean([net.predict(view) for view in views], axis=0)
 
-    train(net, sgd, data.train, args.epochs or recipe.epochs, rng, batch_size=BATCH_SIZE, rate=recipe.rate,
-          prepare=lambda images: random_crops(center(images), crop, rng) if crop else center(images),
-          on_batch=show_progress(args.net), on_epoch=on_epoch)
+    run, at = start(args, data, out / args.net, net, sgd, loader, schedule)
+    with run:
+        train(net, sgd, loader, args.epochs or recipe.epochs, progress=at, schedule=schedule, validate=test,
+              on_batch=run.on_batch, on_epoch=run.on_epoch)
+    net.save(out / "net.npz")
     np.save(out / "mean.npy", mean)
     probabilities = predict(data.test.images)
     top = {k: top_k_error(probabilities, data.test.labels, k) for k in (1, 2, 5)}
@@ -240,15 +265,6 @@ def device(name: str):
         return cpu
     from tinynet.device import gpu
     return gpu(0)
-
-
-def log(out: Path, record: dict) -> None:
-    """One line on the screen and one in metrics.jsonl."""
-    with open(out / "metrics.jsonl", "a") as file:
-        file.write(json.dumps(record) + "\n")
-    test = f", test error {record['test_error']:.1%}" if "test_error" in record else ""
-    say(f"{record['net']}  epoch {record['epoch']:3}  loss {record['train_loss']:.3f}  training error "
-        f"{record['train_error']:.1%}{test}  {record['images_per_second']:.0f} images/s")
 
 
 if __name__ == "__main__":

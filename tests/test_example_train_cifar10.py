@@ -1,6 +1,8 @@
 """The main job on a handful of images: every option runs, and says and writes what it promises."""
 import importlib.util
 import json
+import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -25,6 +27,8 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(example, "cifar10_sample", lambda: Dataset(*splits, names, "forty random images"))
     monkeypatch.setattr(example, "cifar10", lambda root: Dataset(*splits, names, f"all of it, in {root}"))
     monkeypatch.setattr(example, "RATES", (0.001, 0.01))
+    monkeypatch.setattr("tinynet.run.draw_training", lambda path, records: None)    # it takes longer than the epochs,
+    monkeypatch.setattr("os.fsync", lambda file: None)                              # and so does a busy disk
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--out", str(tmp_path / "out"), *arguments])
@@ -34,25 +38,38 @@ def run(tmp_path, monkeypatch, capsys):
     return run
 
 
+def metrics(out):
+    """The records of all trainings in a folder, without times."""
+    lines = [line for file in sorted(out.rglob("metrics.jsonl")) for line in file.read_text().splitlines()]
+    return [{**json.loads(line), "images_per_second": 0, "waited": 0} for line in lines]
+
+
 @pytest.mark.parametrize("init", ["2012", "fan-in"])
 def test_the_figure(run, init):
     printed, out = run("--epochs", "2", "--init", init)
     assert "data: forty random images" in printed
     assert "too early for a factor (the paper's Figure 1: 6)" in printed    # nothing is learnt in two steps
-    assert sorted(file.name for file in out.iterdir()) == ["config.json", "metrics.jsonl", "relu_vs_tanh.png"]
-    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    relu, tanh = run.example.best_rates(init)
+    assert sorted(file.name for file in out.iterdir()) == ["config.json", f"relu-{relu:g}", "relu_vs_tanh.png",
+                                                           f"tanh-{tanh:g}"]
+    records = metrics(out)
     assert [(r["net"], r["epoch"]) for r in records] == [("relu", 1), ("relu", 2), ("tanh", 1), ("tanh", 2)]
     assert [records[0]["lr"], records[2]["lr"]] == run.example.best_rates(init)
     assert all(0 <= share <= 1 for record in records for share in record["flat"].values())
     assert "tanh, epoch 2: units that stand where its slope is below 0.1: act1 " in printed
     config = json.loads((out / "config.json").read_text())
-    assert config["data"] == "forty random images" and config["init"] == init
+    assert config["data"] == "forty random images" and config["options"]["init"] == init
 
 
-def test_the_figure_of_a_stopped_run_can_be_drawn(run, monkeypatch, capsys):
-    _, out = run("--epochs", "2")
-    metrics = (out / "metrics.jsonl").read_text().splitlines(keepends=True)
-    (out / "metrics.jsonl").write_text("".join(metrics[:3]))
+@pytest.mark.parametrize("all_in_one_file", [False, True])       # as the committed results have it
+def test_the_figure_of_a_stopped_run_can_be_drawn(run, monkeypatch, capsys, all_in_one_file):
+    _, out = run("--epochs", "2", "--rates", "0.1", "0.2")
+    (out / "tanh-0.2/metrics.jsonl").write_text(json.dumps(metrics(out)[2]) + "\n")
+    if all_in_one_file:
+        (out / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in metrics(out)))
+        (out / "config.json").write_text(json.dumps({"data": "forty", "init": "2012", "seed": 0}))
+        shutil.rmtree(out / "relu-0.1")
+        shutil.rmtree(out / "tanh-0.2")
     (out / "relu_vs_tanh.png").unlink()
     monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--draw", str(out)])
     run.example.main()
@@ -77,16 +94,17 @@ def test_the_result_in_one_sentence(run, monkeypatch):
 def test_a_net_stops_two_epochs_past_the_level(run, monkeypatch):
     monkeypatch.setattr(run.example, "LEVEL", 1.0)   # reached in the first epoch
     _, out = run("--epochs", "9")
-    assert len((out / "metrics.jsonl").read_text().splitlines()) == 2 * 3
+    assert len(metrics(out)) == 2 * 3
+    run("--resume", str(out))                        # there is nothing left to do
+    assert len(metrics(out)) == 2 * 3
 
 
 def test_the_same_seed_gives_the_same_run(run):
     curves = []
     for seed in "0", "0", "1":
         _, out = run("--epochs", "2", "--rates", "0.01", "0.01", "--seed", seed)
-        lines = (out / "metrics.jsonl").read_text().splitlines()
-        curves.append([json.loads(line)["train_loss"] for line in lines])
-        (out / "metrics.jsonl").unlink()
+        curves.append([record["train_loss"] for record in metrics(out)])
+        shutil.rmtree(out)
     assert curves[0] == curves[1] != curves[2]
 
 
@@ -98,16 +116,16 @@ def test_the_sweep_prints_and_keeps_its_table(run):
 
 
 def test_a_learning_rate_that_is_too_large_is_reported_and_the_job_goes_on(run):
-    with np.errstate(all="ignore"):
-        printed, out = run("--epochs", "3", "--rates", "1e20", "0.001")
-    assert "relu, learning rate 1e+20: SoftmaxCrossEntropy: the logits hold NaN or infinity" in printed
+    printed, out = run("--epochs", "3", "--rates", "1e20", "0.001")
+    assert "relu, learning rate 1e+20: epoch 2, batch 1: the net's scores hold NaN or infinity: " in printed
+    assert [record["net"] for record in metrics(out)] == ["relu"] + 3 * ["tanh"]
     assert (out / "relu_vs_tanh.png").exists()
 
 
 @pytest.mark.parametrize("net", RECIPES)
 def test_a_published_net(run, net):
     printed, out = run("--net", net, "--epochs", "1", "--data", "full", "--root", "somewhere")
-    assert "data: all of it, in somewhere" in printed
+    assert "data: all of it, in somewhere" in printed and f"{net}  epoch   1  loss " in printed
     assert f"test error of {net}: top-1 " in printed and "published: " in printed
     assert (out / "confusion.png").exists() and np.load(out / "mean.npy").shape == (32, 32, 3)
     net = RECIPES[net].build(np.random.default_rng(1))
@@ -118,8 +136,42 @@ def test_ctrl_c_ends_with_a_message(run, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
     monkeypatch.setattr(run.example, "train", interrupted)
-    with pytest.raises(SystemExit, match="stopped; the epochs so far are in .*metrics.jsonl"):
+    with pytest.raises(SystemExit, match="stopped; go on with: python examples/train_cifar10.py --resume .*out"):
         run()
+
+
+@pytest.mark.parametrize("arguments, stopped_in", [
+    (["--epochs", "3"], "tanh"), (["--epochs", "3"], "relu"), (["--net", "80sec", "--epochs", "3"], "80sec")])
+def test_a_run_that_was_stopped_goes_on(run, monkeypatch, tmp_path, arguments, stopped_in):
+    run(*arguments)
+    whole = metrics(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+    with monkeypatch.context() as patched:
+        def on_batch(self, at, on_batch=run.example.Run.on_batch):
+            if at.epoch == 2 and self.folder.name.startswith(stopped_in):
+                signal.raise_signal(signal.SIGINT)
+            on_batch(self, at)
+        patched.setattr(run.example.Run, "on_batch", on_batch)
+        with pytest.raises(SystemExit, match="130"):
+            run(*arguments)
+    assert len(metrics(tmp_path / "out")) < len(whole)
+    monkeypatch.chdir(tmp_path)
+    run("--resume", "out")                           # with the options that are in the folder
+    assert metrics(tmp_path / "out") == whole
+
+
+def test_what_cannot_be_resumed_is_said(run, monkeypatch, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("--resume", str(tmp_path / "nothing"))
+    assert "nothing holds no run that could be resumed" in capsys.readouterr().err
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "config.json").write_text(json.dumps({"init": "2012"}))
+    with pytest.raises(SystemExit):
+        run("--resume", str(tmp_path / "old"))
+    assert "old holds no run that could be resumed" in capsys.readouterr().err
+    _, out = run("--epochs", "1")
+    with pytest.raises(SystemExit, match="ValueError: .* is another run than the one to be resumed:\n  seed: now 5"):
+        run("--resume", str(out), "--seed", "5")
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from tinynet.metrics import confusion_matrix, confusion_table, top_k_error
+from tinynet import ReLU, Sequential, Tanh, simulated
+from tinynet.metrics import confusion_matrix, confusion_table, flat_shares, top_k_error
 
 P = np.array([[0.7, 0.2, 0.1],      # label 0: the most probable
               [0.5, 0.3, 0.2],      # label 1: the second
@@ -49,3 +50,12 @@ def test_bad_input(probabilities, labels, error, message):
 def test_k_must_be_possible():
     with pytest.raises(ValueError, match="expected k from 1 to 3"):
         top_k_error(P, LABELS, 4)
+
+
+@pytest.mark.parametrize("device", [None, simulated(0)], ids=str)
+def test_units_that_stand_where_the_slope_is_below_a_tenth(device):
+    net = Sequential(act1=Tanh(), act2=ReLU())
+    if device:
+        net.to(device)
+    x = np.float32([[1.81, -1.81, 1.83, -1.83, 0]])      # tanh(1.8184) = 0.9487, where 1 - tanh² is 0.1
+    assert flat_shares(net, x) == {"act1": 0.4, "act2": 0.6}

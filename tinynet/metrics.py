@@ -1,7 +1,11 @@
-"""How good are the answers? Errors and the confusion matrix, from probabilities and labels."""
+"""How good are the answers? Errors and the confusion matrix, from probabilities and labels. And can the net still
+learn? The share of its units that let hardly any gradient through."""
 from __future__ import annotations
 
 import numpy as np
+
+from .activation import ReLU, Tanh
+from .net import Sequential
 
 
 def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> float:
@@ -35,6 +39,20 @@ def confusion_table(matrix: np.ndarray, classes: tuple[str, ...]) -> str:
         share = f"{right / row.sum():6.1%}" if row.sum() else "     -"
         lines.append(f"{name:>{width}}" + "".join(f"{count:>{cell}}" for count in row) + " " + share)
     return "\n".join(lines)
+
+
+def flat_shares(net: Sequential, x: np.ndarray) -> dict[str, float]:
+    """For each nonlinearity, the share of its units that stand where it is flat (slope below 0.1), so that hardly any
+    gradient comes through: a tanh beyond ±0.95, a ReLU at 0."""
+    shares, x = {}, net.device.asarray(x)
+    for layer in net:
+        with layer.device:
+            x = layer.forward(x)
+        if isinstance(layer, (ReLU, Tanh)):
+            y = layer.device.tohost(x)
+            slope = 1 - y * y if isinstance(layer, Tanh) else y > 0
+            shares[layer.name] = round(float((slope < 0.1).mean()), 4)
+    return shares
 
 
 def _checked(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,11 +1,13 @@
 """A net's arrays in a file: one .npz, no pickle, and never half a file.
 
 Every array is stored under its name in the net, "conv1.W" for example, so that a file can be read without tinynet:
-`numpy.load("net.npz")["conv1.W"]`.
+`numpy.load("net.npz")["conv1.W"]`. A checkpoint (checkpoint.py) is such a file too: what it holds besides the net is
+called "training/...", and `load` passes over it.
 """
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,8 @@ import numpy as np
 
 from .device import device_of
 from .parameter import select
+
+TRAINING = "training/"  # what a checkpoint holds besides the net is called so; no layer's name has a slash
 
 
 @contextmanager
@@ -34,19 +38,26 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
         raise
 
 
+def remove_torn(folder: str | os.PathLike) -> None:
+    """Delete what `atomic_write` leaves in `folder` when the program is killed. Nobody else may be writing there."""
+    for path in Path(folder).iterdir():
+        if re.fullmatch(r"\..+\.\d+-\d+", path.name):
+            path.unlink()
+
+
 def save(net: Any, path: str | os.PathLike) -> None:
     """Write the parameters and running statistics of `net` to `path`."""
-    arrays = {name: device_of(array).tohost(array) for name, array in _arrays(net, ()).items()}
+    arrays = {name: device_of(array).tohost(array) for name, array in arrays_of(net).items()}
     with atomic_write(path) as file:
         np.savez(file, **arrays)
 
 
 def load(net: Any, path: str | os.PathLike, names: tuple[str, ...] = ()) -> None:
-    """Read into `net` what `save` wrote, or only what is called, or lies below, one of `names`.
+    """Read into `net` what `save` wrote, or a checkpoint's net; or only what is called, or lies below, one of `names`.
 
     Raises ValueError that lists every missing, unknown and misshapen array; nothing has been changed then.
     """
-    wanted, found = _arrays(net, names), _read(path)
+    wanted, found = arrays_of(net, names), read(path, without=TRAINING)
     wrong = [f"{n}: missing in the file" for n in wanted if n not in found]
     wrong += [f"{n}: unknown to this net" for n in found if n not in wanted and not names]
     for n, array in wanted.items():
@@ -57,21 +68,27 @@ def load(net: Any, path: str | os.PathLike, names: tuple[str, ...] = ()) -> None
     if wrong:
         raise ValueError(f"{path} does not fit this net:\n  " + "\n  ".join(wrong))
     for n, array in wanted.items():
-        with device_of(array) as device:
-            array[...] = device.asarray(found[n].astype(array.dtype))
+        assign(array, found[n])
 
 
-def _arrays(net: Any, names: tuple[str, ...]) -> dict[str, Any]:
+def arrays_of(net: Any, names: tuple[str, ...] = ()) -> dict[str, Any]:
     """The net's own arrays, parameters and running statistics, by name."""
     named = [(name, p.value) for name, p in net.parameters()]
     named += [(name, s) for name, s in net.state() if not isinstance(s, np.random.Generator)]
     return select(named, names, net.label)
 
 
-def _read(path: str | os.PathLike) -> dict[str, np.ndarray]:
+def assign(array: Any, values: np.ndarray) -> None:
+    """Write host values into an array, on whatever device it lives."""
+    with device_of(array) as device:
+        array[...] = device.asarray(values.astype(array.dtype))
+
+
+def read(path: str | os.PathLike, without: str | None = None) -> dict[str, np.ndarray]:
+    """The arrays in a file by name, but for those whose name begins with `without`."""
     with open(path, "rb") as file:
         try:
             arrays = np.load(file, allow_pickle=False)
-            return {name: arrays[name] for name in arrays.files}
+            return {name: arrays[name] for name in arrays.files if not (without and name.startswith(without))}
         except Exception as error:  # damaged bytes make np.load fail in a dozen ways
             raise ValueError(f"{path} is not a complete .npz file of arrays: {error}") from error

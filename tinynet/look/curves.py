@@ -1,8 +1,9 @@
-"""The paper's Figure 1: training error against epochs for two nets that differ in one thing only."""
+"""Curves over the epochs: how a training goes, and the paper's Figure 1, for two nets that differ in one thing only."""
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from .figure import figure
 
@@ -56,3 +57,29 @@ def draw_relu_vs_tanh(path: str | os.PathLike, relu: Sequence[float], tanh: Sequ
         ratio = ratio_in_words(relu, tanh, level)
         ax.set_title(f"{names[1]} takes {ratio} times as many epochs as {names[0]}" if ratio else " and ".join(names))
         ax.legend(frameon=False)
+
+
+def draw_training(path: str | os.PathLike, records: Sequence[dict[str, Any]]) -> None:
+    """Write how a training goes to `path`: its errors on the left scale, the loss on the right one, and a vertical
+    line where the learning rate changed.
+
+    `records` are those of `train`; whatever in them is called val_error or test_error is drawn beside train_error.
+    """
+    with figure(path, 7.5, 5) as ax:
+        for name, color, style in ("train_error", "C0", "-"), ("val_error", "C3", "-"), ("test_error", "C3", "--"):
+            points = [(record["epoch"], record[name]) for record in records if name in record]
+            if points:
+                label = {"train": "training", "val": "validation", "test": "test"}[name.removesuffix("_error")]
+                ax.plot(*zip(*points, strict=True), style, color=color, marker=".", label=f"{label} error")
+        right = ax.twinx()
+        right.plot([r["epoch"] for r in records], [r["train_loss"] for r in records], color="0.6", linewidth=1)
+        right.set_ylabel("training loss", color="0.5")
+        right.set_ylim(0)
+        for before, record in zip(records, records[1:], strict=False):
+            if record["lr"] != before["lr"]:  # between the two epochs
+                ax.axvline(record["epoch"] - 0.5, color="0.8", linewidth=1, linestyle=":")
+                ax.annotate(f"rate {record['lr']:g}", (record["epoch"] - 0.5, 1), xycoords=("data", "axes fraction"),
+                            xytext=(2, -2), textcoords="offset points", va="top", fontsize=8, color="0.4")
+        ax.set(xlabel="epochs", ylabel="error", ylim=(0, None))
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        ax.legend(frameon=False, loc="lower left")

@@ -1,0 +1,103 @@
+"""The learning rate over the epochs: AlexNet, section 5, divides it by 10 whenever the validation error stands still.
+
+A schedule has `lr`, the learning rate of the epoch that comes; `seen(error)` tells it how the epoch ended, and
+`finished` says that there is nothing left to gain. `state()` is what a checkpoint keeps, `restore` takes it back.
+
+    ByEpoch(rate)                a function of the epoch, counted from 1
+    Steps(lr, at=(6, 9))         multiplied by 0.1 at the beginning of epoch 6 and again of epoch 9
+    WhenStuck(lr, patience=5)    the paper's rule, by the error of the validation set
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Schedule:
+    """The base of all schedules: the same learning rate for ever. `KEPT` names the attributes that change."""
+
+    KEPT: tuple[str, ...] = ("lr",)
+    finished = False
+
+    def __init__(self, lr: float) -> None:
+        if not 0 < lr < float("inf"):
+            raise ValueError(f"{type(self).__name__}: expected a learning rate above 0, got {lr!r}")
+        self.lr = float(lr)
+
+    def seen(self, error: float) -> None:
+        """An epoch has ended with this error."""
+
+    def state(self) -> dict[str, Any]:
+        """What has changed since the beginning, for JSON."""
+        return {name: getattr(self, name) for name in self.KEPT}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state()` was taken. Raises ValueError for another kind's state; nothing is changed then."""
+        if set(state) != set(self.KEPT):
+            raise ValueError(f"{type(self).__name__}: expected a state of {', '.join(self.KEPT)}, got "
+                             f"{', '.join(map(str, state))}")
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+class ByEpoch(Schedule):
+    """`rate(epoch)`, whatever the errors are."""
+
+    KEPT = ("lr", "epoch")
+
+    def __init__(self, rate: Callable[[int], float]) -> None:
+        super().__init__(rate(1))
+        self.rate, self.epoch = rate, 1
+
+    def seen(self, error: float) -> None:
+        self.epoch += 1
+        self.lr = self.rate(self.epoch)
+
+
+class Steps(Schedule):
+    """`lr`, multiplied by `factor` at the beginning of each of the epochs `at`."""
+
+    KEPT = ("lr", "epoch")
+
+    def __init__(self, lr: float, at: tuple[int, ...], factor: float = 0.1) -> None:
+        super().__init__(lr)
+        if list(at) != sorted(set(at)) or any(epoch < 2 for epoch in at):
+            raise ValueError(f"Steps: expected epochs from 2 on in ascending order, got {at!r}")
+        self.at, self.factor, self.epoch = tuple(at), _below_1(self, factor), 1
+
+    def seen(self, error: float) -> None:
+        self.epoch += 1
+        if self.epoch in self.at:
+            self.lr *= self.factor
+
+
+class WhenStuck(Schedule):
+    """`lr`, multiplied by `factor` when no epoch of the last `patience` had a lower error than all before them.
+
+    That happens `times` times; when the error stands still once more, the schedule is finished.
+    """
+
+    KEPT = ("lr", "best", "waited", "drops", "finished")
+
+    def __init__(self, lr: float, factor: float = 0.1, times: int = 3, patience: int = 5) -> None:
+        super().__init__(lr)
+        if times < 0 or patience < 1:
+            raise ValueError(f"WhenStuck: expected times of 0 or more and a patience of 1 epoch or more, got {times} "
+                             f"and {patience}")
+        self.factor, self.times, self.patience = _below_1(self, factor), times, patience
+        self.best, self.waited, self.drops, self.finished = float("inf"), 0, 0, False
+
+    def seen(self, error: float) -> None:
+        self.waited += 1
+        if error < self.best:
+            self.best, self.waited = error, 0
+        elif self.waited >= self.patience:
+            self.finished = self.drops == self.times
+            if not self.finished:
+                self.lr, self.drops, self.waited = self.lr * self.factor, self.drops + 1, 0
+
+
+def _below_1(schedule: Schedule, factor: float) -> float:
+    if not 0 < factor < 1:
+        raise ValueError(f"{type(schedule).__name__}: expected a factor between 0 and 1, got {factor!r}")
+    return float(factor)
