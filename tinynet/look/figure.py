@@ -10,15 +10,16 @@ from ..storage import atomic_write
 
 
 @contextmanager
-def figure(path: str | os.PathLike, width: float, height: float, note: str = "") -> Iterator[Any]:
+def figure(path: str | os.PathLike, width: float, height: float, note: str = "",
+           grid: tuple[int, int] | None = None) -> Iterator[Any]:
     """A matplotlib Axes to draw on, `width` × `height` inches; written to `path` as a PNG when the block ends.
 
-    `note` is small print below: which data, which settings.
+    `note` is small print below: which data, which settings. With `grid`, (rows, columns), an array of as many Axes.
     """
     from matplotlib.figure import Figure  # here: matplotlib is slow to import, and most of tinynet does without
 
     fig = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    yield fig.add_subplot()
+    yield fig.subplots(*grid, squeeze=False) if grid else fig.add_subplot()
     fig.supxlabel(note, x=0.01, ha="left", fontsize=8, color="0.4")
     with atomic_write(path) as file:
         fig.savefig(file, format="png")

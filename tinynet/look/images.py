@@ -1,0 +1,27 @@
+"""Images for pictures: checked, and many small ones laid out as one."""
+from __future__ import annotations
+
+import numpy as np
+
+
+def tile(images: np.ndarray, columns: int, gap: int = 1, background: int = 255) -> np.ndarray:
+    """Images (n, H, W, 3 or 1) uint8 side by side, at most `columns` in a row, `gap` pixels apart: (h, w, 3) uint8."""
+    n, H, W, _ = images.shape
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    sheet = np.full((rows * (H + gap), columns * (W + gap), 3), background, np.uint8)
+    for i, image in enumerate(images):
+        top, left = i // columns * (H + gap), i % columns * (W + gap)
+        sheet[top:top + H, left:left + W] = image  # one channel, grey, becomes three
+    return sheet[:rows * (H + gap) - gap, :columns * (W + gap) - gap]  # no gap at the edge
+
+
+def check_images(images: np.ndarray, what: str, axes: str = "N") -> np.ndarray:
+    """`images`, if they are (`axes`..., H, W, 3 or 1) uint8 and not none; else TypeError or ValueError."""
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise TypeError(f"{what}: expected images of uint8, 0 to 255, got {images.dtype}")
+    dimensions = axes.count(",") + 4
+    if images.ndim != dimensions or images.shape[-1] not in (1, 3) or images.size == 0:
+        raise ValueError(f"{what}: expected images ({axes}, H, W, 3), or 1 for grey, got shape {images.shape}")
+    return images
