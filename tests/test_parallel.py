@@ -4,13 +4,30 @@ from __future__ import annotations
 import os
 import threading
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from naive import distinct
 from threadpoolctl import threadpool_info
 
-from tinynet import cpu, get_threads, parallel, set_threads
+from tinynet import (
+    LRN,
+    SGD,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    SoftmaxCrossEntropy,
+    cpu,
+    get_threads,
+    parallel,
+    set_threads,
+)
 from tinynet.device import simulated
 from tinynet.parallel import over_batch, pieces, scratch, side_by_side
 
@@ -264,7 +281,13 @@ def test_pieces_cover_a_slice_once_and_fit_the_cache(batch, size):
         images = part.stop - part.start
         assert images == 1 or images * size <= 2 ** 21
     if size == 2 ** 17:
-        assert parts[0].stop - parts[0].start == min(16, batch.stop - batch.start)  # and are not smaller than need be
+        assert len(parts) == 1  # and are not smaller than need be
+
+
+def test_pieces_are_even_and_as_large_as_asked_for():
+    assert [part.stop - part.start for part in pieces(slice(0, 17), 2 ** 17, cpu)] == [8, 9]
+    assert [part.stop - part.start for part in pieces(slice(0, 17), 2 ** 21, cpu, least=5)] == [4, 4, 4, 5]
+    assert [part.stop - part.start for part in pieces(slice(0, 3), 2 ** 30, cpu, least=5)] == [3]
 
 
 def test_a_device_with_much_memory_gets_larger_pieces():
@@ -295,6 +318,25 @@ def test_scratch_is_reused_by_role_and_thread():
     assert not np.shares_memory(larger, scratch("b", (100, 3), np.float64, np))
     with ThreadPoolExecutor(1) as another:
         assert not np.shares_memory(larger, another.submit(scratch, "a", (100, 3), np.float64, np).result())
+
+
+def test_training_needs_no_more_memory_from_step_to_step():
+    rng = np.random.default_rng(0)
+    net = Sequential(conv=Conv2d(3, 32, 3, padding=1, input_grad=False, rng=rng), relu=ReLU(), pool=MaxPool2d(2),
+                     conv2=Conv2d(32, 32, 3, padding=1, rng=rng), norm=LRN(), flat=Flatten(), drop=Dropout(0.5, rng),
+                     fc=Linear(2048, 5, rng=rng))
+    sgd, loss, peaks, x = SGD(net.parameters(), 0.001), SoftmaxCrossEntropy(), [], distinct(8, 16, 16, 3)
+    tracemalloc.start()
+    try:
+        for _ in range(12):
+            tracemalloc.reset_peak()
+            loss.forward(net.forward(x, train=True), np.arange(8) % 5)
+            net.backward(loss.backward())
+            sgd.step()
+            peaks.append(tracemalloc.get_traced_memory()[1])
+    finally:
+        tracemalloc.stop()
+    assert max(peaks[6:]) < 1.01 * max(peaks[2:6])
 
 
 def test_on_other_devices_scratch_is_a_new_array():

@@ -18,7 +18,6 @@ AlexNet, section 3.5. How the sums become matrix products: im2col.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,8 +38,8 @@ class Conv2d(Layer):
     kernel_size, stride: an int or (vertical, horizontal). padding: an int, a pair, or ((top, bottom), (left, right)).
     The output has floor((size + padding - kernel) / stride) + 1 pixels along each axis. `input_grad=False` is for
     the first layer of a net: nobody needs the gradient of the images, so backward saves itself the work and returns
-    None. `algorithm` is "im2col", "winograd" (for 3x3 and 5x5 kernels of stride 1), or "auto": the faster one. Weights
-    start as `weight_init(rng, shape)`; the default is the paper's N(0, 0.01), biases 0.
+    None. `algorithm` is "im2col", "winograd" (for square kernels, 3 to 5 strides wide), or "auto": the faster one.
+    Weights start as `weight_init(rng, shape)`; the default is the paper's N(0, 0.01), biases 0.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int],
@@ -70,7 +69,7 @@ class Conv2d(Layer):
         y = xp.empty((len(x), *self.output_size(*x.shape[1:3]), self.out_channels), x.dtype)
         fill, W = self._by_im2col, self.W.value.astype(x.dtype, copy=False)          # (KH, KW, C, ΣF)
         if self.algorithm == "winograd":
-            fill, W = self._by_winograd, self._winograd_weights(W, xp)
+            fill, W = self._by_winograd, self._winograd_weights(W, y.shape, xp)
 
         def one_slice(batch: slice) -> None:
             fill(x, W, y, batch, xp)                                                 # eq. (1)
@@ -78,23 +77,22 @@ class Conv2d(Layer):
                 y[batch] += self.b.value.astype(x.dtype, copy=False)
 
         self.over_batch(one_slice, len(x), self._cost(y.shape))
-        self._kept = (x, y.shape) if train or keep else None
+        self._kept = (x, W, y.shape) if train or keep else None
         return y
 
     def backward(self, dy: Any) -> Any:
         """Writes the gradients of W and b; returns dx (N, H, W, C), or None if `input_grad` is False."""
-        x, y_shape = self.take()
+        x, W, y_shape = self.take()
         xp = self.expect(dy, *y_shape, what="dy", dtype=x.dtype)
         dx = xp.empty(x.shape, x.dtype) if self.input_grad else None
         gradient = self._backward_stride_1 if self.input_grad and self.stride == (1, 1) else self._backward_general
         if self.algorithm == "winograd":
-            U = self._winograd_weights(self.W.value.astype(x.dtype, copy=False), xp)
-            gradient = partial(self._backward_winograd, U)
+            gradient = self._backward_winograd
 
         def one_slice(batch: slice) -> tuple[Any, Any]:
             rows = dy[batch].reshape(-1, self.out_channels)
             db = xp.ones(len(rows), x.dtype) @ rows                                  # eq. (2); faster than a sum
-            return gradient(x, dy, dx, batch, xp), db
+            return gradient(x, W, dy, dx, batch, xp), db
 
         parts = self.over_batch(one_slice, len(x), self._cost(y_shape))
         self.W.grad = sum(dW for dW, _ in parts).astype(self.W.value.dtype, copy=False)
@@ -114,49 +112,60 @@ class Conv2d(Layer):
 
     def _by_winograd(self, x: Any, U: list[Any], y: Any, batch: slice, xp: Any) -> None:
         """The same in tiles, with far fewer multiplications: winograd.py. `U` are the weights, transformed."""
-        for n in self._winograd_pieces(batch, y.shape, x.itemsize):
-            padded = pad(x[n], winograd.padding(self.padding, *y.shape[1:3]), self.groups, xp, _scratch("padded", xp))
+        form = self._winograd_form(y.shape)
+        for n, padded in self._winograd_pieces(x, y.shape, batch, xp):
             for g, (_, f) in enumerate(self._group_channels()):
-                winograd.convolve(padded[g], U[g], y[n, :, :, f], self.kernel_size[0], xp)
+                winograd.convolve(padded[g], U[g], y[n, :, :, f], form, xp)
 
-    def _backward_winograd(self, U: list[Any], x: Any, dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
+    def _backward_winograd(self, x: Any, U: list[Any], dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
         """Fills dx[batch] and returns dW: the transposes of `_by_winograd`, in the opposite order."""
-        (top, _), (left, _), K = *self.padding, self.kernel_size[0]
-        dU = [xp.zeros(u.shape, x.dtype) for u in U]
-        for n in self._winograd_pieces(batch, dy.shape, x.itemsize):
-            padded = pad(x[n], winograd.padding(self.padding, *dy.shape[1:3]), self.groups, xp, _scratch("padded", xp))
+        form, (_, H, W_, _), ((top, _), (left, _)) = self._winograd_form(dy.shape), x.shape, self.padding
+        dU = [scratch(f"dU{g}", u.shape, x.dtype, xp) for g, u in enumerate(U)]
+        for n, padded in self._winograd_pieces(x, dy.shape, batch, xp):
             for g, (c, f) in enumerate(self._group_channels()):
-                part, d_padded = winograd.convolve_backward(padded[g], U[g], dy[n, :, :, f], K, xp, dx is not None)
-                dU[g] += part
+                d_padded = winograd.convolve_backward(padded[g], U[g], dy[n, :, :, f], dU[g], form, xp,
+                                                      first=n.start == batch.start, input_grad=dx is not None)
                 if dx is not None:
-                    dx[n, :, :, c] = d_padded[:, top:top + x.shape[1], left:left + x.shape[2]]
-        return xp.concatenate([winograd.weights_backward(part, K, xp) for part in dU], axis=-1)
+                    d = d_padded[:, top:top + H, left:left + W_]
+                    dx[n, :d.shape[1], :d.shape[2], c] = d
+                    dx[n, d.shape[1]:, :, c] = dx[n, :, d.shape[2]:, c] = 0          # pixels that are in no window
+        shape = (*self.W.shape[:3], self.out_channels // self.groups)
+        return xp.concatenate([winograd.weights_backward(part, shape, form, xp) for part in dU], axis=-1)
 
-    def _winograd_weights(self, W: Any, xp: Any) -> list[Any]:
-        """U (t², C, F) of each group, in scratch memory; the threads share the channels."""
-        (_, _, C, _), F, t = W.shape, self.out_channels // self.groups, winograd.TILE + self.kernel_size[0] - 1
-        U = [scratch(f"U{g}", (t * t, C, F), W.dtype, xp) for g in range(self.groups)]
+    def _winograd_weights(self, W: Any, y_shape: tuple[int, ...], xp: Any) -> list[Any]:
+        """U (t², s²·C, F) of each group; the threads share the kernels."""
+        form, (_, _, C, _), F = self._winograd_form(y_shape), W.shape, self.out_channels // self.groups
+        U = [xp.empty((form.t ** 2, form.s ** 2 * C, F), W.dtype) for _ in range(self.groups)]
 
-        def some_channels(c: slice) -> None:
+        def some_kernels(k: slice) -> None:
             for g, (_, f) in enumerate(self._group_channels()):
-                winograd.weights(W[:, :, c, f], U[g][:, c], xp)
+                winograd.weights(W[:, :, :, f][..., k], U[g][..., k], form, xp)
 
-        self.over_batch(some_channels, C, t * t * W.size / 64)
+        self.over_batch(some_kernels, F, form.t ** 2 * W.size / 64)
         return U
 
-    def _winograd_pieces(self, batch: slice, y_shape: tuple[int, ...], itemsize: int) -> Iterator[slice]:
-        """Four times the usual size: each piece reads all of U, which is larger than a cache, once."""
+    def _winograd_pieces(self, x: Any, y_shape: tuple[int, ...], batch: slice, xp: Any) -> Iterator[tuple[slice, Any]]:
+        """Pieces of the batch and their images, padded (G, n, Ĥ, Ŵ, C). A piece has enough tiles to be worth a reading
+        of U, which may be larger than a cache."""
+        form, (_, P, Q, _) = self._winograd_form(y_shape), y_shape
         C, F = self.in_channels // self.groups, self.out_channels // self.groups
-        return pieces(batch, winograd.scratch_bytes(y_shape, C, F, self.kernel_size[0], itemsize) // 4, self.device)
+        padding = winograd.padding(self.padding, *x.shape[1:3], P, Q, form)
+        size, least = winograd.scratch_bytes(P, Q, C, F, form, x.itemsize), winograd.images_at_once(P, Q, form)
+        for n in pieces(batch, size, self.device, least):
+            yield n, pad(x[n], padding, self.groups, xp, _scratch("padded", xp))
 
-    def _backward_general(self, x: Any, dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
+    def _winograd_form(self, y_shape: tuple[int, ...]) -> winograd.Form:
+        C, F = self.in_channels // self.groups, self.out_channels // self.groups
+        return winograd.best_form(self.kernel_size[0], self.stride[0], *y_shape[1:3], C, F)
+
+    def _backward_general(self, x: Any, W: Any, dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
         """Fills dx[batch] and returns dW, for any stride: dW = colsᵀ · dy, dx = col2im(dy · Wᵀ).
 
         The columns are made a second time: keeping those of forward would cost KH · KW times the memory of x.
         """
         (top, _), (left, _) = self.padding
         F = self.out_channels
-        W = self.W.value.astype(x.dtype, copy=False).reshape(-1, F)                  # (KH·KW·C, F)
+        W = W.reshape(-1, F)                                                         # (KH·KW·C, F)
         dW = xp.zeros(W.shape, x.dtype)
         for n in pieces(batch, dy[0].size // F * W.shape[0] * x.itemsize, self.device):
             padded = pad(x[n], self.padding, self.groups, xp, _scratch("padded", xp))  # (G, n, Ĥ, Ŵ, C)
@@ -170,14 +179,14 @@ class Conv2d(Layer):
                     dx[n, :, :, c] = d_padded[:, top:top + x.shape[1], left:left + x.shape[2]]
         return dW.reshape(self.W.shape)
 
-    def _backward_stride_1(self, x: Any, dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
+    def _backward_stride_1(self, x: Any, W: Any, dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
         """The same for stride 1: the columns of dy serve both products, dx = cols · turned W, turned dW = xᵀ · cols.
 
         This spares col2im, whose strided additions are slow. dy is padded so that the windows count H × W again.
         """
         (KH, KW), C, F = self.kernel_size, self.in_channels // self.groups, self.out_channels // self.groups
         around = tuple((K - 1 - a, K - 1 - b) for K, (a, b) in zip(self.kernel_size, self.padding, strict=True))
-        turned = self.W.value.astype(x.dtype, copy=False)[::-1, ::-1].swapaxes(2, 3)  # (KH, KW, ΣF, C)
+        turned = W[::-1, ::-1].swapaxes(2, 3)                                        # (KH, KW, ΣF, C)
         turned = [turned[:, :, f].reshape(-1, C) for _, f in self._group_channels()]  # G times (KH·KW·F, C)
         dW = xp.zeros((self.in_channels, KH * KW * F), x.dtype)                      # turned, C before the rest
         for n in pieces(batch, x[0].size // self.in_channels * dW.shape[1] * x.itemsize, self.device):
@@ -195,8 +204,8 @@ class Conv2d(Layer):
         if algorithm not in ("auto", "im2col", "winograd"):
             raise ValueError(f"Conv2d: expected algorithm 'auto', 'im2col' or 'winograd', got {algorithm!r}")
         if algorithm == "winograd" and not winograd.possible(self.kernel_size, self.stride):
-            raise ValueError(f"Conv2d: algorithm 'winograd' is for 3x3 and 5x5 kernels of stride 1, got kernel_size="
-                             f"{self.kernel_size} and stride={self.stride}")
+            raise ValueError(f"Conv2d: algorithm 'winograd' is for square kernels, 3 to 5 strides wide, got "
+                             f"kernel_size={self.kernel_size} and stride={self.stride}")
         if algorithm != "auto":
             return algorithm
         C, F = self.in_channels // self.groups, self.out_channels // self.groups

@@ -151,12 +151,13 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
     return result, future.result()
 
 
-def pieces(batch: slice, bytes_per_image: int, device: Device) -> Iterator[slice]:
-    """Cut a slice of the batch into pieces whose scratch memory fits the cache of a core (or a share of a GPU)."""
-    budget = 2 ** 21 if device.xp is np else 2 ** 30
-    step = max(1, budget // max(1, bytes_per_image))
-    for first in range(batch.start, batch.stop, step):
-        yield slice(first, min(first + step, batch.stop))
+def pieces(batch: slice, bytes_per_image: int, device: Device, least: int = 1) -> Iterator[slice]:
+    """Cut a slice of the batch into even pieces whose scratch memory fits the cache of a core (or a share of a GPU);
+    into larger ones, if that is needed for `least` images each."""
+    budget, n = 2 ** 21 if device.xp is np else 2 ** 30, batch.stop - batch.start
+    count = -(-n // max(least, budget // max(1, bytes_per_image)))
+    for i in range(count):
+        yield slice(batch.start + n * i // count, batch.start + n * (i + 1) // count)
 
 
 def scratch(role: str, shape: tuple[int, ...], dtype: Any, xp: Any) -> Any:

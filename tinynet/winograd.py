@@ -1,4 +1,4 @@
-"""Winograd's convolution: fewer multiplications for 3x3 and 5x5 kernels (Winograd 1980; Lavin and Gray 2016).
+"""Winograd's convolution: fewer multiplications for small kernels (Winograd 1980; Lavin and Gray 2016).
 
 **One dimension.** Multiplying two polynomials with m and K coefficients needs m·K products. But the result has only
 t = m + K - 1 coefficients, so its values at t points determine it, and the value of a product at a point is *one*
@@ -12,160 +12,211 @@ convolution layer (correlation) of d with g, and transposing a product of matric
 
     y = Aᵀ [ (G g) ⊙ (Bᵀ d) ]                        A = E_m,  G = E_K,  B = E_t⁻¹                           (1)
 
-**Two dimensions.** The same along both axes: y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A. On flattened tiles, AᵀMA is one product
-with the Kronecker product A ⊗ A, so that each transform is one matrix product for all tiles and channels at once. With
-m = 4, a tile of 4x4 outputs takes 36 multiplications instead of 144 for K = 3, and 64 instead of 400 for K = 5.
+**Two dimensions.** The same along both axes: y = Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A. A tile of 4x4 outputs takes 36
+multiplications instead of 144 for K = 3, and 64 instead of 400 for K = 5; the transforms are matrix products, along one
+axis and then along the other, for all tiles and channels at once.
 
 **Channels.** The sum over input channels can be taken before the last transform, which is linear. Then ⊙ becomes, for
 each of the t² places of a tile, a matrix product (tiles × C) by (C × F): the bulk of the work, and all in BLAS.
 
-    U = (G ⊗ G) g        V = (B ⊗ B)ᵀ d        M[k] = V[k] · U[k]        y = (A ⊗ A)ᵀ M                       (2)
+    U = G g Gᵀ        V = Bᵀ d B        M[i, j] = V[i, j] · U[i, j]        y = Aᵀ M A                         (2)
 
 **Backward.** All of it is linear in g and in d, so the gradients are the transposes, in the opposite order:
 
-    dM = (A ⊗ A) dy      dU[k] = V[k]ᵀ · dM[k],  dg = (G ⊗ G)ᵀ dU      dV[k] = dM[k] · U[k]ᵀ,  dd = (B ⊗ B) dV     (3)
+    dM = A dy Aᵀ    dU[i, j] = V[i, j]ᵀ · dM[i, j]    dg = Gᵀ dU G
+                    dV[i, j] = dM[i, j] · U[i, j]ᵀ    dd = B dV Bᵀ                                           (3)
+
+**Strides.** To step by s pixels is to step by one block of s × s pixels. Seen as an image of blocks, with s²·C
+channels, the input of AlexNet's conv1 (11x11, stride 4, 3 maps) has 48 channels, and the kernel is 3x3 blocks, with one
+row and one column of zeros.
 
 **Precision.** The transforms add and subtract numbers of different size, which costs one or two of float32's seven
-digits. Points of small size keep that low: 0, ±1, 2, -1/2 for K = 3, and 0, ±1, ±2, ±1/2 for K = 5.
+digits. Few points of small size keep that low: 0, ±1, ±2, ±1/2 and infinity at the most.
 """
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .parallel import scratch
 from .sizes import Padding
 
-TILE = 4                                                                             # m: outputs along an axis
-POINTS = {3: (0, 1, -1, 2, -0.5), 5: (0, 1, -1, 2, -2, 0.5, -0.5)}                   # and infinity
-MANY = 48  # channels, in and out, from which on the products outweigh the transforms
+POINTS = (0, 1, -1, 2, -0.5, -2, 0.5)  # as many of them as are needed; and infinity
+ROWS = 64   # tiles, from which on matrix products with them are fast
+MANY = 32  # channels, in and out, from which on the products outweigh the transforms
+
+
+class Form(NamedTuple):
+    """F(m, K): tiles of m × m outputs, kernels of K × K blocks of s × s pixels."""
+    m: int
+    K: int
+    s: int = 1
+
+    @property
+    def t(self) -> int:
+        """Blocks along a tile of the input."""
+        return self.m + self.K - 1
+
+    def tiles(self, size: int) -> int:
+        """How many tiles cover `size` outputs."""
+        return -(-size // self.m)
+
+    def pixels(self, size: int) -> int:
+        """How many pixels of the input these tiles see."""
+        return (self.tiles(size) * self.m + self.K - 1) * self.s
 
 
 def pays(kernel: tuple[int, int], stride: tuple[int, int], C: int, F: int) -> bool:
     """Whether Winograd's convolution is the faster one: it exists for the kernel, and there are many channels."""
-    return possible(kernel, stride) and min(C, F) >= MANY
+    return possible(kernel, stride) and min(C * stride[0] ** 2, F) >= MANY
 
 
 def possible(kernel: tuple[int, int], stride: tuple[int, int]) -> bool:
-    """Whether there is a Winograd convolution for this kernel and stride."""
-    return kernel[0] == kernel[1] and kernel[0] in POINTS and stride == (1, 1)
+    """Whether there is a Winograd convolution for this kernel and stride: both square, and 3 to 5 blocks wide."""
+    return kernel[0] == kernel[1] and stride[0] == stride[1] and 3 <= -(-kernel[0] // stride[0]) <= 5
+
+
+def best_form(kernel: int, stride: int, P: int, Q: int, C: int, F: int) -> Form:
+    """The tiles with the fewest multiplications for P × Q outputs, the transforms' included."""
+    K, C = -(-kernel // stride), C * stride ** 2
+
+    def multiplications(form: Form) -> int:
+        (m, _, _), t = form, form.t
+        return form.tiles(P) * form.tiles(Q) * (t * t * C * F + 2 * t ** 3 * C + m * t * (m + t) * F)
+
+    return min((Form(m, K, stride) for m in range(2, len(POINTS) + 3 - K)), key=multiplications)
 
 
 @functools.cache
-def _matrices(K: int) -> dict[str, np.ndarray]:
-    """A ⊗ A (t², m²), G ⊗ G (t², K²) and B ⊗ B (t², t²) for kernels of K × K."""
-    t = TILE + K - 1
-
+def _matrices(form: Form) -> dict[str, np.ndarray]:
+    """A (t, m), G (t, K) and B (t, t)."""
     def evaluate(n: int) -> np.ndarray:
-        at_points = np.power.outer(np.array(POINTS[K], float), np.arange(n))         # (t - 1, n)
+        at_points = np.power.outer(np.array(POINTS[:form.t - 1], float), np.arange(n))  # (t - 1, n)
         return np.vstack([at_points, np.eye(n)[-1:]])                                # and infinity: (t, n)
 
-    return {"A": np.kron(evaluate(TILE), evaluate(TILE)), "G": np.kron(evaluate(K), evaluate(K)),
-            "B": np.kron(*[np.linalg.inv(evaluate(t))] * 2)}
+    return {"A": evaluate(form.m), "G": evaluate(form.K), "B": np.linalg.inv(evaluate(form.t))}
 
 
-def matrix(name: str, K: int, like: Any, xp: Any) -> Any:
+def _matrix(name: str, form: Form, like: Any, xp: Any) -> Any:
     """One of the three matrices, where `like` lives and of its dtype."""
-    return xp.asarray(_matrices(K)[name].astype(like.dtype))
+    return xp.asarray(_matrices(form)[name].astype(like.dtype))
 
 
-def tiles(size: int) -> int:
-    """How many tiles cover `size` outputs."""
-    return -(-size // TILE)
-
-
-def convolve(x: Any, U: Any, y: Any, K: int, xp: Any) -> None:
+def convolve(x: Any, U: Any, y: Any, form: Form, xp: Any) -> None:
     """Fill y (n, P, Q, F) with the convolution of the padded images x (n, Ĥ, Ŵ, C); `padding` says how large x is."""
-    outputs(_product(images(x, K, xp), U, "M", xp), y, K, xp)
+    outputs(_product(images(x, form, xp), U, "M", xp), y, form, xp)
 
 
-def convolve_backward(x: Any, U: Any, dy: Any, K: int, xp: Any, input_grad: bool) -> tuple[Any, Any]:
-    """dU, and dx or None, of dy (n, P, Q, F)."""
-    dM = outputs_backward(dy, K, xp)
-    dU = _product(images(x, K, xp).swapaxes(1, 2), dM, "dU", xp)                     # eq. (3)
-    if not input_grad:
-        return dU, None
-    return dU, images_backward(_product(dM, U.swapaxes(1, 2), "V", xp), x.shape, K, xp)
+def convolve_backward(x: Any, U: Any, dy: Any, dU: Any, form: Form, xp: Any, first: bool, input_grad: bool) -> Any:
+    """Add to dU, or write to it if these are the `first` images; return dx or None. dy is (n, P, Q, F)."""
+    dM, V = outputs_backward(dy, form, xp), images(x, form, xp)
+    if first:
+        xp.matmul(V.swapaxes(1, 2), dM, out=dU)                                      # eq. (3)
+    else:
+        dU += _product(V.swapaxes(1, 2), dM, "dU", xp)
+    return images_backward(_product(dM, U.swapaxes(1, 2), "V", xp), x.shape, form, xp) if input_grad else None
 
 
-def padding(sides: Padding, P: int, Q: int) -> Padding:
-    """The padding of a layer, and as much more at the bottom and the right as whole tiles need."""
-    (top, bottom), (left, right) = sides
-    return (top, bottom + TILE * tiles(P) - P), (left, right + TILE * tiles(Q) - Q)
+def padding(sides: Padding, H: int, W_: int, P: int, Q: int, form: Form) -> Padding:
+    """The padding of a layer, with as much at the bottom and the right as whole tiles of H × W images need."""
+    (top, _), (left, _) = sides
+    return (top, form.pixels(P) - H - top), (left, form.pixels(Q) - W_ - left)
 
 
-def scratch_bytes(y_shape: tuple[int, ...], C: int, F: int, K: int, itemsize: int) -> int:
-    """Memory of V and M for one image."""
-    return (TILE + K - 1) ** 2 * tiles(y_shape[1]) * tiles(y_shape[2]) * (C + F) * itemsize
+def scratch_bytes(P: int, Q: int, C: int, F: int, form: Form, itemsize: int) -> int:
+    """Memory of V and M for one image with P × Q outputs."""
+    return form.t ** 2 * form.tiles(P) * form.tiles(Q) * (C * form.s ** 2 + F) * itemsize
 
 
-def weights(W: Any, U: Any, xp: Any) -> None:
-    """Fill U (t², C, F) from W (K, K, C, F)."""
-    K, _, C, F = W.shape
-    product = _product(matrix("G", K, W, xp), W.reshape(K * K, C * F), "weights", xp)  # eq. (2)
-    U[...] = product.reshape(U.shape)
+def images_at_once(P: int, Q: int, form: Form) -> int:
+    """How many images have `ROWS` tiles."""
+    return -(-ROWS // (form.tiles(P) * form.tiles(Q)))
 
 
-def weights_backward(dU: Any, K: int, xp: Any) -> Any:
-    """dW (K, K, C, F) of dU (t², C, F)."""
-    t2, C, F = dU.shape
-    return (matrix("G", K, dU, xp).T @ dU.reshape(t2, C * F)).reshape(K, K, C, F)    # eq. (3)
+def weights(W: Any, U: Any, form: Form, xp: Any) -> None:
+    """Fill U (t², s²·C, F) from W (KH, KW, C, F)."""
+    KH, KW, C, F = W.shape
+    _, K, s = form
+    whole = xp.zeros((K * s, K * s, C, F), W.dtype)                                  # kernels of whole blocks
+    whole[:KH, :KW] = W
+    blocks = whole.reshape(K, s, K, s, C * F).swapaxes(1, 2).reshape(K, K, s * s * C * F)
+    U[...] = _both_axes(_matrix("G", form, W, xp), blocks, "weights", xp).reshape(U.shape)  # eq. (2)
 
 
-def images(x: Any, K: int, xp: Any) -> Any:
-    """V (t², n · tiles, C) of padded images x (n, TILE · rows + K - 1, TILE · columns + K - 1, C)."""
+def weights_backward(dU: Any, shape: tuple[int, ...], form: Form, xp: Any) -> Any:
+    """dW, of the given shape (KH, KW, C, F), of dU (t², s²·C, F)."""
+    KH, KW, C, F = shape
+    _, K, s = form
+    blocks = _both_axes(_matrix("G", form, dU, xp).T, dU.reshape(form.t, form.t, -1), "weights", xp)  # eq. (3)
+    return blocks.reshape(K, K, s, s, C * F).swapaxes(1, 2).reshape(K * s, K * s, C, F)[:KH, :KW].copy()
+
+
+def images(x: Any, form: Form, xp: Any) -> Any:
+    """V (t², n · tiles, s²·C) of padded images x (n, Ĥ, Ŵ, C)."""
     n, H, W_, C = x.shape
-    t, rows, columns = TILE + K - 1, (H - K + 1) // TILE, (W_ - K + 1) // TILE
+    (m, K, s), t = form, form.t
+    rows, columns = (H // s - K + 1) // m, (W_ // s - K + 1) // m
     a, b, c, d = x.strides
-    overlapping = xp.lib.stride_tricks.as_strided(x, (t, t, n, rows, columns, C), (b, c, a, b * TILE, c * TILE, d))
+    overlapping = xp.lib.stride_tricks.as_strided(
+        x, (t, t, n, rows, columns, s, s, C), (b * s, c * s, a, b * s * m, c * s * m, b, c, d))
     gathered = scratch("tiles", overlapping.shape, x.dtype, xp)
     gathered[...] = overlapping
-    V = _product(matrix("B", K, x, xp).T, gathered.reshape(t * t, -1), "V", xp)      # eq. (2)
-    return V.reshape(t * t, n * rows * columns, C)
+    V = _both_axes(_matrix("B", form, x, xp).T, gathered.reshape(t, t, -1), "V", xp)  # eq. (2)
+    return V.reshape(t * t, n * rows * columns, s * s * C)
 
 
-def images_backward(dV: Any, shape: tuple[int, ...], K: int, xp: Any) -> Any:
+def images_backward(dV: Any, shape: tuple[int, ...], form: Form, xp: Any) -> Any:
     """dx, of the given shape (that of x in `images`), of dV: overlapping tiles add up."""
     n, H, W_, C = shape
-    t, rows, columns = TILE + K - 1, (H - K + 1) // TILE, (W_ - K + 1) // TILE
-    d_tiles = _product(matrix("B", K, dV, xp), dV.reshape(t * t, -1), "tiles", xp)   # eq. (3)
-    d_tiles, dx = d_tiles.reshape(t, t, n, rows, columns, C), scratch("d_padded", shape, dV.dtype, xp)
+    (m, K, s), t = form, form.t
+    rows, columns = (H // s - K + 1) // m, (W_ // s - K + 1) // m
+    d_tiles = _both_axes(_matrix("B", form, dV, xp), dV.reshape(t, t, -1), "tiles", xp)  # eq. (3)
+    d_tiles = d_tiles.reshape(t, t, n, rows, columns, s, s, C)
+    dx = scratch("d_padded", (n, H // s, s, W_ // s, s, C), dV.dtype, xp)
     dx.fill(0)
     for i in range(t):
         for j in range(t):
-            dx[:, i:i + TILE * rows:TILE, j:j + TILE * columns:TILE] += d_tiles[i, j]
-    return dx
+            part = d_tiles[i, j].swapaxes(2, 3)                                      # (n, rows, s, columns, s, C)
+            dx[:, i:i + m * rows:m, :, j:j + m * columns:m] += part
+    return dx.reshape(shape)
 
 
-def outputs(M: Any, y: Any, K: int, xp: Any) -> None:
+def outputs(M: Any, y: Any, form: Form, xp: Any) -> None:
     """Fill y (n, P, Q, F) from M (t², n · tiles, F); what the last tiles have beyond y is cut off."""
     n, P, Q, F = y.shape
-    rows, columns = tiles(P), tiles(Q)
-    Y = _product(matrix("A", K, M, xp).T, M.reshape(len(M), -1), "tiles", xp)        # eq. (2)
-    Y = Y.reshape(TILE, TILE, n, rows, columns, F)
-    for i in range(TILE):
-        for j in range(TILE):
-            place = y[:, i::TILE, j::TILE]                                           # (n, P', Q', F)
+    m, rows, columns = form.m, form.tiles(P), form.tiles(Q)
+    Y = _both_axes(_matrix("A", form, M, xp).T, M.reshape(form.t, form.t, -1), "tiles", xp)  # eq. (2)
+    Y = Y.reshape(m, m, n, rows, columns, F)
+    for i in range(m):
+        for j in range(m):
+            place = y[:, i::m, j::m]                                                 # (n, P', Q', F)
             place[...] = Y[i, j, :, :place.shape[1], :place.shape[2]]
 
 
-def outputs_backward(dy: Any, K: int, xp: Any) -> Any:
+def outputs_backward(dy: Any, form: Form, xp: Any) -> Any:
     """dM (t², n · tiles, F) of dy (n, P, Q, F)."""
     n, P, Q, F = dy.shape
-    rows, columns = tiles(P), tiles(Q)
-    d_tiles = scratch("tiles", (TILE, TILE, n, rows, columns, F), dy.dtype, xp)
+    m, rows, columns = form.m, form.tiles(P), form.tiles(Q)
+    d_tiles = scratch("tiles", (m, m, n, rows, columns, F), dy.dtype, xp)
     d_tiles.fill(0)                                                                  # what is beyond dy
-    for i in range(TILE):
-        for j in range(TILE):
-            place = dy[:, i::TILE, j::TILE]                                          # (n, P', Q', F)
+    for i in range(m):
+        for j in range(m):
+            place = dy[:, i::m, j::m]                                                # (n, P', Q', F)
             d_tiles[i, j, :, :place.shape[1], :place.shape[2]] = place
-    dM = _product(matrix("A", K, dy, xp), d_tiles.reshape(TILE * TILE, -1), "M", xp)  # eq. (3)
-    return dM.reshape(len(dM), n * rows * columns, F)
+    dM = _both_axes(_matrix("A", form, dy, xp), d_tiles.reshape(m, m, -1), "M", xp)  # eq. (3)
+    return dM.reshape(form.t ** 2, n * rows * columns, F)
+
+
+def _both_axes(a: Any, x: Any, role: str, xp: Any) -> Any:
+    """a · x · aᵀ for every column of x: a (r, q) times x (q, q, columns) along its first two axes, (r, r, columns)."""
+    (r, q), columns = a.shape, x.shape[-1]
+    once = _product(a, x.reshape(q, q * columns), "once", xp)                        # (r, q · columns)
+    return _product(a, once.reshape(r, q, columns), role, xp)                        # (r, r, columns)
 
 
 def _product(a: Any, b: Any, role: str, xp: Any) -> Any:
-    """The matrix product of a and b, or that of each pair of them, in scratch memory."""
-    out = scratch(role, (*a.shape[:-1], b.shape[-1]), a.dtype, xp)
+    """The matrix product of a and b, or of each pair of them, or of a and each b, in scratch memory."""
+    out = scratch(role, (*b.shape[:-2], a.shape[-2], b.shape[-1]), a.dtype, xp)
     return xp.matmul(a, b, out=out)
