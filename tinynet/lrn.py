@@ -20,7 +20,7 @@ from typing import Any
 
 from .im2col import pad
 from .layer import Layer
-from .parallel import pieces
+from .parallel import pieces, scratch
 from .sizes import as_int
 
 
@@ -36,10 +36,11 @@ class _ResponseNorm(Layer):
 
         def one_slice(batch: slice) -> None:
             for n in pieces(batch, 4 * x[0].nbytes, self.device):
-                strength = self._neighbours(x[n] * x[n], xp)
-                strength *= self.alpha
-                xp.add(strength, self.k, out=s[n])
-                xp.multiply(x[n], s[n] ** -self.beta, out=y[n])                      # eq. (1)
+                squares = xp.multiply(x[n], x[n], out=scratch("squares", x[n].shape, x.dtype, xp))
+                xp.multiply(self._neighbours(squares, xp), self.alpha, out=s[n])
+                s[n] += self.k
+                xp.power(s[n], -self.beta, out=y[n])
+                y[n] *= x[n]                                                         # eq. (1)
 
         self.over_batch(one_slice, len(x), x.size)
         self._kept = (x, s) if train or keep else None
@@ -52,14 +53,13 @@ class _ResponseNorm(Layer):
 
         def one_slice(batch: slice) -> None:
             for n in pieces(batch, 4 * x[0].nbytes, self.device):
-                scaled = s[n] ** -self.beta
-                scaled *= dy[n]
-                around = scaled * x[n]
+                xp.power(s[n], -self.beta, out=dx[n])
+                dx[n] *= dy[n]
+                around = xp.multiply(dx[n], x[n], out=scratch("around", x[n].shape, x.dtype, xp))
                 around /= s[n]
-                around = self._neighbours(around, xp)
-                around *= x[n]
+                xp.multiply(self._neighbours(around, xp), x[n], out=around)
                 around *= 2 * self.alpha * self.beta
-                xp.subtract(scaled, around, out=dx[n])                               # eq. (2)
+                dx[n] -= around                                                      # eq. (2)
 
         self.over_batch(one_slice, len(x), x.size)
         return dx
@@ -90,9 +90,11 @@ class LRN(_ResponseNorm):
             raise ValueError(f"{self.label}: groups={self.groups} must divide the {a.shape[-1]} channels")
         half, C = self.n // 2, a.shape[-1] // self.groups
         rows = a.size // C                                                           # pixels × groups
-        spaced = xp.zeros(rows * (C + half) + 2 * half, a.dtype)
+        spaced = scratch("spaced", (rows * (C + half) + 2 * half,), a.dtype, xp)
+        spaced.fill(0)
         spaced[half:half + rows * (C + half)].reshape(rows, C + half)[:, :C] = a.reshape(rows, C)
-        total = spaced[:rows * (C + half)].copy()
+        total = scratch("total", (rows * (C + half),), a.dtype, xp)
+        total[...] = spaced[:len(total)]
         for shift in range(1, self.n):
             total += spaced[shift:shift + len(total)]
         return total.reshape(rows, C + half)[:, :C].reshape(a.shape)

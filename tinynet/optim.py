@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from .parallel import over_batch, pieces, scratch
 from .parameter import FixedRate, Parameter
 
 
@@ -47,15 +46,22 @@ class SGD:
                 self._update(p, self.velocities[name])
 
     def _update(self, p: Parameter, v: Any) -> None:
-        """Equations (1) and (2) in place; in chunks that stay in a core's cache, for large arrays on a CPU."""
+        """Equations (1) and (2) in place; on a CPU the threads share the elements, in pieces that fit the cache."""
         rate = float(p.lr) if isinstance(p.lr, FixedRate) else self.lr * p.lr
-        decay = self.weight_decay * p.decay
+        decay, xp = self.weight_decay * p.decay, p.device.xp
         arrays = p.value, p.grad, v
         if all(a.flags.c_contiguous for a in arrays):
             arrays = [a.reshape(-1) for a in arrays]                                 # views
         w, g, v = arrays
-        step = 2 ** 15 if p.device.xp is np and w.ndim == 1 else max(1, len(w))
-        for n in (slice(first, first + step) for first in range(0, len(w), step)):
-            v[n] *= self.momentum
-            v[n] -= rate * (decay * w[n] + g[n])                                     # eq. (1)
-            w[n] += v[n]                                                             # eq. (2)
+
+        def some_elements(part: slice) -> None:
+            for n in pieces(part, 2 * w[:1].nbytes, p.device):
+                step = scratch("step", w[n].shape, w.dtype, xp)
+                xp.multiply(w[n], decay, out=step)
+                step += g[n]
+                step *= rate
+                v[n] *= self.momentum
+                v[n] -= step                                                         # eq. (1)
+                w[n] += v[n]                                                         # eq. (2)
+
+        over_batch(some_elements, len(w), p.device, w.size)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .layer import Layer
-from .parallel import pieces
+from .parallel import pieces, scratch
 from .sizes import as_pair
 
 
@@ -78,9 +78,11 @@ class MaxPool2d(_Pool2d):
         switches = xp.empty(y.shape, self._count(xp)) if train or keep else None
 
         def one_slice(batch: slice) -> None:
-            for n in pieces(batch, x[0].nbytes, self.device):
-                dealt = [xp.ascontiguousarray(x[n, :, s::self.stride[1]]) for s in range(self.stride[1])]
-                y[n] = self._maximum(dealt, H, W_, xp)                               # eq. (1)
+            for n in pieces(batch, x[0].nbytes, self.device, least=2):
+                dealt = self._dealt(x[n], xp)
+                for s, columns in enumerate(dealt):
+                    columns[...] = x[n, :, s::self.stride[1]]
+                self._maximum(dealt, y[n], H, W_, xp)                                # eq. (1)
                 if switches is not None:
                     switches[n] = self._winners(dealt, y[n], H, W_, xp)
 
@@ -89,18 +91,17 @@ class MaxPool2d(_Pool2d):
         self._kept = (x.shape, x.dtype, switches) if train or keep else None
         return y
 
-    def _maximum(self, dealt: list[Any], H: int, W_: int, xp: Any) -> Any:
-        """(n, P, Q, C): the maxima along the rows of each window, then of those along its columns."""
-        P, Q = self.output_size(H, W_)
-        n, C, dtype = len(dealt[0]), dealt[0].shape[3], dealt[0].dtype
-        rows = [xp.full((n, P, part.shape[2], C), -xp.inf, dtype) for part in dealt]
-        for _, p, h in self._taps(0, H, P):
-            for row, part in zip(rows, dealt, strict=True):
+    def _maximum(self, dealt: list[Any], y: Any, H: int, W_: int, xp: Any) -> None:
+        """Fill y (n, P, Q, C): the maxima along the rows of each window, then of those along its columns."""
+        n, P, Q, C = y.shape
+        rows = [scratch(f"rows{s}", (n, P, part.shape[2], C), y.dtype, xp) for s, part in enumerate(dealt)]
+        for row, part in zip(rows, dealt, strict=True):
+            row.fill(-xp.inf)
+            for _, p, h in self._taps(0, H, P):
                 xp.maximum(row[:, p], part[:, h], out=row[:, p])
-        y = xp.full((n, P, Q, C), -xp.inf, dtype)
+        y.fill(-xp.inf)
         for _, q, s, w in self._dealt_taps(W_, Q):
             xp.maximum(y[:, :, q], rows[s][:, :, w], out=y[:, :, q])
-        return y
 
     def _winners(self, dealt: list[Any], y: Any, H: int, W_: int, xp: Any) -> Any:
         """(n, P, Q, C): the index within its window of the first pixel that equals the maximum.
@@ -125,8 +126,10 @@ class MaxPool2d(_Pool2d):
         dx = xp.empty((N, H, W_, C), dtype)
 
         def one_slice(batch: slice) -> None:
-            for n in pieces(batch, dx[0].nbytes, self.device):
-                dealt = [xp.zeros(dx[n, :, s::SW].shape, dtype) for s in range(SW)]
+            for n in pieces(batch, dx[0].nbytes, self.device, least=2):
+                dealt = self._dealt(dx[n], xp)
+                for part in dealt:
+                    part.fill(0)
                 for i, p, h in self._taps(0, H, P):
                     for j, q, s, w in self._dealt_taps(W_, Q):
                         won = switches[n, p, q] == i * KW + j
@@ -136,6 +139,11 @@ class MaxPool2d(_Pool2d):
 
         self.over_batch(one_slice, N, dx.size)
         return dx
+
+    def _dealt(self, x: Any, xp: Any) -> list[Any]:
+        """Scratch memory for the columns 0, SW, 2·SW, ... of x; for 1, SW + 1, ...; and so on: each (n, H, W', C)."""
+        SW = self.stride[1]
+        return [scratch(f"dealt{s}", x[:, :, s::SW].shape, x.dtype, xp) for s in range(SW)]
 
     def _dealt_taps(self, W_: int, Q: int) -> Iterator[tuple[int, slice, int, slice]]:
         """As `_taps` along the columns, after dealing: which of the parts, and the pixels' places in it."""
