@@ -2,6 +2,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 import tracemalloc
@@ -222,6 +225,24 @@ def test_without_threadpoolctl_blas_decides_for_itself(monkeypatch):
 
 
 # ---------------------------------------------------------------------------------------- how many
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_computes_too():
+    script = textwrap.dedent("""
+        import os
+        import numpy as np
+        from tinynet import cpu, parallel, set_threads
+        set_threads(3)
+        parallel.WORTH_A_THREAD = 0
+        work = lambda: (parallel.over_batch(lambda s: s.stop, 30, cpu), parallel.side_by_side(int, int))
+        before = work()
+        child = os.fork()
+        if child == 0:
+            os._exit(work() != before)
+        raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=60)
 
 
 def test_set_threads_is_what_get_threads_says():

@@ -93,6 +93,18 @@ def set_threads(n: int) -> None:
     _threads = n
 
 
+def _after_fork() -> None:
+    """A process that was forked off has none of its parent's threads."""
+    global _pool, _columns, _blas
+    _pool, _blas, _columns = None, None, ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")
+    if _threads:
+        set_threads(_threads)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def get_threads() -> int:
     """How many threads share a batch; inside one of two columns, its share."""
     if not _threads:
