@@ -1,13 +1,14 @@
-"""How fast tinynet is on this CPU, and how fast PyTorch is with the same nets, if it is installed.
+"""How fast tinynet is on a CPU, and PyTorch with the same nets.
 
     python benchmarks/cpu.py                                        all nets: many minutes
     python benchmarks/cpu.py --nets alexnet-32 80sec-128 --repeat 9 --json times.json
+    python benchmarks/cpu.py --tuned-malloc                         the variables below are set
 
 Measured for each net: a training step (forward, loss, backward, SGD) and inference (forward); what one layer takes; the
 peak memory. AlexNet comes in one column and in two, each on a thread, with its response normalisation and without
-("-nolrn"): PyTorch's is slow, and would hide all else. PyTorch runs the one-column net, conv2, conv4 and conv5 in two
-groups, in both of its layouts. Its LRN knows no groups and sees all maps: the same work, other numbers. It has no
-normalisation within a map, so 18pct is ours alone.
+("-nolrn"): PyTorch's is slow, and would hide all else. PyTorch, if it is installed (pip install ".[bench]"), runs the
+one-column net, conv2, conv4 and conv5 in two groups, in both of its layouts. Its LRN knows no groups and sees all maps:
+the same work, other numbers. It has no normalisation within a map, so 18pct is ours alone.
 
 How to read it: all contenders take turns in one process; "median" and "min-max" are over the turns. GFLOP/s counts two
 for a multiply-add of summary(), for training three times the forward pass less the images' gradient; "of sgemm" is the
@@ -18,11 +19,13 @@ operation: look at the load average first. Peak memory, of a process that only t
 and the libraries. The layers are timed in turns of their own; "sgd" is the update.
 
 PyTorch's tensors come from malloc, and glibc gives large blocks back to the system, which clears them for the next one.
-These variables, set before Python starts, make it keep them, which helps PyTorch most:
+--tuned-malloc makes it keep them, for all contenders; PyTorch gains most. It sets these variables, where glibc reads
+them, in the environment of every process that measures:
 
     MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456
 
-(MALLOC_MMAP_THRESHOLD_ is the milder way.) Compare with and without; the values found are printed.
+Compare with and without: the values found are printed. So is OPENBLAS_CORETYPE, which binds NumPy's matrix products,
+but not PyTorch's, to the instructions of a certain processor.
 """
 from __future__ import annotations
 
@@ -49,8 +52,13 @@ from threadpoolctl import threadpool_info
 from tinynet import LRN, Sequential, cpu, get_threads, pair, summary
 from tinynet.models import alexnet, cifar
 
-VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TINYNET_THREADS", "MALLOC_MMAP_MAX_",
-             "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES")
+TUNED_MALLOC = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "1000000000000", "MALLOC_TOP_PAD_": "268435456"}
+VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TINYNET_THREADS",
+             *TUNED_MALLOC, "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
+VECTORS = {"avx512f": "512 bits", "avx2": "256 bits", "avx": "256 bits", "sse2": "128 bits", "sve": "width unknown",
+           "asimd": "128 bits"}
+WIDTHS = {"median": 12, "min-max": 19, "images/s": 10, "GFLOP/s": 9, "of sgemm": 10, "to PyTorch": 12}
+TITLES = {"train": "training step", "infer": "inference"}
 COLUMNS = {"one column": 1, "two columns": 2}
 SMALL = {"input_size": 64, "kernels": (8, 16, 16, 16, 16), "hidden": 32}
 
@@ -153,7 +161,7 @@ def machine(torch: bool) -> dict[str, Any]:
         flags = set(Path("/proc/cpuinfo").read_text().split())
     except OSError:
         flags = set()
-    vectors = [v for v in ("avx512f", "avx2", "avx", "sse2", "sve", "asimd") if v in flags]
+    vectors = [f"vectors of {width} ({flag})" for flag, width in VECTORS.items() if flag in flags]
     blas = [b for b in threadpool_info() if b["user_api"] == "blas"]
     return {"date": date.today().isoformat(),
             "cpu": f"{platform.machine()}, {os.cpu_count()} cores, {vectors[0] if vectors else 'vectors unknown'}",
@@ -169,16 +177,21 @@ def tell(name: str, result: dict) -> None:
     print(f"\n{name}: batch {result['batch']}, sgemm {result['sgemm']:.0f} GFLOP/s", flush=True)
     if not CASES[name].torch:
         print("PyTorch has no normalisation within a map: not compared")
-    for what, title in (("train", "training step"), ("infer", "inference")):
-        print(f"{title:<21}   median            min-max  images/s  GFLOP/s  of sgemm  to PyTorch" +
+    for what, title in TITLES.items():
+        print(f"{title:<21}" + "".join(f"{head:>{width}}" for head, width in WIDTHS.items()) +
               "  peak memory" * (what == "train"))
         for who, r in result["contenders"].items():
-            t, spread = r[what], f"{1e3 * r[what]['min']:.1f}-{1e3 * r[what]['max']:.1f}"
-            ratio = f"{t['to_torch']:.2f}" if t["to_torch"] else "-"
-            print(f"{who:<21} {1e3 * t['median']:7.1f} ms {spread:>15} ms {t['images_per_second']:>8.0f}"
-                  f" {t['gflop_per_second']:>8.0f} {t['share_of_sgemm']:>9.0%} {ratio:>11}" +
+            print(f"{who:<21}" + "".join(f"{text:>{width}}" for text, width in
+                                         zip(cells(r[what]), WIDTHS.values(), strict=True)) +
                   f" {r['peak_mb']:>9.0f} MB" * (what == "train"))
     tell_layers({who: r["layers"] for who, r in result["contenders"].items()})
+
+
+def cells(t: dict) -> tuple[str, ...]:
+    """What the tables say of the `rates` of one contender, under the heads of `WIDTHS`."""
+    return (f"{1e3 * t['median']:.1f} ms", f"{1e3 * t['min']:.1f}-{1e3 * t['max']:.1f} ms",
+            f"{t['images_per_second']:.0f}", f"{t['gflop_per_second']:.0f}", f"{t['share_of_sgemm']:.0%}",
+            f"{t['to_torch']:.2f}" if t["to_torch"] else "-")
 
 
 def tell_layers(layers: dict[str, dict[str, list[float]]]) -> None:
@@ -195,10 +208,13 @@ def main() -> None:
     parser.add_argument("--nets", nargs="+", choices=CASES, default=real, metavar="NET", help=", ".join(real))
     parser.add_argument("--repeat", type=int, default=5, help="how many turns (default 5)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all of it there, too")
+    parser.add_argument("--tuned-malloc", action="store_true", help="have malloc keep its memory, as said above")
     parser.add_argument("--no-torch", action="store_true", help="tinynet alone")
     args = parser.parse_args()
     if args.repeat < 1:
         parser.error(f"expected --repeat of 1 or more, got {args.repeat}")
+    if args.tuned_malloc:
+        os.environ.update(TUNED_MALLOC)  # too late for this process, but all measuring is done in fresh ones
     torch = not args.no_torch and importlib.util.find_spec("torch") is not None
     found = {"machine": machine(torch), "cases": {}}
     print("\n".join(f"{name:<22}  {value}" for name, value in found["machine"].items()))
