@@ -227,13 +227,13 @@ def sweep(args: argparse.Namespace, data: Dataset, out: Path) -> None:
 
 
 def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
-    """Train one of cuda-convnet's nets by its recipe; test error, confusion matrix, and the net itself."""
+    """Train one of the nets that have a recipe; test error, confusion matrix, and the net itself."""
     recipe = RECIPES[args.net]
     rng = np.random.default_rng(args.seed)
     net = recipe.build(rng).to(device(args.device))
     sgd = SGD(net.parameters(), recipe.rate(1), MOMENTUM, WEIGHT_DECAY)
     crop, mean = recipe.crop, mean_image(data.train.images)
-    center, schedule = minus(mean), ByEpoch(recipe.rate)
+    center, schedule = minus(mean, recipe.scale), ByEpoch(recipe.rate)
     loader = (Loader(data.train, BATCH_SIZE, rng, augment=lambda x, rng: random_crops(center(x), crop, rng)) if crop
               else Loader(data.train, BATCH_SIZE, rng, prepare=center))
     print(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")

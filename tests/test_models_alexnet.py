@@ -73,13 +73,15 @@ def outputs_and_gradients_agree(two, one, images, bound):
         assert relative_error(whole(two, name, "grad"), p.grad) < bound, name
 
 
+@pytest.mark.parametrize("extra_conv", [False, True])
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("kind", ["simulated", "cpu"])
-def test_two_columns_are_one_net_scaled_down(kind, variant):
-    one = alexnet(columns=1, variant=variant, rng=np.random.default_rng(0), **SMALL).astype(np.float64)
+def test_two_columns_are_one_net_scaled_down(kind, variant, extra_conv):
+    sizes = {**SMALL, "extra_conv": extra_conv}
+    one = alexnet(columns=1, variant=variant, rng=np.random.default_rng(0), **sizes).astype(np.float64)
     for name, p in one.parameters():  # the paper's N(0, 0.01) leaves the gradients of a net this small near zero
         p.value *= 10 if name.endswith("W") else 0.1
-    two = alexnet(devices=pair(kind), variant=variant, rng=np.random.default_rng(1), **SMALL).astype(np.float64)
+    two = alexnet(devices=pair(kind), variant=variant, rng=np.random.default_rng(1), **sizes).astype(np.float64)
     images = np.random.default_rng(2).normal(0, 60, (3, 67, 67, 3))
     outputs_and_gradients_agree(convert(one, two), one, images, 1e-10)
 
@@ -176,6 +178,40 @@ def test_the_source_variant_differs_as_documented(columns):
     assert conv3.W.value.std() == pytest.approx(0.03, rel=0.05)
     biases = [p for name, p in net.parameters() if name.endswith(".b")]
     assert all(isinstance(p.lr, FixedRate) and p.lr == 0.02 and p.decay == 0 for p in biases)
+
+
+def test_the_sixth_convolution_counts_what_it_should():
+    tiny = {**SMALL, "rng": np.random.default_rng(0)}
+    counts = {}
+    for variant in VARIANTS:
+        for columns, devices in (1, cpu), (2, pair("cpu")):
+            without, with_it = (alexnet(columns=columns, devices=devices, variant=variant, extra_conv=extra, **tiny)
+                                for extra in (False, True))
+            counts[variant, columns] = count_parameters(with_it) - count_parameters(without)
+            assert [layer.name for layer in without] == [layer.name for layer in with_it if "conv6" not in layer.name]
+            names = [layer.name for layer in with_it]
+            crossing = ["to_conv6"] * (columns == 2)
+            assert names[names.index("flat") - columns - len(crossing) - 1:][:2 + len(crossing)] == [
+                *crossing, "conv6", "relu_conv6"]
+            assert with_it.input_shape == (67, 67, 3)
+    assert set(counts.values()) == {3 * 3 * 24 * 24 + 24}          # 24 kernels of both columns on 24 maps, and biases
+
+
+def test_the_sixth_convolution_full_size():
+    net = alexnet(devices=pair("cpu"), extra_conv=True, hidden=2, rng=np.random.default_rng(0))
+    rows = {row.name: row for row in summary(net, show=False)}
+    assert rows["conv6"].parameters == 2 * (3 * 3 * 256 * 128 + 128) and rows["conv6"].shape == (6, 6, 128)
+    assert rows["to_conv6"].bytes == BYTES["to_fc6"] == rows["to_fc6"].bytes
+
+
+@pytest.mark.parametrize("variant, std, rate, decay", [
+    ("paper", 0.01, 1.0, 1.0), ("source", 0.03, FixedRate(0.02), 0.0)])
+def test_the_sixth_convolution_starts_as_its_variant_does(variant, std, rate, decay):
+    net = alexnet(10, columns=1, variant=variant, input_size=67, kernels=(2, 2, 2, 2, 64), hidden=2, extra_conv=True,
+                  rng=np.random.default_rng(0))
+    W, b = net["conv6"].W, net["conv6"].b
+    assert W.value.std() == pytest.approx(std, rel=0.05) and (b.value == 1).all()
+    assert (b.lr, type(b.lr), b.decay) == (rate, type(rate), decay) and (W.lr, W.decay) == (1, 1)
 
 
 @pytest.mark.parametrize("size, places", [(224, 36), (227, 36), (225, 36), (64, 1), (96, 4), (127, 9)])

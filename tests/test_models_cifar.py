@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tinynet import SGD, SoftmaxCrossEntropy, Tanh, count_parameters, fan_in, gradcheck, summary
-from tinynet.models.cifar import RECIPES, cifar_11pct, cifar_13pct, cifar_18pct, cifar_80sec, cifar_sample
+from tinynet.models.cifar import RECIPES, cifar_11pct, cifar_13pct, cifar_18pct, cifar_80sec, cifar_nin, cifar_sample
 
 CONVS_32_32_64 = (75 * 32 + 32) + (800 * 32 + 32) + (800 * 64 + 64)  # 5x5 windows of 3, 32 and 32 maps
 CONVS_64_64 = (75 * 64 + 64) + (1600 * 64 + 64)
@@ -66,3 +66,18 @@ def test_schedules():
     assert recipe.epochs == 10
     assert [recipe.rate(epoch) for epoch in (1, 8, 9, 10, 11)] == [1e-3, 1e-3, 1e-4, 1e-4, 1e-4]
     assert RECIPES["18pct"].epochs == 140 and RECIPES["18pct"].rate(131) == 1e-5
+
+
+def test_nin_starts_from_weights_scaled_by_fan_in_and_with_no_class_silent():
+    net = cifar_nin(np.random.default_rng(0))
+    assert count_parameters(net) == 966_986
+    for layer, variance in {"conv": 2 / 1728, "cccp1": 2 / 192, "cccp2": 0.1 / 192}.items():
+        W, b = net["mlpconv3"][layer].W, net["mlpconv3"][layer].b
+        assert W.value.std() == pytest.approx(variance ** 0.5, rel=0.05)
+        assert [W.lr, W.decay, b.lr, b.decay] == [1, 1e-4, 2, 0] and (b.value == (layer == "cccp2")).all()
+    x = np.random.default_rng(1).normal(0, 1, (2, 16, 16, 3)).astype(np.float32)
+    assert net.forward(x).min() > 0.1
+
+
+def test_pixels_are_scaled_for_nin_only():
+    assert {name for name, recipe in RECIPES.items() if recipe.scale != 1} == {"nin"}

@@ -41,6 +41,7 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """`tinynet.data`, `tinynet.models`, ... are imported when they are first used, to keep `import tinynet` quick."""
-    if name in ("data", "look", "metrics", "models", "train"):
+    if name in ("checkpoint", "data", "evaluate", "finetune", "look", "metrics", "models", "retrieval", "run",
+                "schedule", "train"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

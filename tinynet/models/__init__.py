@@ -1,4 +1,14 @@
-"""The networks of the papers, each in a file that reads like its paper's section on the architecture."""
+"""The networks of the papers, each in a file that reads like its paper's section on the architecture; `catalogue.py`
+has them all by name."""
 from .alexnet import alexnet, alexnet_half, convert
+from .catalogue import NETS, build
+from .cifar import cifar_11pct, cifar_13pct, cifar_18pct, cifar_80sec, cifar_sample
+from .googlenet import GoogLeNet, GoogLeNetLoss, googlenet
+from .lenet5 import MAPLoss, lenet5
+from .nin import nin_cifar, nin_small
+from .vgg import start_from, vgg
+from .zfnet import renormalise_filters, zfnet
 
-__all__ = ["alexnet", "alexnet_half", "convert"]
+__all__ = ["NETS", "GoogLeNet", "GoogLeNetLoss", "MAPLoss", "alexnet", "alexnet_half", "build", "cifar_11pct",
+           "cifar_13pct", "cifar_18pct", "cifar_80sec", "cifar_sample", "convert", "googlenet", "lenet5", "nin_cifar",
+           "nin_small", "renormalise_filters", "start_from", "vgg", "zfnet"]

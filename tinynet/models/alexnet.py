@@ -31,7 +31,7 @@ from ..lrn import LRN
 from ..net import Sequential
 from ..pool import MaxPool2d
 from . import alexnet_source
-from .alexnet_parts import Shape, both
+from .alexnet_parts import Shape, both, with_conv6
 
 ONE = constant(1.0)  # the biases that give the ReLUs of their layer positive inputs at the start (section 5)
 
@@ -85,23 +85,24 @@ def one_column(shape: Shape, classes: int, device: Device, rng: np.random.Genera
 
 def alexnet(classes: int = 1000, columns: int = 2, devices: tuple[Device, Device] | Device | None = None,
             variant: str = "paper", input_size: int = 224, kernels: tuple[int, ...] = (96, 256, 384, 384, 256),
-            hidden: int = 4096, rng: np.random.Generator | None = None) -> Sequential:
+            hidden: int = 4096, extra_conv: bool = False, rng: np.random.Generator | None = None) -> Sequential:
     """AlexNet for images (input_size, input_size, 3), ending in the classes' scores.
 
     columns     2, on `devices` as `pair()` gives them (the default); or 1, on one device (the CPU by default)
     variant     "paper", or "source": what the code of 2012 did (alexnet_source.py)
     kernels     of conv1 to conv5, and `hidden` units of fc6 and fc7: of both columns together, so even numbers
+    extra_conv  with the sixth convolution of Table 2 (`with_conv6`), one more layer that sees both columns
 
     Raises ValueError for sizes that leave a layer without pixels: 32x32 images must be enlarged first.
     """
     rng = rng or np.random.default_rng()
-    build_two, build_one = _builders(variant)
+    build_two, build_one, add_conv6 = _builders(variant)
     if columns not in (1, 2):
         raise ValueError(f"alexnet: expected columns=1 or columns=2, got {columns!r}")
     shape = Shape(input_size, tuple(kernels), hidden, columns=2)
-    if columns == 1:
-        return _with_input(build_one(shape, classes, devices or cpu, rng, groups=2), input_size)
-    return _with_input(build_two(shape, classes, devices or pair(), rng), input_size)
+    net = (build_one(shape, classes, devices or cpu, rng, groups=2) if columns == 1 else
+           build_two(shape, classes, devices or pair(), rng))
+    return _with_input(add_conv6(net, rng) if extra_conv else net, input_size)
 
 
 def alexnet_half(classes: int = 1000, device: Device = cpu, variant: str = "paper", input_size: int = 224,
@@ -110,7 +111,7 @@ def alexnet_half(classes: int = 1000, device: Device = cpu, variant: str = "pape
     """The net on one GPU that section 3.2 compares with: one column's kernels, but conv5, fc6 and fc7 as wide as
     both together, so that most of the parameters stay (the paper's footnote)."""
     rng = rng or np.random.default_rng()
-    _, build_one = _builders(variant)
+    _, build_one, _ = _builders(variant)
     shape = Shape(input_size, tuple(kernels), hidden, columns=1)
     return _with_input(build_one(shape, classes, device, rng, groups=1), input_size)
 
@@ -146,9 +147,10 @@ def _without_column(name: str) -> str:
     return name.replace(".left.", ".").replace(".right.", ".")
 
 
-def _builders(variant: str) -> tuple[Callable[..., Sequential], Callable[..., Sequential]]:
-    variants = {"paper": (two_columns, one_column),
-                "source": (alexnet_source.two_columns, alexnet_source.one_column)}
+def _builders(variant: str) -> tuple[Callable[..., Sequential], ...]:
+    """For two columns, for one, and what adds the sixth convolution."""
+    variants = {"paper": (two_columns, one_column, with_conv6),
+                "source": (alexnet_source.two_columns, alexnet_source.one_column, alexnet_source.with_conv6)}
     if variant not in variants:
         raise ValueError(f"alexnet: the variants are {', '.join(map(repr, variants))}, got {variant!r}")
     return variants[variant]

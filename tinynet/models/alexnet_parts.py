@@ -1,12 +1,19 @@
-"""What both forms of AlexNet's list of layers need: sizes that follow from one another, and layers made in pairs."""
+"""What both forms of AlexNet's list of layers need: sizes that follow from one another, layers made in pairs, and the
+convolution that Table 2 adds to them."""
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from ..columns import Columns
+import numpy as np
+
+from ..activation import ReLU
+from ..columns import Columns, Exchange
+from ..conv import Conv2d
 from ..device import Device
+from ..init import Initialiser, constant, gaussian
 from ..layer import Layer
+from ..net import Sequential
 
 
 class Shape:
@@ -41,3 +48,21 @@ def both(kind: Callable[..., Layer], devices: tuple[Device, Device], **fixed: An
         left, right = (kind(*args, **fixed, **kwargs).to(device) for device in devices)
         return Columns(left, right)
     return make
+
+
+def with_conv6(net: Sequential, rng: np.random.Generator, weight_init: Initialiser = gaussian(0.01)) -> Sequential:
+    """The net with a sixth convolution over its last pooling layer: Table 2, for training on very many classes first.
+
+    The paper does not say how large it is. Here it has 3x3 kernels, as many as conv5, each of which sees the maps of
+    both columns; biases start at 1. So fc6 stays as it is.
+    """
+    conv5, options = net["conv5"], {"padding": 1, "rng": rng, "weight_init": weight_init, "bias_init": constant(1.0)}
+    if isinstance(conv5, Columns):
+        above, K = "to_fc6", conv5.left.out_channels
+        conv6 = {"to_conv6": Exchange(), "conv6": both(Conv2d, conv5.device, **options)(2 * K, K, 3),
+                 "relu_conv6": both(ReLU, conv5.device)()}
+    else:
+        above, K = "flat", conv5.out_channels
+        conv6 = {"conv6": Conv2d(K, K, 3, device=conv5.device, **options), "relu_conv6": ReLU()}
+    layers, i = net.children(), list(net.layers).index(above)
+    return Sequential(**dict(layers[:i]), **conv6, **dict(layers[i:]))

@@ -24,6 +24,7 @@ from ..lrn import LRN, WithinMapNorm
 from ..net import Sequential
 from ..parameter import FixedRate
 from ..pool import MaxPool2d
+from . import alexnet_parts
 from .alexnet_parts import Shape, both
 
 ONE, WIDE = constant(1.0), gaussian(0.03)
@@ -77,6 +78,11 @@ def one_column(shape: Shape, classes: int, device: Device, rng: np.random.Genera
         fc6=Linear(shape.places * k5, hidden, bias_init=ONE, **at), relu6=ReLU(), drop6=Dropout(0.5, rng),
         fc7=Linear(hidden, hidden, bias_init=ONE, **at), relu7=ReLU(), drop7=Dropout(0.5, rng),
         fc8=Linear(hidden, classes, **at)))
+
+
+def with_conv6(net: Sequential, rng: np.random.Generator) -> Sequential:
+    """The net with the sixth convolution of Table 2, treated as the other upper ones are."""
+    return _bias_rates(alexnet_parts.with_conv6(net, rng, WIDE))
 
 
 def _bias_rates(net: Sequential) -> Sequential:

@@ -1,0 +1,83 @@
+"""All nets by name: what a command line, or the folder of a training, builds a net from.
+
+    build("vgg16")                                    as in the paper
+    build("alexnet", classes=10, input_size=128, width=0.25, columns=1, rng=rng)
+
+A name stands for a function that returns the net; its arguments are the settings.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from ..device import Device, cpu, pair
+from ..net import Sequential
+from . import cifar
+from .alexnet import alexnet, alexnet_half
+from .googlenet import googlenet
+from .lenet5 import lenet5
+from .nin import nin_cifar, nin_small
+from .vgg import TABLE_1, vgg
+from .zfnet import zfnet
+
+
+def _cifar(build_net: Callable[..., Sequential], side: int, device: Device = cpu,
+           rng: np.random.Generator | None = None) -> Sequential:
+    """A net of cifar.py for images of side x side pixels, with the settings that all nets have."""
+    net = build_net(rng or np.random.default_rng())
+    net.input_shape = (side, side, 3)  # what summary() takes if it is told no other
+    return net.to(device)
+
+
+NETS: dict[str, Callable[..., Sequential]] = {
+    "alexnet": alexnet, "alexnet-source": partial(alexnet, variant="source"), "alexnet-half": alexnet_half,
+    "zfnet": zfnet,
+    **{f"vgg-{column.lower()}": partial(vgg, column) for column in TABLE_1},
+    "vgg16": partial(vgg, "D"), "vgg19": partial(vgg, "E"),
+    "googlenet": googlenet,
+    "nin-cifar": nin_cifar, "nin-small": nin_small,
+    "lenet5": lenet5, "lenet5-linear": partial(lenet5, "linear"),
+    "cifar-sample": partial(_cifar, cifar.cifar_sample, 32),
+    "cifar-80sec": partial(_cifar, cifar.cifar_80sec, 32), "cifar-18pct": partial(_cifar, cifar.cifar_18pct, 32),
+    "cifar-13pct": partial(_cifar, cifar.cifar_13pct, 24), "cifar-11pct": partial(_cifar, cifar.cifar_11pct, 24),
+}
+
+
+def settings_of(name: str) -> dict[str, Any]:
+    """The settings of the net called `name`, with their defaults. Raises ValueError if there is none of this name."""
+    if name not in NETS:
+        raise ValueError(f"no net is called {name!r}; there are {', '.join(NETS)}")
+    settings = {p.name: p.default for p in signature(NETS[name]).parameters.values()}
+    if "devices" in settings:
+        settings["device"] = settings.pop("devices")
+    return settings | ({"width": 1.0} if "kernels" in settings else {})
+
+
+def build(name: str, **settings: Any) -> Sequential:
+    """The net called `name`; what is not among the `settings` keeps its default.
+
+    Two have the same meaning everywhere: `device`, a Device, for a net in two columns is turned into the pair of its
+    kind; and `width` multiplies the number of kernels and of hidden units, of nets in columns to even numbers.
+
+    Raises ValueError for a name or a setting that is unknown, and what the function behind the name raises.
+    """
+    known = settings_of(name)
+    unknown = [setting for setting in settings if setting not in known]
+    if unknown:
+        raise ValueError(f"{name} has no setting {', '.join(map(repr, unknown))}; it has {', '.join(known)}")
+    if "kernels" in known and "width" in settings:
+        width = settings.pop("width")
+        settings["kernels"] = tuple(_even(width * k) for k in settings.get("kernels", known["kernels"]))
+        settings["hidden"] = _even(width * settings.get("hidden", known["hidden"]))
+    if "columns" in known:
+        columns, device = settings.get("columns", known["columns"]), settings.pop("device", cpu)
+        settings["devices"] = pair("cpu" if device is cpu else None) if columns == 2 else device
+    return NETS[name](**settings)
+
+
+def _even(size: float) -> int:
+    return max(2, 2 * round(size / 2))
