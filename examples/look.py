@@ -1,0 +1,169 @@
+"""What a trained net has learned: the AlexNet paper's Figures 3 and 4, and section 6.1's search by short codes.
+
+    python examples/look.py RUN --data DATA       a run of train_imagenet.py, and the photographs it was trained on
+    python examples/look.py RUN                   a run of train_cifar10.py --net ..., or only the kernels of any other
+
+Writes into the folder of the run, or --out:
+
+    kernels.png        Figure 3: the kernels of the first convolution, a block for each column
+    predictions.png    Figure 4, left: eight test images and what the net says
+    neighbors.png      Figure 4, right: the training images nearest to them in the last hidden layer
+    pixels.png         the nearest in their pixels instead
+
+and prints how colourful each column's kernels are, and how well and how fast binary codes find the nearest.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinynet import Columns, Conv2d, Layer, Sequential, cpu, gpu
+from tinynet.data import Dataset, Split, cifar10, cifar10_sample, imagenet
+from tinynet.data.augment import center_crop
+from tinynet.data.subset import first_classes
+from tinynet.evaluate import Trained, load_net
+from tinynet.finetune import classifiers
+from tinynet.look.kernels import color_share, draw_kernels
+from tinynet.look.neighbors import draw_neighbors, features, nearest
+from tinynet.look.predictions import draw_predictions
+from tinynet.retrieval import Autoencoder, agreement, hamming
+
+QUERIES, NEIGHBORS = 8, 6
+BITS, HIDDEN, EPOCHS = 64, 256, 30    # of the autoencoder
+MOST_QUERIES, FOUND = 1000, 10        # of the search that is timed
+
+
+def main() -> None:
+    args = parse()
+    try:
+        trained = load_net(args.run, cpu if args.device == "cpu" else gpu(0))
+        data = data_of(args, trained.config)
+        out = Path(args.out or args.run)
+        out.mkdir(parents=True, exist_ok=True)
+        kernels(out, trained.net)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    if data is None:
+        print(f"{out / 'kernels.png'}; for the other pictures name the photographs with --data")
+        return
+    rng = np.random.default_rng(args.seed)
+    chosen = np.sort(rng.permutation(len(data.test.labels))[:QUERIES])
+    predictions(out, trained, data, chosen)
+    stored, queries = (vectors(trained, split.images) for split in data)
+    neighbors(out, "neighbors", data, chosen, nearest(queries[chosen], stored, NEIGHBORS)[0], "last hidden layer")
+    by_pixels, queried = (thumbnails(images) for images in (data.train.images, data.test.images[chosen]))
+    neighbors(out, "pixels", data, chosen, nearest(queried, by_pixels, NEIGHBORS)[0], "pixels")
+    search(stored, queries[:MOST_QUERIES], data, rng)
+    print(f"the pictures: {out}/kernels.png, predictions.png, neighbors.png, pixels.png")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="the folder of a run")
+    parser.add_argument("--data", help="the folder of photographs, or of CIFAR-10, that the net was trained on")
+    parser.add_argument("--cache", help="the folder for the squares, as given to train_imagenet.py")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--seed", type=int, default=0, help="which test images are drawn")
+    parser.add_argument("--out", help="the folder to write to (default: RUN)")
+    return parser.parse_args()
+
+
+def data_of(args: argparse.Namespace, config: dict[str, Any]) -> Dataset | None:
+    """What the net was trained on, if it can be had."""
+    if config["net"].startswith("cifar"):
+        sample = config["options"]["data"] == "sample" and not args.data
+        return cifar10_sample() if sample else cifar10(args.data)
+    if args.data is None:
+        return None
+    cache = args.cache and Path(args.cache) / str(config["size"])  # as in train_imagenet.py
+    data = imagenet(args.data, config["size"], cache, config["skip_unreadable"])
+    data = first_classes(data, config["first_classes"]) if config["first_classes"] else data
+    if list(data.classes) != config["classes"]:
+        raise ValueError(f"{args.data} has not the classes that the net was trained on: {', '.join(data.classes[:5])}"
+                         f"... for {', '.join(config['classes'][:5])}...")
+    return data
+
+
+def kernels(out: Path, net: Sequential) -> None:
+    """Figure 3, and how colourful the columns are."""
+    conv1 = first_convolution(net)
+    draw_kernels(out / "kernels.png", {"conv1": conv1})
+    for name, layer in conv1.children() or [("conv1", conv1)]:
+        share = color_share(layer.device.tohost(layer.W.value))
+        print(f"{name}: {share.mean():.0%} of its kernels' weight is colour (67% at random), {(share < 0.1).sum()} of "
+              f"{len(share)} are grey")
+
+
+def first_convolution(layer: Layer) -> Layer:
+    while not isinstance(layer, (Conv2d, Columns)):
+        layer = next((inside for _, inside in layer.children() if inside.parameters()), None)
+        if layer is None:
+            raise ValueError("the net does not begin with a convolution: there are no kernels to look at")
+    return layer
+
+
+def predictions(out: Path, trained: Trained, data: Dataset, chosen: np.ndarray) -> None:
+    """Figure 4, left."""
+    images, labels = data.test.images[chosen], data.test.labels[chosen]
+    draw_predictions(out / "predictions.png", seen(trained, images), labels,
+                     trained.probabilities(Split(images, labels)), data.classes)
+
+
+def vectors(trained: Trained, images: Any) -> np.ndarray:
+    """The last hidden layer's activations: what the last layer with weights gets."""
+    net, crop = trained.net[:], trained.config["crop"]
+    last = classifiers(net)[0].name.split(".")[0]
+    upto = list(net.layers)[list(net.layers).index(last) - 1]
+    return features(net, images, upto, lambda x: center_crop(trained.prepare(x), crop))   # (N, D)
+
+
+def seen(trained: Trained, images: np.ndarray) -> np.ndarray:
+    return center_crop(images, trained.config["crop"])
+
+
+def thumbnails(images: Any) -> np.ndarray:
+    """Every image as a vector of at most 32x32 pixels, 512 of them decoded at a time."""
+    step = -(-images.shape[1] // 32)
+    parts = [images[first:first + 512][:, ::step, ::step] for first in range(0, len(images), 512)]
+    return np.concatenate(parts).reshape(len(images), -1).astype(np.float32)              # (N, D)
+
+
+def neighbors(out: Path, name: str, data: Dataset, chosen: np.ndarray, found: np.ndarray, where: str) -> None:
+    """Figure 4, right."""
+    labels = data.test.labels[chosen]
+    right = data.train.labels[found] == labels[:, None]
+    draw_neighbors(out / f"{name}.png", data.test.images[chosen], data.train.images[found.ravel()].reshape(
+        *found.shape, *data.train.images.shape[1:]), f"nearest in the {where}",
+        names=[data.classes[label] for label in labels], right=right)
+    print(f"of the {NEIGHBORS} images nearest in the {where}, {right.mean():.0%} are of the same class")
+
+
+def search(stored: np.ndarray, queries: np.ndarray, data: Dataset, rng: np.random.Generator) -> None:
+    """Section 6.1: the same search with binary codes instead of real numbers."""
+    coder = Autoencoder(stored.shape[1], HIDDEN, BITS, rng=rng)
+    coder.fit(stored, EPOCHS, rng)
+    codes, query_codes = coder.encode(stored), coder.encode(queries)
+    (truth, _), slow = timed(lambda: nearest(queries, stored, FOUND))
+    (found, _), fast = timed(lambda: hamming(query_codes, codes, FOUND))
+    labels = data.test.labels[:len(queries), None]
+    print(f"search for {len(queries):,} test images among {len(stored):,} training images, the {FOUND} nearest:")
+    for what, hits, seconds, size in (("real numbers", truth, slow, stored[:1].nbytes),
+                                      ("codes", found, fast, codes[:1].nbytes)):
+        same = (data.train.labels[hits] == labels).mean()
+        print(f"  {what:<13} {size:>6,} bytes an image  {1e3 * seconds / len(queries):8.3f} ms a query  "
+              f"{same:4.0%} of the same class  {agreement(hits, truth):4.0%} of the nearest by real numbers")
+
+
+def timed(call: Callable[[], Any]) -> tuple[Any, float]:
+    start = time.perf_counter()
+    return call(), time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

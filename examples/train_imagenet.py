@@ -1,0 +1,233 @@
+"""AlexNet and its successors on photographs, by the paper's recipe.
+
+    python examples/train_imagenet.py DATA                            DATA has train/<class>/ and val/<class>/
+    python examples/train_imagenet.py DATA --device gpu --workers 8   two columns on the GPUs that there are
+    python examples/train_imagenet.py DATA --size 144 --crop 128 --width 0.25 --init fan-in    small, for a CPU
+    python examples/train_imagenet.py DATA --resume RUN               go on with a run that was stopped
+    python examples/train_imagenet.py DATA --evaluate RUN --ten-crop  top-1 and top-5 error of its best net
+    python examples/train_imagenet.py DATA --evaluate RUN RUN RUN     of several nets, their answers averaged
+    python examples/train_imagenet.py DATA --fine-tune RUN            start from its net, with a new last layer
+
+The recipe: squares of 256x256, of them random crops of 224x224, mirrored or not, with colour noise; batches of 128,
+momentum 0.9, weight decay 0.0005, a learning rate of 0.01 that is divided by 10 whenever the validation error stands
+still, three times. A run is a new folder below runs/: config.json, metrics.jsonl, curves.png, checkpoints, and the
+mean image.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from tinynet import SGD, Device, Sequential, SoftmaxCrossEntropy, count_parameters, cpu, get_threads, gpu
+from tinynet.data import Dataset, Loader, imagenet, mean_image
+from tinynet.data.augment import color_components, color_noise, color_noise_source, random_crops
+from tinynet.data.subset import first_classes
+from tinynet.diverged import Diverged
+from tinynet.evaluate import load_net, probabilities, read_config, weights_in
+from tinynet.finetune import replace_last, start_by_fan_in
+from tinynet.metrics import top_k_error
+from tinynet.models.catalogue import NETS, build, settings_of
+from tinynet.models.googlenet import GoogLeNet, GoogLeNetLoss
+from tinynet.models.zfnet import renormalise_filters
+from tinynet.run import Run
+from tinynet.schedule import Steps, WhenStuck
+from tinynet.storage import atomic_write
+from tinynet.train import Progress, minus, train
+
+IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
+OF_THE_NET = ("columns", "variant", "width", "extra_conv")            # settings that only some nets have
+NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "minutes", "ten_crop")
+
+
+def main() -> None:
+    args = parse()
+    try:
+        device = cpu if args.device == "cpu" else gpu(0)
+        if args.evaluate:
+            return evaluate(args, device)
+        folder = Path(args.resume) if args.resume else new_folder(args)
+        data = photographs(args, args.size)
+        print(f"data: {data.source}\n{get_threads()} threads, batches of {args.batch}; writing to {folder}", flush=True)
+        training = Training(args, data, device, folder)
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nstopped before the training began")
+    print(f"{args.net}: {count_parameters(training.net):,} parameters", flush=True)
+    try:
+        training.go()
+    except (Diverged, OSError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    training.net.load(weights_in(folder))
+    report(training.probabilities(), data, "centre crop")
+    if args.ten_crop:
+        report(training.probabilities(ten=True), data, "ten crops")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("data", help="the folder with train/ and val/, in each a folder of photographs for each class")
+    add("--net", choices=IMAGE_NETS, default="alexnet", metavar="NAME", help=f"{', '.join(IMAGE_NETS)}")
+    add("--columns", type=int, choices=(1, 2), help="of AlexNet (default: 2)")
+    add("--variant", choices=("paper", "source"), help="of AlexNet: source is what the code of 2012 did")
+    add("--extra-conv", action="store_const", const=True, help="of AlexNet: the sixth convolution of Table 2")
+    add("--width", type=float, help="multiplies the number of kernels and hidden units (default: 1)")
+    add("--init", choices=("paper", "fan-in"), default="paper",
+        help="fan-in: weights scaled by fan-in and images of unit variance; a narrow net does not learn without")
+    add("--size", type=int, default=256, help="images are scaled to squares of so many pixels (default: 256)")
+    add("--crop", type=int, default=224, help="what the net sees of them (default: 224)")
+    add("--no-color-noise", action="store_true", help="only crops and mirror images")
+    add("--classes", type=int, metavar="N", dest="first_classes", help="only the first N classes")
+    add("--skip-unreadable", action="store_true", help="leave out files that are no images")
+    add("--cache", help="the folder for the squares, one folder in it for each size (default: in DATA)")
+    add("--epochs", type=int, default=90, help="passes over the training images, at most (default: 90)")
+    add("--batch", type=int, default=128)
+    add("--lr", type=float, default=0.01, help="learning rate (default: 0.01)")
+    add("--patience", type=int, default=5, help="divide it by 10 after so many epochs without progress (default: 5)")
+    add("--steps", type=int, nargs="+", metavar="EPOCH", help="divide it by 10 at these epochs instead")
+    add("--seed", type=int, default=0)
+    add("--device", choices=("cpu", "gpu"), default="cpu")
+    add("--workers", type=int, default=1, help="threads that decode and crop in the background (default: 1)")
+    add("--minutes", type=float, default=10, help="between two checkpoints within an epoch (default: 10)")
+    add("--out", help="the folder to write to (default: a new one below runs/)")
+    add("--ten-crop", action="store_true", help="at the end, also the error of the mean over ten crops")
+    add("--resume", metavar="RUN", help="go on with the run in this folder, with the options it had")
+    add("--evaluate", metavar="RUN", nargs="+", help="only the error of these runs' best nets, together")
+    add("--fine-tune", metavar="RUN", help="start from the best net of this run, with a new last layer")
+    args = parser.parse_args()
+    if args.resume or args.fine_tune:
+        try:
+            config = read_config(Path(args.resume or args.fine_tune))
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+        names = vars(args) if args.resume else ("net", "size", "crop", "init", *OF_THE_NET)
+        parser.set_defaults(**{name: config[name] for name in names if name in config})
+        args = parser.parse_args()
+    if not 1 <= args.crop <= args.size:
+        parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
+    for name in ("epochs", "batch", "patience"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name}: expected 1 or more, got {getattr(args, name)}")
+    return args
+
+
+def new_folder(args: argparse.Namespace) -> Path:
+    """The folder of this run. Raises FileExistsError if there is a run in it already."""
+    folder = Path(args.out or f"runs/imagenet-{args.net}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if (folder / "config.json").exists():
+        raise FileExistsError(f"{folder} holds an earlier run: go on with --resume, name another folder with --out, or "
+                              "delete it first")
+    return folder
+
+
+def photographs(args: argparse.Namespace, size: int) -> Dataset:
+    cache = args.cache and Path(args.cache) / str(size)  # the nets that are evaluated together may differ in size
+    data = imagenet(args.data, size, cache, args.skip_unreadable)
+    return first_classes(data, args.first_classes) if args.first_classes else data
+
+
+class Training:
+    """A net, its data, and all that changes while it learns, in a folder."""
+
+    def __init__(self, args: argparse.Namespace, data: Dataset, device: Device, folder: Path) -> None:
+        self.args, self.data, rng = args, data, np.random.default_rng(args.seed)
+        given = {name: getattr(args, name) for name in OF_THE_NET if getattr(args, name) is not None}
+        settings = {"classes": len(data.classes), "input_size": args.crop, **given}
+        self.net = start(args, settings, device, rng)
+        self.mean, self.components = statistics(folder, data, args.resume)
+        self.scale = 255 * float(self.components[0].mean()) ** 0.5 if args.init == "fan-in" else 1.0
+        self.loader = Loader(data.train, args.batch, rng, augment=self.augment, workers=args.workers)
+        self.sgd = SGD(self.net.parameters(), args.lr, momentum=0.9, weight_decay=0.0005)
+        self.schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
+        options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
+        config = {**options, "data": data.name, "classes": data.classes, "settings": settings, "scale": self.scale}
+        cache = f" --cache {args.cache}" if args.cache else ""
+        self.run = Run(folder, config, resume=bool(args.resume), minutes=args.minutes, how_to_resume=(
+            f"go on with: python examples/train_imagenet.py {args.data}{cache} --resume {folder}"))
+        self.progress = self.run.start(self.net, self.sgd, self.loader, self.schedule)
+
+    def augment(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """What the net sees of a batch of squares in training: section 4.1."""
+        x = images - self.mean                                                       # (B, size, size, 3)
+        if not self.args.no_color_noise:
+            variant = self.args.variant or settings_of(self.args.net).get("variant")
+            x = (color_noise_source if variant == "source" else color_noise)(x, self.components, rng)
+        return random_crops(x, self.args.crop, rng) / np.float32(self.scale)         # (B, crop, crop, 3)
+
+    def go(self) -> None:
+        loss = GoogLeNetLoss() if isinstance(self.net, GoogLeNet) else SoftmaxCrossEntropy()
+        with self.run:
+            train(self.net, self.sgd, self.loader, self.args.epochs, loss=loss, progress=self.progress,
+                  schedule=self.schedule, validate=self.validate, on_batch=self.on_batch, on_epoch=self.run.on_epoch)
+
+    def on_batch(self, at: Progress) -> None:
+        if self.args.net == "zfnet":
+            renormalise_filters(self.net)
+        self.run.on_batch(at)
+
+    def validate(self) -> dict[str, float]:
+        top_1, top_5 = errors(self.probabilities(), self.data)
+        return {"val_error": top_1, "val_top5_error": top_5}
+
+    def probabilities(self, ten: bool = False) -> np.ndarray:
+        return probabilities(self.net, self.data.test, minus(self.mean, self.scale), self.args.crop, ten,
+                             self.args.batch, self.args.workers)
+
+
+def start(args: argparse.Namespace, settings: dict, device: Device, rng: np.random.Generator) -> Sequential:
+    """The net as it is before the first step."""
+    if args.fine_tune and not args.resume:
+        before = Path(args.fine_tune)
+        net = build(args.net, **{**settings, "classes": len(read_config(before)["classes"])}, device=device, rng=rng)
+        return replace_last(net.load(weights_in(before)), settings["classes"], rng)
+    net = build(args.net, **settings, device=device, rng=rng)
+    return start_by_fan_in(net, rng) if args.init == "fan-in" else net
+
+
+def statistics(folder: Path, data: Dataset, resume: bool) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """The mean image and the colour components of the training images: found once, by a look at each, and kept."""
+    mean, colors = folder / "mean.npy", folder / "colors.npz"
+    if not resume:
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(mean) as file:
+            np.save(file, mean_image(data.train.images))
+        values, vectors = color_components(data.train.images)
+        with atomic_write(colors) as file:
+            np.savez(file, values=values, vectors=vectors)
+    with np.load(colors) as arrays:
+        return np.load(mean), (arrays["values"], arrays["vectors"])
+
+
+def evaluate(args: argparse.Namespace, device: Device) -> None:
+    """The error of the best nets of one or several runs, of each alone and of their mean answer."""
+    answers: list[np.ndarray] = []
+    for run in args.evaluate:
+        trained = load_net(run, device)
+        data = photographs(args, trained.config["size"])
+        if trained.config["classes"] != list(data.classes):
+            raise ValueError(f"{run} was trained on the {len(trained.config['classes'])} classes "
+                             f"{', '.join(trained.config['classes'][:5])}..., {args.data} has the {len(data.classes)} "
+                             f"classes {', '.join(data.classes[:5])}...; evaluate it on those it knows")
+        answers.append(trained.probabilities(data.test, args.ten_crop, args.batch, args.workers))
+        report(answers[-1], data, run)
+    if len(answers) > 1:
+        report(np.mean(answers, axis=0), data, f"these {len(answers)} nets together")
+
+
+def errors(answers: np.ndarray, data: Dataset) -> tuple[float, float]:
+    """Top-1 and top-5; of fewer classes than five, always 0."""
+    return tuple(top_k_error(answers, data.test.labels, min(k, len(data.classes))) for k in (1, 5))
+
+
+def report(answers: np.ndarray, data: Dataset, what: str) -> None:
+    top_1, top_5 = errors(answers, data)
+    print(f"{what}: top-1 error {top_1:.2%}, top-5 error {top_5:.2%} on {len(answers):,} images", flush=True)
+
+
+if __name__ == "__main__":
+    main()
