@@ -1,0 +1,91 @@
+"""Exercises and their checkers.
+
+    check("1.2", my_function)    prints "Right." or "Not yet: " and a hint, never the answer; returns True or False
+
+A checker is a function `exercise_2(answer)` in checkers/01_*.py. It calls the answer, raises NotYet with a hint at the
+first thing that is wrong, and returns when all is right. Checkers know the answer's properties rather than the answer:
+most compare with finite differences, as a gradient check does.
+"""
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CHECKERS = Path(__file__).parent / "checkers"
+
+
+class NotYet(Exception):
+    """The answer is not right yet; the message is a hint."""
+
+
+def check(exercise: str, answer: Any) -> bool:
+    """Say whether `answer` solves `exercise`, "lesson.number", and give a hint if it does not.
+
+    Raises ValueError if there is no such exercise.
+    """
+    checker = find(exercise)
+    try:
+        checker(answer)
+    except NotYet as hint:
+        print(f"Not yet: {hint}")
+        return False
+    except Exception as error:  # the answer is a beginner's code: whatever it raises is news to them, not a crash
+        print(f"Not yet: your code raised {type(error).__name__}: {error}")
+        return False
+    print("Right.")
+    return True
+
+
+def find(exercise: str) -> Callable[[Any], None]:
+    """The checker of an exercise: `exercise_2` in checkers/01_*.py for "1.2"."""
+    lesson, _, number = exercise.partition(".")
+    files = sorted(CHECKERS.glob(f"{lesson.zfill(2)}_*.py")) if lesson.isdigit() else []
+    checkers = runpy.run_path(str(files[0])) if files else {}
+    if f"exercise_{number}" not in checkers:
+        raise ValueError(f'there is no exercise {exercise!r}; expected a lesson and a number, such as "1.2"')
+    return checkers[f"exercise_{number}"]
+
+
+def require(condition: Any, hint: str) -> None:
+    """Raise NotYet with the hint unless the condition holds."""
+    if not condition:
+        raise NotYet(hint)
+
+
+def untouched(function: Callable, *arguments: Any) -> Any:
+    """What `function(*arguments)` returns; NotYet if that is nothing, or if an array among the arguments changed."""
+    before = [np.copy(a) for a in arguments if isinstance(a, np.ndarray)]
+    result = function(*arguments)
+    require(result is not None, "it returns nothing. Write your code in place of the `...`, and end it with `return`.")
+    after = [a for a in arguments if isinstance(a, np.ndarray)]
+    require(all(np.array_equal(a, b) for a, b in zip(before, after, strict=True)),
+            "the answer may be right, but an array that you were given is no longer as it was. Work on a copy.")
+    return result
+
+
+def same(got: Any, expected: np.ndarray, what: str, hint: str, tolerance: float = 1e-5) -> None:
+    """NotYet unless `got` has the shape of `expected` and equals it within `tolerance`; `hint` is for other values."""
+    require(isinstance(got, np.ndarray | np.generic | int | float),
+            f"{what} should be a NumPy array, or a number, yours is of the type {type(got).__name__}.")
+    require(np.shape(got) == np.shape(expected), f"{what} should have the shape {np.shape(expected)}, "
+                                                 f"yours has {np.shape(got)}.")
+    require(np.isfinite(got).all(), f"{what} holds NaN or infinity.")
+    scale = max(float(np.abs(expected).max()), 1e-12)
+    require(float(np.abs(got - expected).max()) <= tolerance * scale, hint)
+
+
+def numerical(function: Callable[[np.ndarray], float], x: np.ndarray, nudge: float = 1e-6) -> np.ndarray:
+    """The gradient of a number `function(x)` by central differences, in float64."""
+    gradient, x = np.zeros(x.shape), np.array(x, np.float64)
+    for i in np.ndindex(x.shape):
+        old = x[i]
+        x[i] = old + nudge
+        above = function(x)
+        x[i] = old - nudge
+        gradient[i] = (above - function(x)) / (2 * nudge)
+        x[i] = old
+    return gradient

@@ -1,0 +1,112 @@
+"""Run the lessons: text/*.py, the twins, are what an author edits; the notebooks are the twins with their outputs.
+
+    python lessons/run.py              run every twin and write its notebook
+    python lessons/run.py 01 07        these lessons only
+    python lessons/run.py --check      write nothing; run all in fresh kernels, and fail where a cell raises, where a
+                                       notebook is not its twin, has no outputs, is too large or takes too long
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+import tinynet
+
+LESSONS = Path(__file__).parent
+SECONDS, BYTES = 120, 1_500_000  # of one lesson
+METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"}}
+
+
+def notebook_of(twin: Path) -> Path:
+    """text/01_a_neuron.py → 01_a_neuron.ipynb."""
+    return twin.parent.parent / f"{twin.stem}.ipynb"
+
+
+def read(twin: Path) -> nbformat.NotebookNode:
+    """The notebook that a twin describes, without outputs; the same twin always gives the same file."""
+    notebook = jupytext.read(twin, fmt="py:percent")
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{i:02}"  # jupytext draws them at random
+    return notebook
+
+
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> float:
+    """Run all cells in a fresh kernel, which writes the outputs into `notebook`; returns the seconds it took.
+
+    Raises CellExecutionError for a cell that raises, CellTimeoutError for one that takes longer than a lesson may.
+    """
+    # The kernel starts in another folder than this script did, so a relative PYTHONPATH would lead it astray.
+    # One thread of BLAS: sums are then taken in the same order on every machine with the same library.
+    here = str(Path(tinynet.__file__).parent.parent)
+    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", record_timing=False,
+                            extra_arguments=["--log-level=ERROR"],
+                            resources={"metadata": {"path": str(folder)}})
+    start = time.perf_counter()
+    client.execute(env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
+    return time.perf_counter() - start
+
+
+def cells(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
+    """What a reader sees of a notebook, apart from its outputs: the kind and the text of each cell."""
+    return [(cell.cell_type, cell.source) for cell in notebook.cells]
+
+
+def out_of_step(twin: Path) -> list[str]:
+    """What is wrong with the notebook that lies beside a twin, without running it."""
+    path = notebook_of(twin)
+    if not path.exists():
+        return [f"there is no {path.name}"]
+    wrong, committed = [], nbformat.read(path, as_version=4)
+    if cells(committed) != cells(read(twin)):
+        wrong.append(f"{path.name} and text/{twin.name} differ")
+    if any(cell.execution_count is None for cell in committed.cells if cell.cell_type == "code"):
+        wrong.append(f"{path.name} was not run: a cell has no output")
+    if path.stat().st_size > BYTES:
+        wrong.append(f"{path.name} has {path.stat().st_size:,} bytes, more than {BYTES:,}")
+    return wrong
+
+
+def run(twin: Path, write: bool) -> list[str]:
+    """Run one lesson, and write its notebook if told to; returns what is wrong."""
+    notebook = read(twin)
+    try:
+        seconds = execute(notebook, notebook_of(twin).parent)
+    except (CellExecutionError, CellTimeoutError) as error:
+        return [f"a cell of text/{twin.name} failed:\n{error}"]
+    if write:
+        nbformat.write(notebook, notebook_of(twin))
+    wrong = out_of_step(twin)
+    if seconds > SECONDS:
+        wrong.append(f"text/{twin.name} took {seconds:.0f} s, more than {SECONDS}")
+    print(f"{twin.stem:24} {seconds:5.1f} s", flush=True)
+    return wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Run the lessons and write their notebooks.")
+    parser.add_argument("lessons", nargs="*", metavar="NUMBER", help="01, 02, ...; without any, all")
+    parser.add_argument("--check", action="store_true", help="write nothing, say what is wrong, exit with 1 if any is")
+    options = parser.parse_args()
+    twins = sorted((LESSONS / "text").glob("[0-9][0-9]_*.py"))
+    if unknown := set(options.lessons) - {twin.stem[:2] for twin in twins}:
+        parser.error(f"no lesson has the number {', '.join(sorted(unknown))}")
+    twins = [twin for twin in twins if twin.stem[:2] in options.lessons or not options.lessons]
+    wrong = [f"{twin.stem}: {what}" for twin in twins for what in run(twin, write=not options.check)]
+    if wrong:
+        print("\n".join(wrong), "\nAuthors: edit text/*.py, then python lessons/run.py", file=sys.stderr)
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The lessons: their exercises, checkers and solutions; and run.py, if what it needs is installed."""
+import ast
+import importlib
+import inspect
+import json
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinynet
+
+LESSONS = Path(__file__).parent.parent / "lessons"
+TWINS = sorted((LESSONS / "text").glob("*.py"))
+EXERCISES = [(twin, number, name) for twin in TWINS
+             for number, name in re.findall(r'^check\("([\d.]+)", (\w+)\);$', twin.read_text("utf-8"), re.MULTILINE)]
+
+
+@pytest.fixture(autouse=True)
+def in_the_folder_of_the_lessons(monkeypatch):
+    """Notebooks run there, so they find check.py."""
+    monkeypatch.syspath_prepend(LESSONS)
+
+
+def check(exercise, answer):
+    return importlib.import_module("check").check(exercise, answer)
+
+
+def stub(twin, name):
+    """The function or class `name` as the lesson leaves it to the student."""
+    node, = (n for n in ast.parse(twin.read_text("utf-8")).body if getattr(n, "name", None) == name)
+    names = {"np": np, "Layer": tinynet.Layer}
+    exec(compile(ast.Module([node], []), str(twin), "exec"), names)
+    return names[name]
+
+
+def wrong_answers(twin, number):
+    path = Path(__file__).parent / "wrong_answers" / twin.name
+    found = runpy.run_path(str(path)) if path.exists() else {}
+    return [answer for name, answer in found.items() if name.startswith(f"exercise_{number.split('.')[1]}_")]
+
+
+def by_number(parameters):
+    return [number for _, number, _ in parameters]
+
+
+@pytest.mark.parametrize("twin, number, name", EXERCISES, ids=by_number(EXERCISES))
+def test_the_solution_passes(twin, number, name, capsys):
+    solution = runpy.run_path(str(LESSONS / "solutions" / twin.name))[name]
+    assert check(number, solution) is True
+    assert capsys.readouterr().out == "Right.\n"
+    assert inspect.signature(solution) == inspect.signature(stub(twin, name))
+
+
+@pytest.mark.parametrize("twin, number, name", EXERCISES, ids=by_number(EXERCISES))
+def test_the_empty_answer_does_not(twin, number, name, capsys):
+    assert check(number, stub(twin, name)) is False
+    assert capsys.readouterr().out.startswith("Not yet: it returns nothing.")
+    assert check(number, ...) is False
+
+
+@pytest.mark.parametrize("number, answer", [
+    pytest.param(number, answer, id=f"{number} {answer.__name__}")
+    for twin, number, _ in EXERCISES for answer in wrong_answers(twin, number)])
+def test_no_wrong_answer_passes_and_each_gets_a_hint(number, answer, capsys):
+    assert check(number, answer) is False
+    hint = capsys.readouterr().out
+    assert hint.startswith("Not yet: ")
+    assert not re.search("raised (Name|Attribute|Import)Error", hint)   # wrong as was meant, not by a slip in the test
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.stem)
+def test_a_lesson_is_complete(twin):
+    exercises = [number for t, number, _ in EXERCISES if t == twin]
+    assert exercises == [f"{int(twin.stem[:2])}.{k}" for k in range(1, len(exercises) + 1)]
+    assert 2 <= len(exercises) <= 4
+    assert all(len(wrong_answers(twin, number)) >= 2 for number in exercises)
+    assert f"({twin.stem}.ipynb)" in (LESSONS / "README.md").read_text("utf-8")
+    code = [line for line in twin.read_text("utf-8").splitlines() if not line.startswith("#")]
+    assert max(map(len, code)) <= 100
+
+    notebook = json.loads((LESSONS / f"{twin.stem}.ipynb").read_text("utf-8"))
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    printed = "".join("".join(output.get("text", [])) for output in outputs)
+    assert printed.count("Not yet: ") == len(exercises)                 # committed as the student finds it
+    assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
+
+
+@pytest.mark.parametrize("folder, ending", [(LESSONS, "ipynb"), (LESSONS / "checkers", "py"),
+                                            (LESSONS / "solutions", "py"),
+                                            (Path(__file__).parent / "wrong_answers", "py")])
+def test_every_lesson_has_its_files_and_every_file_its_lesson(folder, ending):
+    assert {path.stem for path in folder.glob(f"*.{ending}")} == {twin.stem for twin in TWINS}
+
+
+def test_an_answer_that_raises_is_not_right_yet(capsys):
+    assert check("1.1", lambda f, w, h=1e-6: 1 / 0) is False
+    assert capsys.readouterr().out == "Not yet: your code raised ZeroDivisionError: division by zero\n"
+
+
+@pytest.mark.parametrize("number", ["1.9", "99.1", "1", "", "a.b"])
+def test_an_unknown_exercise_is_an_error(number):
+    with pytest.raises(ValueError, match=f"there is no exercise '{number}'; expected a lesson and a number"):
+        check(number, len)
+
+
+@pytest.mark.parametrize("got, hint", [
+    ([1.0, 2.0], "of the type list"), (np.ones(3), r"shape \(2,\), yours has \(3,\)"),
+    (np.array([1, np.nan]), "NaN or infinity"), (np.array([1, 2.1]), "the hint"), (np.zeros(2), "the hint")])
+def test_same_says_what_differs(got, hint):
+    helpers = importlib.import_module("check")
+    helpers.same(np.array([1, 2 + 1e-7]), np.array([1.0, 2.0]), "y", "the hint")
+    with pytest.raises(helpers.NotYet, match=hint):
+        helpers.same(got, np.array([1.0, 2.0]), "y", "the hint")
+
+
+# ---- run.py -----------------------------------------------------------------------------------------------------
+
+TWIN = "# %% [markdown]\n# # A title\n\n# %%\nimport os\nos.path.basename(os.getcwd())\n"
+
+
+@pytest.fixture
+def run():
+    for module in "jupytext", "nbclient":
+        pytest.importorskip(module)
+    return importlib.import_module("run")
+
+
+@pytest.fixture
+def twin(tmp_path):
+    (tmp_path / "text").mkdir()
+    path = tmp_path / "text" / "01_small.py"
+    path.write_text(TWIN, "utf-8")
+    return path
+
+
+def test_a_lesson_is_run_in_its_folder_and_written_and_is_then_in_step(run, twin, tmp_path, capsys):
+    assert run.out_of_step(twin) == ["there is no 01_small.ipynb"]
+    assert run.run(twin, write=True) == []
+    assert capsys.readouterr().out.startswith("01_small ")
+    written = (tmp_path / "01_small.ipynb").read_text("utf-8")
+    assert tmp_path.name in written
+    assert run.run(twin, write=True) == [] and (tmp_path / "01_small.ipynb").read_text("utf-8") == written
+
+
+def test_what_is_wrong_with_a_notebook_is_said(run, twin, tmp_path, monkeypatch):
+    notebook = tmp_path / "01_small.ipynb"
+    run.nbformat.write(run.read(twin), notebook)
+    assert run.out_of_step(twin) == ["01_small.ipynb was not run: a cell has no output"]
+    monkeypatch.setattr(run, "BYTES", 100)
+    twin.write_text(TWIN.replace("title", "name"), "utf-8")
+    assert run.out_of_step(twin) == ["01_small.ipynb and text/01_small.py differ",
+                                     "01_small.ipynb was not run: a cell has no output",
+                                     f"01_small.ipynb has {notebook.stat().st_size:,} bytes, more than 100"]
+
+
+@pytest.mark.parametrize("code, seconds, what", [
+    ("1 / 0", 60, "ZeroDivisionError"), ("import time; time.sleep(30)", 2, "timed out")])
+def test_a_cell_that_raises_or_takes_too_long_fails_and_nothing_is_written(run, twin, code, seconds, what, monkeypatch):
+    monkeypatch.setattr(run, "SECONDS", seconds)
+    twin.write_text(TWIN + code + "\n", "utf-8")
+    failed, = run.run(twin, write=True)
+    assert failed.startswith("a cell of text/01_small.py failed:\n") and what in failed
+    assert not run.notebook_of(twin).exists()

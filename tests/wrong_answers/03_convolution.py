@@ -1,0 +1,136 @@
+"""Lesson 3: wrong answers, which its checkers must not pass. Each function's name begins with its exercise."""
+import numpy as np
+
+
+def _numbers(size, channels, kernel, kernels, stride, padding):
+    return (size + 2 * padding - kernel) // stride + 1, kernel ** 2 * channels
+
+
+def exercise_1_rounds_up(size, channels, kernel, kernels, stride=1, padding=0):
+    places, window = -(-(size + 2 * padding - kernel) // stride) + 1, kernel ** 2 * channels
+    return places, kernels * (window + 1), places ** 2 * kernels * window
+
+
+def exercise_1_pads_one_side(size, channels, kernel, kernels, stride=1, padding=0):
+    places, window = (size + padding - kernel) // stride + 1, kernel ** 2 * channels
+    return places, kernels * (window + 1), places ** 2 * kernels * window
+
+
+def exercise_1_forgets_the_first_place(size, channels, kernel, kernels, stride=1, padding=0):
+    places, window = (size + 2 * padding - kernel) // stride, kernel ** 2 * channels
+    return places, kernels * (window + 1), places ** 2 * kernels * window
+
+
+def exercise_1_no_biases(size, channels, kernel, kernels, stride=1, padding=0):
+    places, window = _numbers(size, channels, kernel, kernels, stride, padding)
+    return places, kernels * window, places ** 2 * kernels * window
+
+
+def exercise_1_flat_kernels(size, channels, kernel, kernels, stride=1, padding=0):
+    places, window = _numbers(size, 1, kernel, kernels, stride, padding)
+    return places, kernels * (window + 1), places ** 2 * kernels * window
+
+
+def exercise_1_counts_one_row(size, channels, kernel, kernels, stride=1, padding=0):
+    places, window = _numbers(size, channels, kernel, kernels, stride, padding)
+    return places, kernels * (window + 1), places * kernels * window
+
+
+def exercise_1_always_conv1(size, channels, kernel, kernels, stride=1, padding=0):
+    return 55, 34944, 105415200
+
+
+def exercise_1_with_a_point(size, channels, kernel, kernels, stride=1, padding=0):
+    places, window = (size + 2 * padding - kernel) / stride + 1, kernel ** 2 * channels
+    return places, kernels * (window + 1), places ** 2 * kernels * window
+
+
+def exercise_1_another_stride(size, channels, kernel, kernels, stride=2, padding=0):
+    places, window = _numbers(size, channels, kernel, kernels, stride, padding)
+    return places, kernels * (window + 1), places ** 2 * kernels * window
+
+
+def _sizes(x, W, stride):
+    return (x.shape[1] - W.shape[0]) // stride + 1, (x.shape[2] - W.shape[1]) // stride + 1
+
+
+def _two_loops(x, W, b, stride):
+    P, Q = _sizes(x, W, stride)
+    return sum((x[:, i:i + stride * P:stride, j:j + stride * Q:stride] @ W[i, j] for i, j in np.ndindex(*W.shape[:2])),
+               np.zeros((len(x), P, Q, W.shape[-1])) + b)
+
+
+def exercise_2_no_bias(x, W, b, stride=1):
+    return _two_loops(x, W, 0, stride)
+
+
+def exercise_2_adds_the_bias_each_time(x, W, b, stride=1):
+    return _two_loops(x, W, W.shape[0] * W.shape[1] * b, stride)
+
+
+def exercise_2_ignores_the_stride(x, W, b, stride=1):
+    return _two_loops(x, W, b, 1)
+
+
+def exercise_2_neighbours_in_spite_of_the_stride(x, W, b, stride=1):
+    P, Q = _sizes(x, W, stride)
+    return sum(x[:, i:i + P, j:j + Q] @ W[i, j] for i, j in np.ndindex(*W.shape[:2])) + b
+
+
+def exercise_2_turns_the_kernel(x, W, b, stride=1):
+    return _two_loops(x, W[::-1, ::-1], b, stride)
+
+
+def exercise_2_only_the_last_offset(x, W, b, stride=1):
+    P, Q = _sizes(x, W, stride)
+    i, j = W.shape[0] - 1, W.shape[1] - 1
+    return x[:, i:i + stride * P:stride, j:j + stride * Q:stride] @ W[i, j] + b
+
+
+def exercise_2_only_square_kernels(x, W, b, stride=1):
+    return _two_loops(x, W[:W.shape[1]], b, stride)
+
+
+def exercise_2_writes_into_x(x, W, b, stride=1):
+    y = _two_loops(x, W, b, stride)
+    x[:] = 0
+    return y
+
+
+def exercise_3_kernels_not_turned(dy, W):
+    KH, KW, C, _ = W.shape
+    return _two_loops(_padded(dy, KH - 1, KW - 1), W.swapaxes(2, 3), np.zeros(C), 1)
+
+
+def exercise_3_turned_along_one_axis(dy, W):
+    KH, KW, C, _ = W.shape
+    return _two_loops(_padded(dy, KH - 1, KW - 1), W[::-1].swapaxes(2, 3), np.zeros(C), 1)
+
+
+def exercise_3_no_zeros(dy, W):
+    return _two_loops(dy, W[::-1, ::-1].swapaxes(2, 3), np.zeros(W.shape[2]), 1)
+
+
+def exercise_3_zeros_for_square_kernels(dy, W):
+    KH, _, C, _ = W.shape
+    return _two_loops(_padded(dy, KH - 1, KH - 1), W[::-1, ::-1].swapaxes(2, 3), np.zeros(C), 1)
+
+
+def exercise_3_swaps_the_pads(dy, W):
+    KH, KW, C, _ = W.shape
+    return _two_loops(_padded(dy, KW - 1, KH - 1), W[::-1, ::-1].swapaxes(2, 3), np.zeros(C), 1)
+
+
+def exercise_3_all_zeros(dy, W):
+    KH, KW, C, _ = W.shape
+    return np.zeros((len(dy), dy.shape[1] + KH - 1, dy.shape[2] + KW - 1, C))
+
+
+def exercise_3_sums_over_the_kernels_first(dy, W):
+    KH, KW, C, F = W.shape
+    every = np.broadcast_to(W.sum(axis=3, keepdims=True), (KH, KW, C, F))
+    return _two_loops(_padded(dy, KH - 1, KW - 1), every[::-1, ::-1].swapaxes(2, 3), np.zeros(C), 1)
+
+
+def _padded(dy, rows, columns):
+    return np.pad(dy, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
