@@ -40,7 +40,7 @@ from tinynet.train import Progress, minus, train
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 OF_THE_NET = ("columns", "variant", "width", "extra_conv")            # settings that only some nets have
-NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "minutes", "ten_crop")
+NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "minutes", "keep_every", "ten_crop")
 
 
 def main() -> None:
@@ -94,6 +94,7 @@ def parse() -> argparse.Namespace:
     add("--device", choices=("cpu", "gpu"), default="cpu")
     add("--workers", type=int, default=1, help="threads that decode and crop in the background (default: 1)")
     add("--minutes", type=float, default=10, help="between two checkpoints within an epoch (default: 10)")
+    add("--keep-every", type=int, metavar="K", help="keep every K-th epoch, beside the last and the best")
     add("--out", help="the folder to write to (default: a new one below runs/)")
     add("--ten-crop", action="store_true", help="at the end, also the error of the mean over ten crops")
     add("--resume", metavar="RUN", help="go on with the run in this folder, with the options it had")
@@ -110,9 +111,9 @@ def parse() -> argparse.Namespace:
         args = parser.parse_args()
     if not 1 <= args.crop <= args.size:
         parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
-    for name in ("epochs", "batch", "patience"):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name}: expected 1 or more, got {getattr(args, name)}")
+    for name in ("epochs", "batch", "patience", "keep_every"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            parser.error(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(args, name)}")
     return args
 
 
@@ -147,8 +148,9 @@ class Training:
         options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
         config = {**options, "data": data.name, "classes": data.classes, "settings": settings, "scale": self.scale}
         cache = f" --cache {args.cache}" if args.cache else ""
-        self.run = Run(folder, config, resume=bool(args.resume), minutes=args.minutes, how_to_resume=(
-            f"go on with: python examples/train_imagenet.py {args.data}{cache} --resume {folder}"))
+        go_on = f"go on with: python examples/train_imagenet.py {args.data}{cache} --resume {folder}"
+        self.run = Run(folder, config, resume=bool(args.resume), keep_every=args.keep_every, minutes=args.minutes,
+                       how_to_resume=go_on)
         self.progress = self.run.start(self.net, self.sgd, self.loader, self.schedule)
 
     def augment(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -63,7 +63,7 @@ def metrics(out):
 
 @pytest.mark.parametrize("columns", ["1", "2"])
 def test_a_run(run, columns):
-    printed, out = run(*TINY, "--columns", columns, "--epochs", "2", "--ten-crop")
+    printed, out = run(*TINY, "--columns", columns, "--epochs", "2", "--keep-every", "2", "--ten-crop")
     assert "data: data, 21 training and 6 test images of 44x44, read from " in printed
     records = metrics(out)
     assert [r["epoch"] for r in records] == [1, 2] and {"val_error", "val_top5_error"} < set(records[0])
@@ -73,6 +73,7 @@ def test_a_run(run, columns):
     assert config["classes"] == ["a", "b", "c"] and config["scale"] == 1 and config["lr"] == 0.01
     assert config["settings"] == {"classes": 3, "input_size": 40, "width": 0.03, "columns": int(columns)}
     assert np.load(out / "mean.npy").shape == (44, 44, 3)
+    assert {path.name for path in (out / "checkpoints").iterdir()} == {"last.npz", "best.npz", "epoch-0002.npz"}
 
 
 @pytest.mark.parametrize("arguments", [
@@ -255,6 +256,7 @@ def test_wrong_photographs(run, data, what):
     (("--crop", "300"), "--crop: expected 1 to 256 pixels, the --size of the images, got 300"),
     (("--epochs", "0"), "--epochs: expected 1 or more, got 0"),
     (("--batch", "0"), "--batch: expected 1 or more, got 0"),
+    (("--keep-every", "0"), "--keep-every: expected 1 or more, got 0"),
     (("--resume", "nowhere"), "nowhere holds no run: there is no config.json in it"),
     (("--fine-tune", "nowhere"), "nowhere holds no run: there is no config.json in it"),
     (("--net", "lenet5"), "invalid choice: 'lenet5'"),
