@@ -24,7 +24,7 @@ import numpy as np
 
 from tinynet import SGD, Device, Sequential, SoftmaxCrossEntropy, count_parameters, cpu, get_threads, gpu
 from tinynet.data import Dataset, Loader, imagenet, mean_image
-from tinynet.data.augment import color_components, color_noise, color_noise_source, random_crops
+from tinynet.data.augment import color_components, color_noise, color_noise_source, random_crops, scale_jitter
 from tinynet.data.subset import first_classes
 from tinynet.diverged import Diverged
 from tinynet.evaluate import load_net, probabilities, read_config, weights_in
@@ -81,6 +81,8 @@ def parse() -> argparse.Namespace:
         help="fan-in: weights scaled by fan-in and images of unit variance; a narrow net does not learn without")
     add("--size", type=int, default=256, help="images are scaled to squares of so many pixels (default: 256)")
     add("--crop", type=int, default=224, help="what the net sees of them (default: 224)")
+    add("--jitter", type=int, nargs=2, metavar=("LOW", "HIGH"),
+        help="VGG's: scale each image to LOW to HIGH pixels, at random, before it is cropped")
     add("--no-color-noise", action="store_true", help="only crops and mirror images")
     add("--classes", type=int, metavar="N", dest="first_classes", help="only the first N classes")
     add("--skip-unreadable", action="store_true", help="leave out files that are no images")
@@ -111,6 +113,8 @@ def parse() -> argparse.Namespace:
         args = parser.parse_args()
     if not 1 <= args.crop <= args.size:
         parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
+    if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1]:
+        parser.error(f"--jitter: expected sizes from {args.crop}, the --crop, on, the smaller first, got {args.jitter}")
     for name in ("epochs", "batch", "patience", "keep_every"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(args, name)}")
@@ -140,7 +144,7 @@ class Training:
         given = {name: getattr(args, name) for name in OF_THE_NET if getattr(args, name) is not None}
         settings = {"classes": len(data.classes), "input_size": args.crop, **given}
         self.net = start(args, settings, device, rng)
-        self.mean, self.components = statistics(folder, data, args.resume)
+        self.mean, self.components = statistics(folder, data, args)
         self.scale = 255 * float(self.components[0].mean()) ** 0.5 if args.init == "fan-in" else 1.0
         self.loader = Loader(data.train, args.batch, rng, augment=self.augment, workers=args.workers)
         self.sgd = SGD(self.net.parameters(), args.lr, momentum=0.9, weight_decay=0.0005)
@@ -154,12 +158,15 @@ class Training:
         self.progress = self.run.start(self.net, self.sgd, self.loader, self.schedule)
 
     def augment(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """What the net sees of a batch of squares in training: section 4.1."""
-        x = images - self.mean                                                       # (B, size, size, 3)
+        """What the net sees of a batch of squares in training: section 4.1; with --jitter, as VGG's section 3.1."""
+        jitter, crop = self.args.jitter, self.args.crop
+        x = scale_jitter(images, *jitter, crop, rng) if jitter else images           # (B, size, size, 3)
+        x = x - self.mean[:x.shape[1], :x.shape[2]]
         if not self.args.no_color_noise:
             variant = self.args.variant or settings_of(self.args.net).get("variant")
             x = (color_noise_source if variant == "source" else color_noise)(x, self.components, rng)
-        return random_crops(x, self.args.crop, rng) / np.float32(self.scale)         # (B, crop, crop, 3)
+        x = x if jitter else random_crops(x, crop, rng)                              # (B, crop, crop, 3)
+        return x / np.float32(self.scale)
 
     def go(self) -> None:
         loss = GoogLeNetLoss() if isinstance(self.net, GoogLeNet) else SoftmaxCrossEntropy()
@@ -191,13 +198,20 @@ def start(args: argparse.Namespace, settings: dict, device: Device, rng: np.rand
     return start_by_fan_in(net, rng) if args.init == "fan-in" else net
 
 
-def statistics(folder: Path, data: Dataset, resume: bool) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """The mean image and the colour components of the training images: found once, by a look at each, and kept."""
+def statistics(folder: Path, data: Dataset, args: argparse.Namespace
+               ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """The mean image and the colour components of the training images: found once, by a look at each, and kept.
+
+    With --jitter the mean image is of one colour, as VGG's: a pixel of a rescaled image could be from anywhere.
+    """
     mean, colors = folder / "mean.npy", folder / "colors.npz"
-    if not resume:
+    if not args.resume:
         folder.mkdir(parents=True, exist_ok=True)
+        image = mean_image(data.train.images)
+        if args.jitter:
+            image[...] = image.mean(axis=(0, 1))
         with atomic_write(mean) as file:
-            np.save(file, mean_image(data.train.images))
+            np.save(file, image)
         values, vectors = color_components(data.train.images)
         with atomic_write(colors) as file:
             np.savez(file, values=values, vectors=vectors)

@@ -86,6 +86,13 @@ def test_every_net_and_option(run, arguments):
     assert len(metrics(out)) == 1 and "centre crop: top-1 error" in printed
 
 
+def test_scale_jitter(run, monkeypatch):
+    _, out = run(*TINY[:-2], "--net", "vgg-a", "--jitter", "44", "60", "--epochs", "1")
+    mean = np.load(out / "mean.npy")
+    assert mean.shape == (44, 44, 3) and (mean == mean[0, 0]).all() and len(metrics(out)) == 1
+    assert json.loads((out / "config.json").read_text())["jitter"] == [44, 60]
+
+
 def test_the_source_variant_keeps_its_bias_rates_and_its_noise(run, monkeypatch):
     noises = []
     for name in "color_noise", "color_noise_source":
@@ -256,6 +263,8 @@ def test_wrong_photographs(run, data, what):
     (("--crop", "300"), "--crop: expected 1 to 256 pixels, the --size of the images, got 300"),
     (("--epochs", "0"), "--epochs: expected 1 or more, got 0"),
     (("--batch", "0"), "--batch: expected 1 or more, got 0"),
+    (("--jitter", "250", "240"), "--jitter: expected sizes from 224, the --crop, on, the smaller first, got [250, "),
+    (("--jitter", "200", "240"), "--jitter: expected sizes from 224"),
     (("--keep-every", "0"), "--keep-every: expected 1 or more, got 0"),
     (("--resume", "nowhere"), "nowhere holds no run: there is no config.json in it"),
     (("--fine-tune", "nowhere"), "nowhere holds no run: there is no config.json in it"),
