@@ -14,7 +14,7 @@ def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> fl
     AlexNet reports k = 1 and 5. Ties count against the net: a label is among the k best only if fewer than k other
     classes are at least as probable, so a net that calls everything equally probable is always wrong.
     """
-    probabilities, labels = _checked(probabilities, labels)
+    probabilities, labels = check_probabilities(probabilities, labels)
     if not 1 <= k <= probabilities.shape[1]:
         raise ValueError(f"top_k_error: expected k from 1 to {probabilities.shape[1]} (the classes), got {k}")
     right = probabilities[np.arange(len(labels)), labels][:, None]                   # (N, 1)
@@ -24,7 +24,7 @@ def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> fl
 
 def confusion_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """(classes, classes) counts: row, the true class; column, the class the net finds most probable."""
-    probabilities, labels = _checked(probabilities, labels)
+    probabilities, labels = check_probabilities(probabilities, labels)
     classes = probabilities.shape[1]
     pairs = labels * classes + probabilities.argmax(axis=1)
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
@@ -55,7 +55,7 @@ def flat_shares(net: Sequential, x: np.ndarray) -> dict[str, float]:
     return shares
 
 
-def _checked(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def check_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
         raise ValueError(f"expected probabilities (N, classes) and N labels, got shapes {probabilities.shape} and "

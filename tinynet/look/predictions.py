@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics import _checked as check_probabilities
+from ..metrics import check_probabilities
 from ..sizes import as_int
 from .figure import figure
 from .images import check_images
