@@ -56,6 +56,8 @@ def flat_shares(net: Sequential, x: np.ndarray) -> dict[str, float]:
 
 
 def check_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays, the labels int64. Raises ValueError for shapes that do not fit, labels out of range, NaN and
+    infinity; TypeError for labels that are no whole numbers."""
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
         raise ValueError(f"expected probabilities (N, classes) and N labels, got shapes {probabilities.shape} and "
