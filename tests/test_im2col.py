@@ -53,6 +53,12 @@ def test_im2col_agrees_with_loops(shape, kernel, stride, dtype):
     np.testing.assert_array_equal(cols, rows)
 
 
+@pytest.mark.parametrize("view", [lambda x: x[:, ::2], lambda x: x[..., 1:], lambda x: x.swapaxes(1, 3)])
+def test_images_need_not_lie_side_by_side_in_memory(view):
+    x = view(distinct(2, 6, 6, 6))
+    np.testing.assert_array_equal(im2col(x, (3, 2), (1, 2), np), im2col(x.copy(), (3, 2), (1, 2), np))
+
+
 @pytest.mark.parametrize("shape, kernel, stride", GRID)
 def test_col2im_is_the_transpose_of_im2col(shape, kernel, stride):
     x = distinct(*shape)  # <im2col(x), c> = <x, col2im(c)> for every x and c

@@ -55,6 +55,12 @@ STRIDES = [  # kernel, stride, padding, x (N, H, W, C): no stride divides, and s
 ]
 
 
+@pytest.mark.parametrize("size", [7, 8])  # one size has whole tiles and so needs no padding, which would be a copy
+def test_images_need_not_lie_side_by_side_in_memory(size):
+    x = distinct(2, 4, size, size).transpose(0, 2, 3, 1)
+    compare(twins(3, 0, 1), x, 1e-12)
+
+
 @pytest.mark.parametrize("K, stride, padding, shape", STRIDES)
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("dtype, bound", [(np.float64, 1e-12), (np.float32, 5e-5)])

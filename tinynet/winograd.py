@@ -40,6 +40,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .im2col import copy_runs
 from .parallel import scratch
 from .sizes import Padding
 
@@ -158,12 +159,11 @@ def images(x: Any, form: Form, xp: Any) -> Any:
     n, H, W_, C = x.shape
     (m, K, s), t = form, form.t
     rows, columns = (H // s - K + 1) // m, (W_ // s - K + 1) // m
-    a, b, c, d = x.strides
-    overlapping = xp.lib.stride_tricks.as_strided(
-        x, (t, t, n, rows, columns, s, s, C), (b * s, c * s, a, b * s * m, c * s * m, b, c, d))
-    gathered = scratch("tiles", overlapping.shape, x.dtype, xp)
-    gathered[...] = overlapping
-    V = _both_axes(_matrix("B", form, x, xp).T, gathered.reshape(t, t, -1), "V", xp)  # eq. (2)
+    x = xp.ascontiguousarray(x)
+    a, b, c, _ = x.strides
+    tiles = copy_runs(x, (t, t, n, rows, columns, s), (b * s, c * s, a, b * s * m, c * s * m, b), s * C, xp,
+                      lambda shape, dtype: scratch("tiles", shape, dtype, xp))
+    V = _both_axes(_matrix("B", form, x, xp).T, tiles.reshape(t, t, -1), "V", xp)    # eq. (2)
     return V.reshape(t * t, n * rows * columns, s * s * C)
 
 
