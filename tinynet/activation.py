@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 from .layer import Layer
+from .memory import fresh
 
 
 class ReLU(Layer):
@@ -23,7 +24,7 @@ class ReLU(Layer):
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x)
-        y, zeros = xp.empty(x.shape, x.dtype), xp.zeros(x.shape[1:], x.dtype)  # NumPy: 3x faster than maximum(x, 0)
+        y, zeros = fresh(x.shape, x.dtype, xp), xp.zeros(x.shape[1:], x.dtype)  # NumPy: 3x faster than maximum(x, 0)
         self.over_batch(lambda n: xp.maximum(x[n], zeros, out=y[n]), len(x), x.size)  # eq. (1)
         self._kept = (x,) if train or keep else None
         return y
@@ -31,7 +32,7 @@ class ReLU(Layer):
     def backward(self, dy: Any) -> Any:
         (x,) = self.take()
         xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
-        dx = xp.empty(x.shape, x.dtype)
+        dx = fresh(x.shape, x.dtype, xp)
         self.over_batch(lambda n: xp.multiply(dy[n], x[n] > 0, out=dx[n]), len(x), x.size)  # eq. (1)
         return dx
 
@@ -41,7 +42,7 @@ class Tanh(Layer):
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x)
-        y = xp.empty(x.shape, x.dtype)
+        y = fresh(x.shape, x.dtype, xp)
         self.over_batch(lambda n: xp.tanh(x[n], out=y[n]), len(x), x.size)           # eq. (2)
         self._kept = (y,) if train or keep else None
         return y
@@ -49,7 +50,7 @@ class Tanh(Layer):
     def backward(self, dy: Any) -> Any:
         (y,) = self.take()
         xp = self.expect(dy, *y.shape, what="dy", dtype=y.dtype)
-        dx = xp.empty(y.shape, y.dtype)
+        dx = fresh(y.shape, y.dtype, xp)
         self.over_batch(lambda n: xp.multiply(dy[n], 1 - y[n] * y[n], out=dx[n]), len(y), y.size)  # eq. (2)
         return dx
 
@@ -77,7 +78,7 @@ class ScaledTanh(Layer):
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x)
-        y = xp.empty(x.shape, x.dtype)
+        y = fresh(x.shape, x.dtype, xp)
 
         def one_slice(n: slice) -> None:
             xp.tanh(self.S * x[n], out=y[n])
@@ -90,7 +91,7 @@ class ScaledTanh(Layer):
     def backward(self, dy: Any) -> Any:
         (y,) = self.take()
         xp = self.expect(dy, *y.shape, what="dy", dtype=y.dtype)
-        dx, A = xp.empty(y.shape, y.dtype), self.A
+        dx, A = fresh(y.shape, y.dtype, xp), self.A
 
         def one_slice(n: slice) -> None:
             xp.multiply(dy[n], self.S / A * (A - y[n]) * (A + y[n]), out=dx[n])      # eq. (4)

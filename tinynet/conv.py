@@ -27,6 +27,7 @@ from .device import Device, cpu
 from .im2col import Empty, col2im, im2col, pad, places
 from .init import Initialiser, constant, gaussian
 from .layer import Layer
+from .memory import fresh
 from .parallel import pieces, scratch
 from .parameter import Parameter
 from .sizes import as_int, as_padding, as_pair
@@ -66,15 +67,15 @@ class Conv2d(Layer):
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         """y (N, P, Q, F) of x (N, H, W, C)."""
         xp = self.expect(x, "N", "H", "W", self.in_channels)
-        y = xp.empty((len(x), *self.output_size(*x.shape[1:3]), self.out_channels), x.dtype)
+        y = fresh((len(x), *self.output_size(*x.shape[1:3]), self.out_channels), x.dtype, xp)
         fill, W = self._by_im2col, self.W.value.astype(x.dtype, copy=False)          # (KH, KW, C, ΣF)
         if self.algorithm == "winograd":
             fill, W = self._by_winograd, self._winograd_weights(W, y.shape, xp)
 
         def one_slice(batch: slice) -> None:
-            fill(x, W, y, batch, xp)                                                 # eq. (1)
-            if self.b is not None:
-                y[batch] += self.b.value.astype(x.dtype, copy=False)
+            for n in fill(x, W, y, batch, xp):                                       # eq. (1)
+                if self.b is not None:
+                    y[n] += self.b.value.astype(x.dtype, copy=False)
 
         self.over_batch(one_slice, len(x), self._cost(y.shape))
         self._kept = (x, W, y.shape) if train or keep else None
@@ -84,7 +85,7 @@ class Conv2d(Layer):
         """Writes the gradients of W and b; returns dx (N, H, W, C), or None if `input_grad` is False."""
         x, W, y_shape = self.take()
         xp = self.expect(dy, *y_shape, what="dy", dtype=x.dtype)
-        dx = xp.empty(x.shape, x.dtype) if self.input_grad else None
+        dx = fresh(x.shape, x.dtype, xp) if self.input_grad else None
         gradient = self._backward_stride_1 if self.input_grad and self.stride == (1, 1) else self._backward_general
         if self.algorithm == "winograd":
             gradient = self._backward_winograd
@@ -100,8 +101,9 @@ class Conv2d(Layer):
             self.b.grad = sum(db for _, db in parts).astype(self.b.value.dtype, copy=False)
         return dx
 
-    def _by_im2col(self, x: Any, W: Any, y: Any, batch: slice, xp: Any) -> None:
-        """Fills y[batch], but for the bias: the windows as rows, times the kernels as columns."""
+    def _by_im2col(self, x: Any, W: Any, y: Any, batch: slice, xp: Any) -> Iterator[slice]:
+        """Fills y[batch], but for the bias: the windows as rows, times the kernels as columns. Yields each piece as it
+        is done, while it is in the cache."""
         W = W.reshape(-1, self.out_channels)                                         # (KH·KW·C, ΣF)
         for n in pieces(batch, y[0].size // self.out_channels * W.shape[0] * x.itemsize, self.device):
             padded = pad(x[n], self.padding, self.groups, xp, _scratch("padded", xp))  # (G, n, Ĥ, Ŵ, C)
@@ -109,13 +111,15 @@ class Conv2d(Layer):
             for g, (_, f) in enumerate(self._group_channels()):
                 cols = im2col(padded[g], self.kernel_size, self.stride, xp, _scratch("cols", xp))  # (n·P·Q, KH·KW·C)
                 xp.matmul(cols, W[:, f], out=out[:, f])
+            yield n
 
-    def _by_winograd(self, x: Any, U: list[Any], y: Any, batch: slice, xp: Any) -> None:
+    def _by_winograd(self, x: Any, U: list[Any], y: Any, batch: slice, xp: Any) -> Iterator[slice]:
         """The same in tiles, with far fewer multiplications: winograd.py. `U` are the weights, transformed."""
         form = self._winograd_form(y.shape)
         for n, padded in self._winograd_pieces(x, y.shape, batch, xp):
             for g, (_, f) in enumerate(self._group_channels()):
                 winograd.convolve(padded[g], U[g], y[n, :, :, f], form, xp)
+            yield n
 
     def _backward_winograd(self, x: Any, U: list[Any], dy: Any, dx: Any, batch: slice, xp: Any) -> Any:
         """Fills dx[batch] and returns dW: the transposes of `_by_winograd`, in the opposite order."""
@@ -135,7 +139,7 @@ class Conv2d(Layer):
     def _winograd_weights(self, W: Any, y_shape: tuple[int, ...], xp: Any) -> list[Any]:
         """U (t², s²·C, F) of each group; the threads share the kernels."""
         form, (_, _, C, _), F = self._winograd_form(y_shape), W.shape, self.out_channels // self.groups
-        U = [xp.empty((form.t ** 2, form.s ** 2 * C, F), W.dtype) for _ in range(self.groups)]
+        U = [fresh((form.t ** 2, form.s ** 2 * C, F), W.dtype, xp) for _ in range(self.groups)]
 
         def some_kernels(k: slice) -> None:
             for g, (_, f) in enumerate(self._group_channels()):

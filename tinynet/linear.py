@@ -21,6 +21,8 @@ import numpy as np
 from .device import Device, cpu
 from .init import Initialiser, constant, gaussian
 from .layer import Layer
+from .memory import fresh
+from .parallel import pieces
 from .parameter import Parameter
 from .sizes import as_int
 
@@ -54,11 +56,13 @@ class Linear(Layer):
         (x,) = self.take()
         xp = self.expect(dy, len(x), self.out_features, what="dy", dtype=x.dtype)
         W, dx = self.W.value.astype(x.dtype, copy=False), xp.empty(x.shape, x.dtype)
-        dW = xp.empty(W.shape, x.dtype)
+        self.W.grad = None  # so that its memory can serve the new one
+        dW = fresh(W.shape, x.dtype, xp)
 
-        def some_inputs(k: slice) -> None:
-            xp.matmul(x.T[k], dy, out=dW[k])                                         # eq. (2), (k, out)
-            xp.matmul(dy, W[k].T, out=dx[:, k])                                      # eq. (4), (N, k)
+        def some_inputs(part: slice) -> None:
+            for k in pieces(part, W[:1].nbytes, self.device):
+                xp.matmul(x.T[k], dy, out=dW[k])                                     # eq. (2), (k, out)
+                xp.matmul(dy, W[k].T, out=dx[:, k])                                  # eq. (4), (N, k)
 
         self.over_batch(some_inputs, self.in_features, self._cost(x))
         self.W.grad = dW.astype(self.W.value.dtype, copy=False)

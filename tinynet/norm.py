@@ -32,6 +32,7 @@ import numpy as np
 
 from .device import Device, cpu
 from .layer import Layer
+from .memory import fresh
 from .parallel import pieces
 from .parameter import Parameter
 from .sizes import as_int
@@ -62,7 +63,7 @@ class BatchNorm2d(Layer):
         inv_std = 1 / xp.sqrt(var + self.eps)
         gamma, beta = (p.value.astype(x.dtype, copy=False) for p in (self.gamma, self.beta))
         scale = gamma * inv_std
-        y = xp.empty(x.shape, x.dtype)
+        y = fresh(x.shape, x.dtype, xp)
 
         def some_images(n: slice) -> None:
             xp.subtract(x[n], mean, out=y[n])
@@ -78,7 +79,7 @@ class BatchNorm2d(Layer):
         xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
         d_beta = self._sum(lambda n: dy[n], x)                                       # eq. (5), (C)
         d_gamma = self._sum(lambda n: dy[n] * (x[n] - mean), x) * inv_std            # eq. (6), (C)
-        dx = xp.empty(x.shape, x.dtype)
+        dx = fresh(x.shape, x.dtype, xp)
         m = x.size // self.channels
 
         def some_images(n: slice) -> None:

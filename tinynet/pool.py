@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .layer import Layer
+from .memory import fresh
 from .parallel import pieces, scratch
 from .sizes import as_pair
 
@@ -74,8 +75,8 @@ class MaxPool2d(_Pool2d):
         xp = self.expect(x, "N", "H", "W", "C")
         N, H, W_, C = x.shape
         P, Q = self.output_size(H, W_)
-        y = xp.empty((N, P, Q, C), x.dtype)
-        switches = xp.empty(y.shape, self._count(xp)) if train or keep else None
+        y = fresh((N, P, Q, C), x.dtype, xp)
+        switches = fresh(y.shape, self._count(xp), xp) if train or keep else None
 
         def one_slice(batch: slice) -> None:
             for n in pieces(batch, x[0].nbytes, self.device, least=2):
@@ -113,8 +114,7 @@ class MaxPool2d(_Pool2d):
         best = xp.zeros(y.shape, count)
         for i, p, h in self._taps(0, H, P):
             for j, q, s, w in self._dealt_taps(W_, Q):
-                wins = (dealt[s][:, h, w] == y[:, p, q]).astype(count)
-                wins *= count(KH * KW - (i * KW + j))
+                wins = (dealt[s][:, h, w] == y[:, p, q]).view(xp.uint8) * count(KH * KW - (i * KW + j))
                 xp.maximum(best[:, p, q], wins, out=best[:, p, q])
         return count(KH * KW) - best
 
@@ -123,7 +123,7 @@ class MaxPool2d(_Pool2d):
         self.switches = None
         xp = self.expect(dy, *switches.shape, what="dy", dtype=dtype)
         (_, P, Q, _), KW, SW = switches.shape, self.kernel_size[1], self.stride[1]
-        dx = xp.empty((N, H, W_, C), dtype)
+        dx = fresh((N, H, W_, C), dtype, xp)
 
         def one_slice(batch: slice) -> None:
             for n in pieces(batch, dx[0].nbytes, self.device, least=2):
@@ -162,7 +162,7 @@ class AvgPool2d(_Pool2d):
         xp = self.expect(x, "N", "H", "W", "C")
         N, H, W_, C = x.shape
         P, Q = self.output_size(H, W_)
-        y = xp.empty((N, P, Q, C), x.dtype)
+        y = fresh((N, P, Q, C), x.dtype, xp)
         share = self._share(H, W_, x.dtype, xp)                                       # (P, Q, 1)
 
         def one_slice(n: slice) -> None:
@@ -218,6 +218,6 @@ class GlobalAvgPool2d(Layer):
     def backward(self, dy: Any) -> Any:
         (N, H, W_, C), dtype = self.take()
         xp = self.expect(dy, N, C, what="dy", dtype=dtype)
-        dx = xp.empty((N, H, W_, C), dtype)
+        dx = fresh((N, H, W_, C), dtype, xp)
         dx[...] = dy[:, None, None, :] / (H * W_)                                     # eq. (3)
         return dx
