@@ -62,15 +62,16 @@ def not_found(what: str, files: str, looked_in: list[Place], sample: str) -> Fil
 
 
 @contextlib.contextmanager
-def explain_disk_errors(folder: Path) -> Iterator[None]:
-    """Inside, a full disk or a folder that may not be written to raises an OSError that says what to do."""
+def explain_disk_errors(folder: Path, by: str = f"root=... or the variable {VARIABLE}") -> Iterator[None]:
+    """Inside, a full disk or a folder that may not be written to raises an OSError that says what to do: `by` is how
+    the caller names a folder."""
     try:
         yield
     except OSError as error:
         if error.errno not in _DISK:
             raise
         raise OSError(error.errno, f"cannot write the data ({_DISK[error.errno]}): make room, or name "
-                      f"another folder with root=... or the variable {VARIABLE}; this one is",
+                      f"another folder with {by}; this one is",
                       str(folder)) from error
 
 

@@ -49,7 +49,7 @@ def prepared_squares(photographs: ImageFolder, cache: str | PathLike, size: int 
     name = f"{photographs.root.resolve().name}-{_fingerprint(photographs, size)}"
     folder = Path(cache).expanduser() / name
     if not folder.is_dir():
-        with explain_disk_errors(folder.parent):
+        with explain_disk_errors(folder.parent, "cache=..."):
             earlier = _earlier(photographs, folder)
             for path, its_size in earlier.items():
                 why = f"size {its_size}, not {size}" if its_size != size else "photographs or classes that have changed"
