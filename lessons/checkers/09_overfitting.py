@@ -9,14 +9,16 @@ PLACES = [(top, left) for top in range(HEIGHT - SIZE + 1) for left in range(WIDT
 def exercise_1(random_crops):
     images = np.arange(600 * HEIGHT * WIDTH * 2).reshape(600, HEIGHT, WIDTH, 2)      # no two numbers are the same
     crops = untouched(random_crops, images, SIZE, np.random.default_rng(9))
+    require(isinstance(crops, np.ndarray), f"it should return a NumPy array, yours is of the type "
+                                           f"{type(crops).__name__}.")
     require(np.shape(crops) == (600, SIZE, SIZE, 2), f"for images of shape {images.shape} and the size {SIZE}, it "
                                                      f"should return (600, 4, 4, 2), yours has {np.shape(crops)}.")
     found = [_place(image, crop) for image, crop in zip(images, crops, strict=True)]
     places, mirrored = {place for place, _ in found}, np.mean([flipped for _, flipped in found])
     require(len(places) > 1, "every image is cut at the same place. Each should have its own.")
     missing = sorted(set(PLACES) - places)
-    require(not missing, f"the window never stands at (top, left) = {missing[:1]}, in images of {HEIGHT} x {WIDTH} "
-                         f"pixels with a window of {SIZE} x {SIZE}. How many places are there along each axis?")
+    require(not missing, f"the window never stands at (top, left) = {missing and missing[0]}, in images of {HEIGHT} x "
+                         f"{WIDTH} pixels with a window of {SIZE} x {SIZE}. How many places are there along each axis?")
     require(0.4 < mirrored < 0.6, f"of 600 images it has mirrored {mirrored:.0%}; expected is about a half.")
     flipped_at_first = np.mean([flipped for place, flipped in found if place == PLACES[0]])
     require(0 < flipped_at_first < 1, "whether an image is mirrored should not depend on where it is cut.")
@@ -73,7 +75,7 @@ def exercise_3(dropout):
     same(y[~silent], x[~silent], "what was not silenced", "in training, what is not silenced should stay as it is: the "
                                                           "paper scales at test time.")
     dy = 1 + x
-    dx = untouched(layer.backward, dy)
+    dx = untouched(_named("backward", layer.backward), dy)
     require(np.shape(dx) == x.shape, f"backward should return the shape of x, {x.shape}, yours has {np.shape(dx)}.")
     require(not np.asarray(dx)[silent].any(), "a neuron that was silenced gets a gradient. Which mask does backward "
                                               "need?")
@@ -81,5 +83,16 @@ def exercise_3(dropout):
     again = layer.forward(x, train=True)
     require(not np.array_equal(np.asarray(again) == 0, silent), "the second forward has the mask of the first. Throw "
                                                                 "the coins anew each time.")
-    same(untouched(layer.forward, x), 0.7 * x, "y at test, for p = 0.3,", "at test time, without `train`, all neurons "
-         "speak, scaled by the share of them that speaks in training.")
+    tested = untouched(_named("forward without `train`", layer.forward), x)
+    same(tested, 0.7 * x, "y at test, for p = 0.3,", "at test time, without `train`, all neurons speak, scaled by the "
+                                                     "share of them that speaks in training.")
+
+
+def _named(method, function):
+    """`function`, which says its name if it returns nothing."""
+    def call(x):
+        result = function(x)
+        require(result is not None, f"{method} returns nothing. Write your code in place of the `...`, and end it with "
+                                    "`return`.")
+        return result
+    return call

@@ -29,10 +29,14 @@ def _updates(update, size, piece):
     for _ in range(2):
         expected_v = 0.9 * expected_v - 0.01 * 0.1 * expected_w - 0.1 * g
         expected_w = expected_w + expected_v
+        before = {"w": w.copy(), "v": v.copy()}
         result = untouched(lambda g: update(w, g, v, 0.1, 0.9, 0.01, piece=piece), g)  # noqa: B023 called at once
         require(isinstance(result, tuple) and len(result) == 2, "it should return two things: w, v.")
         for name, mine, got, expected in ("v", v, result[1], expected_v), ("w", w, result[0], expected_w):
             require(got is mine, f"{name} should be the array that was given, changed, and not another one.")
+            require(not np.array_equal(got, before[name]), f"{where}{name} is still what it was. `a = ...` gives the "
+                                                           "name a to another array; `a[:] = ...` writes into the one "
+                                                           "it names.")
             right = np.isclose(got, expected, rtol=1e-4, atol=1e-5)
             require(right.any(), f"{where}{name} is not what the rule says. (The new w needs the new v.)")
             require(right.all(), f"{where}only some elements of {name} are right, the first wrong one at "

@@ -3,10 +3,11 @@
 #
 # **The question.** The gradient says which way is downhill. Section 5 of the AlexNet paper says what to do with it, in
 # two lines and half a dozen numbers: momentum 0.9, weight decay 0.0005, learning rate 0.01, divided by ten three times,
-# weights from a normal distribution of width 0.01, some biases 1. *What is each of them for, and what breaks if it is
-# wrong?*
+# weights from a normal distribution with standard deviation 0.01, some biases 1. *What is each of them for, and what
+# breaks if it is wrong?*
 #
-# With $w$ a weight, $g = \partial L/\partial w$ its gradient over the batch, and $v$ its velocity, which starts at 0:
+# With $w$ a weight, $g = \partial L/\partial w$ its gradient over the batch, $\varepsilon$ the learning rate, and $v$
+# the weight's velocity, which starts at 0:
 #
 # $$v \leftarrow 0.9\,v \;-\; 0.0005\,\varepsilon\,w \;-\; \varepsilon\,g \qquad (1) \qquad\qquad
 # w \leftarrow w + v \qquad (2)$$
@@ -29,8 +30,8 @@ from tinynet.schedule import WhenStuck
 #
 # To see how a rule walks, we want a loss with two weights, and one whose shape we know exactly. Lesson 1 had the two
 # measures: the ink in the top half and in the bottom half of a two or a seven. Let a neuron without squash and bias
-# answer $w_1 x_1 + w_2 x_2$, which should be 1 for a seven and -1 for a two, and let the loss be half the mean squared
-# error.
+# answer $w_1 x_1 + w_2 x_2$, with the target $t = 1$ for a seven and $-1$ for a two, and let the loss be half the mean
+# squared error.
 
 # %%
 (images, labels), (test_images, test_labels) = mnist_sample()
@@ -59,7 +60,10 @@ bottom = np.linalg.solve(H, x.T @ t / len(x))
 assert np.allclose(gradient(bottom), 0)
 print(f"curvature: {curvatures[0]:.3f} along the valley, {curvatures[1]:.3f} across it")
 
+# %% [markdown]
+# Seen from above, with lines of equal loss. The cross is the bottom, the red dot the place where our walks will start:
 
+# %%
 def draw_valley(ax, title="", around=3.5):
     w1, w2 = (np.linspace(c - around, c + around, 80) for c in bottom)
     heights = [[loss(np.array([a, b])) for a in w1] for b in w2]
@@ -81,8 +85,8 @@ ax.plot(*start, "o", color="C3");
 #
 # ## The learning rate: $w \leftarrow w - \varepsilon g$
 #
-# Lesson 1's step. Across the valley, let the distance from its floor be $u$. There the gradient is (curvature) · $u$,
-# so one step makes of $u$
+# Lesson 1's step. Across the valley, let $c$ be the curvature and $u$ the distance from the floor. There the gradient
+# is $c\,u$, so one step makes of $u$
 #
 # $$u - \varepsilon\,c\,u = (1 - \varepsilon c)\,u$$
 #
@@ -100,7 +104,7 @@ def walk(lr, steps, momentum=0.0, decay=0.0):
         path.append(w)
     return np.array(path)
 
-
+# %%
 limit = 2 / curvatures[1]
 fig, axes = plt.subplots(1, 3, figsize=(9, 3.2))
 for ax, share in zip(axes, (0.1, 0.9, 1.02), strict=True):
@@ -165,6 +169,7 @@ while w > 0.25:
     w = w + v                                                          # (2)
     weights.append(w)
 
+# %%
 half = np.argmax(np.array(weights) < 0.5) + 1
 epoch = 1_200_000 / 128                                                # steps, section 5
 by_formula = np.log(2) / (0.0005 * 0.01 / (1 - 0.9))
@@ -178,9 +183,9 @@ ax.axhline(0.5, color="0.8", linewidth=1)
 ax.set(xlabel="epochs of ImageNet at ε = 0.01", ylabel="w", ylim=(0, 1));
 
 # %% [markdown]
-# (Formula: the pull is ten times $\varepsilon\lambda w$, thanks to momentum.) One and a half epochs, out of ninety: a
-# weight that no example defends is gone. After the first division of $\varepsilon$ by ten, the decay is ten times
-# slower too, for it is multiplied by $\varepsilon$ like everything else.
+# (Formula: the pull is ten times $\varepsilon\lambda w$, thanks to momentum.) The weight halves every one and a half
+# epochs, of ninety: one that no example defends is soon gone. After the first division of $\varepsilon$ by ten, the
+# decay is ten times slower too, for it is multiplied by $\varepsilon$ like everything else.
 #
 # The paper says something surprising here: that weight decay also lowered the *training* error. A penalty makes the
 # minimum of the training loss harder to reach, not easier; if it helps, it helps the walk. We shall look at our own run
@@ -239,9 +244,9 @@ assert np.allclose(papers[:30], theirs[:30]) and papers[30] > 5 * theirs[30]
 # ## Where the weights start
 #
 # A net, now: all ten digits, two hidden layers of 100 ReLUs. Lesson 2 showed that the weights must differ; but how
-# large? One neuron adds up $n$ inputs times weights of width $\sigma$. The variances add up too: the sum's is
-# $n\,\sigma^2$ times the mean square of an input. Over eight layers such a factor counts eight times. Send the digits
-# through ten layers of 100 ReLUs:
+# large? One neuron adds up $n$ inputs times weights of width $\sigma$, their standard deviation. The variances add up
+# too: the sum's is $n\,\sigma^2$ times the mean square of an input. Over eight layers such a factor is multiplied in
+# eight times. A net of as many hidden layers as we like:
 
 # %%
 def flat(images):
@@ -258,7 +263,10 @@ def net(weight_init, bias=0.0, hidden=2):
         layers[f"relu{i}"] = ReLU()
     return Sequential(**layers, out=Linear(100, 10, **how))
 
+# %% [markdown]
+# Send the digits through ten layers of 100 ReLUs, and a gradient back. (`deep[:"relu3"]` is the net as far as relu3.)
 
+# %%
 def sizes(weight_init):
     """The root mean square of each hidden layer's output, and of its weights' gradient."""
     deep, cross_entropy = net(weight_init, hidden=10), tinynet.SoftmaxCrossEntropy()
@@ -269,24 +277,24 @@ def sizes(weight_init):
     gradients = [deep[f"fc{i}"].W.grad for i in range(1, 11)]
     return [[np.sqrt(np.mean(a ** 2)) for a in arrays] for arrays in (outputs, gradients)]
 
-
-widths = {"σ = 0.01": gaussian(0.01), "σ = √(2/n)": fan_in(2.0), "σ = 0.3": gaussian(0.3)}
+# %%
+widths = {"σ = 0.01": gaussian(0.01), "σ in between": fan_in(2.0), "σ = 0.3": gaussian(0.3)}
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.9))
 for name, init in widths.items():
     for ax, values in zip(axes, sizes(init), strict=True):
         ax.semilogy(range(1, 11), values, ".-", label=name)
-axes[0].set(title="size of the outputs", xlabel="layer")
+axes[0].set(title="size of the outputs", xlabel="layer", ylabel="root mean square")
 axes[1].set(title="size of the weights' gradients", xlabel="layer")
 axes[0].legend();
 
 # %% [markdown]
 # With the paper's 0.01, in *these* narrow layers, the signal is gone after a few of them, and so is the gradient; with
-# 0.3 it explodes. In between lies a width at which the mean square stays what it is. (The mean of the squares at the
-# input of a ReLU is halved by it: it cuts off the negative half.)
+# 0.3 it explodes. In between lies a width at which the mean square stays what it is; the library's `fan_in(2.0)` finds
+# it. You can, too. (A ReLU halves the mean square of what comes in: it cuts off the negative half.)
 #
 # ### Exercise 7.2
 #
-# What is that width, for a neuron with `inputs` inputs that come from ReLUs and go to a ReLU?
+# What is that width, for a neuron whose `inputs` inputs come from ReLUs, and whose sum goes into a ReLU?
 
 # %%
 def width(inputs):
@@ -296,17 +304,19 @@ def width(inputs):
 check("7.2", width);
 
 # %% [markdown]
-# With it, one can look at the paper's 0.01 again, for the inputs that AlexNet's neurons have. The factor is by how much
-# the root mean square changes in one layer:
+# With it, one can look at the paper's 0.01 again, for as many inputs as AlexNet's neurons have. 0.01 divided by the
+# right width is the factor by which the root mean square changes in one layer:
 
 # %%
-for layer, n in ("conv2", 5 * 5 * 48), ("conv3", 3 * 3 * 256), ("fc6", 9216), ("fc7", 4096):
-    print(f"{layer}: {n:5} inputs, factor {0.01 * np.sqrt(n / 2):.2f}")
+sizes_of = {"conv2": 5 * 5 * 48, "conv3": 3 * 3 * 256, "fc6": 9216, "fc7": 4096, "ours": 100}
+for layer, n in sizes_of.items():
+    right_width = fan_in(2.0)(rng, (n, 500)).std()
+    print(f"{layer:5} {n:5} inputs, factor {0.01 / right_width:.2f}")
 
 # %% [markdown]
 # Wide layers need small weights, and AlexNet is wide: 0.01 is too small there as well, but by a factor of one and a
-# half to four a layer, not of fourteen as here. It is enough to start. (The code of 2012 had 0.03 in conv3, conv4 and
-# conv5.)
+# half to four a layer, not of fourteen as in our net. It is enough to start. (The code of 2012 had 0.03 in conv3, conv4
+# and conv5.)
 #
 # ### And biases of 1
 #
@@ -331,9 +341,9 @@ def train(net, lr=0.01, momentum=0.9, decay=0.0005, epochs=12):
         pass
     return losses + [np.nan] * (epochs - len(losses))
 
-
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.8), sharey=True)
-for ax, name in zip(axes, ("σ = 0.01", "σ = √(2/n)"), strict=True):
+for ax, name in zip(axes, ("σ = 0.01", "σ in between"), strict=True):
     for bias, style in (0.0, "--"), (1.0, "-"):
         ax.plot(range(1, 13), train(net(widths[name], bias)), style, label=f"biases {bias:g}")
     ax.set(title=name, xlabel="epochs")
@@ -346,14 +356,16 @@ axes[0].legend();
 #
 # ## Everything wrong, once
 #
-# A reference, and each of its constants changed alone.
+# A reference, black, and each of its constants changed alone.
 
 # %%
 reference = {"lr": 0.01, "momentum": 0.9, "decay": 0.0005}
 changes = {"lr": (0.0001, 0.001, 1.0), "momentum": (0.0, 0.99, 0.999), "decay": (0.0, 0.05, 0.5)}
+names = {"lr": "learning rate", "momentum": "momentum", "decay": "weight decay"}
 known = train(net(fan_in(2.0)), **reference)
 print(f"reference: loss {known[-1]:.3f} after 12 epochs")
 
+# %%
 fig, axes = plt.subplots(1, 3, figsize=(9, 3), sharey=True)
 for ax, (what, values) in zip(axes, changes.items(), strict=True):
     ax.plot(range(1, 13), known, color="k", linewidth=2, label=f"{reference[what]:g}")
@@ -364,7 +376,7 @@ for ax, (what, values) in zip(axes, changes.items(), strict=True):
         on = (changed[:"relu2"].forward(flat(images)) > 0).any(axis=0).mean()
         print(f"{what:8} {value:<6g} loss {losses[-1]:.3f}; {on:.0%} of the ReLUs before the "
               "output are on for some image")
-    ax.set(title=what, xlabel="epochs", ylim=(0, 2.5))
+    ax.set(title=names[what], xlabel="epochs", xticks=range(0, 13, 4), ylim=(0, 2.5))
     ax.axhline(np.log(10), color="0.8", linewidth=1)
     ax.legend(fontsize=8)
 axes[0].set_ylabel("loss");
@@ -405,7 +417,7 @@ def above(path):
     heights = np.array([loss(w) for w in path]) - loss(bottom)
     return heights.reshape(-1, 50).mean(axis=1)
 
-
+# %%
 large, small = np.full(3000, 0.05), np.full(3000, 0.0005)
 stepped = np.repeat([0.05, 0.005, 0.0005], 1000)                       # divided by ten twice
 rates = {"ε = 0.05": large, "ε = 0.0005": small, "in steps": stepped}
@@ -460,9 +472,9 @@ assert np.allclose(sorted(set(rates)), [1e-5, 1e-4, 1e-3, 1e-2])
 # - $\varepsilon$ has a limit, set by the steepest direction: beyond it nothing is learned at all.
 # - Momentum cancels what alternates and adds up what persists: 0.9 is ten times the step.
 # - Weight decay takes from each weight what no example defends.
-# - Weights must start at a width that carries the signal through all layers; biases of 1 help where they do not.
+# - Weights must start at a width that carries the signal through all layers; biases of 1 help where it is too small.
 # - A batch's gradient is noisy, and a smaller $\varepsilon$ at the end is what lets the walk settle.
 #
 # Open `tinynet/optim.py`: its first lines are this lesson's, and `_update` is exercise 7.1 in place, piece by piece.
-# `tinynet/init.py` and `tinynet/schedule.py` hold the rest. **Lesson 8** is about a layer that nobody uses any more,
-# and about why it was there.
+# `tinynet/init.py` and `tinynet/schedule.py` hold the rest. **Lesson 8** is about a layer that hardly anybody uses any
+# more, and about why it was there.

@@ -2,14 +2,15 @@
 # # 8 · Local response normalisation
 #
 # **The question.** After the ReLUs of conv1 and conv2, AlexNet has a layer without a single parameter. It divides each
-# activation by the strength of its neighbours (section 3.3), and made the net better by 1.4 points. A few years later
+# activation by the strength of its neighbours, and took 1.4 points off the error, says section 3.3. A few years later
 # hardly anybody used it. *What does it do, whom does it call a neighbour, and does it help?*
 #
 # $$b_i = \frac{a_i}{\left(k + \alpha \sum_{j \,\in\, \text{neighbours of } i} a_j^2\right)^{\beta}}$$
 #
 # $a_i$ is the activation of map $i$ at some pixel, after the ReLU; $b_i$ is what goes on. Four constants: $n = 5$
-# neighbours, $k = 2$, $\alpha = 10^{-4}$, $\beta = 0.75$. (There are copies of the paper about in which $\alpha$ has
-# become $10^{-94}$. We shall see what that would do.) You need lessons 2 to 4. About 30 minutes, three exercises.
+# neighbours, $i$ itself among them, $k = 2$, $\alpha = 10^{-4}$, $\beta = 0.75$. (There are copies of the paper about
+# in which $\alpha$ has become $10^{-94}$. We shall see what that would do.) You need lessons 2 to 4. About 30 minutes,
+# three exercises.
 
 # %%
 import time
@@ -25,9 +26,9 @@ from tinynet.data import batches, cifar10_sample
 # %% [markdown]
 # ## Activations to work on
 #
-# A small net on the bundled 5,000 colour images of CIFAR-10, as in the paper's own test. To be quick, we halve the
-# images to 16 × 16. As in 2012, pixels go in as they are, 0 to 255, minus their mean. That matters here: it makes large
-# activations.
+# A small net on the 5,000 colour images of the bundled CIFAR-10 sample; the paper tried LRN on CIFAR-10, too. To be
+# quick, we halve the images to 16 × 16. As in 2012, pixels go in as they are, 0 to 255, minus their mean. That matters
+# here: it makes large activations.
 
 # %%
 data = cifar10_sample()
@@ -41,19 +42,33 @@ def halved(images):
 mean = halved(data.train.images).mean(axis=0)
 x, x_test = (halved(split.images) - mean for split in data)
 
+# %% [markdown]
+# Twice convolution, ReLU and pooling, then a fully-connected layer. `norm`, which we need later, makes one more layer
+# after each ReLU.
 
-def net(normalise, seed):
-    """Two convolutions and a fully-connected layer; `normalise` puts an LRN after each ReLU."""
+# %%
+def block(number, inputs, size, norm, **how):
+    """Layers that make 32 maps, of half the width and height, from `inputs` maps."""
+    layers = {"conv": Conv2d(inputs, 32, size, padding=size // 2, **how), "relu": ReLU()}
+    layers |= {"norm": norm()} if norm else {}
+    layers |= {"pool": MaxPool2d(3, 2, ceil_mode=True)}
+    return {f"{name}{number}": layer for name, layer in layers.items()}
+
+
+def net(seed, norm=None):
     rng = np.random.default_rng(seed)
-    norm1, norm2 = ({name: LRN(n=9, k=1.0, alpha=0.001 / 9)} if normalise else {}
-                    for name in ("norm1", "norm2"))
     return Sequential(
-        conv1=Conv2d(3, 32, 5, padding=2, input_grad=False, rng=rng), relu1=ReLU(), **norm1,
-        pool1=MaxPool2d(3, 2, ceil_mode=True),
-        conv2=Conv2d(32, 32, 3, padding=1, rng=rng, weight_init=gaussian(0.03)), relu2=ReLU(),
-        **norm2,
-        pool2=MaxPool2d(3, 2, ceil_mode=True),
+        **block(1, 3, 5, norm, rng=rng, input_grad=False),             # pixels need no gradient
+        **block(2, 32, 3, norm, rng=rng, weight_init=gaussian(0.03)),
         flat=Flatten(), fc=Linear(4 * 4 * 32, 10, rng=rng))
+
+# %% [markdown]
+# Train it for four epochs, note the share of wrong answers after each (for the end of this lesson), and look at what
+# conv1 and its ReLU then make of a hundred new images:
+
+# %%
+def share_wrong(net, x, labels):
+    return np.mean(net.predict(x).argmax(axis=1) != labels)
 
 
 def train(net, seed, epochs=4):
@@ -65,34 +80,35 @@ def train(net, seed, epochs=4):
             loss.forward(net.forward(batch, train=True), right)
             net.backward(loss.backward())
             sgd.step()
-        answers = net.predict(x).argmax(axis=1), net.predict(x_test).argmax(axis=1)
-        errors.append([np.mean(a != s.labels) for a, s in zip(answers, data, strict=True)])
+        errors.append([share_wrong(net, x, data.train.labels),
+                       share_wrong(net, x_test, data.test.labels)])
     return np.array(errors)
 
-
-plain = net(normalise=False, seed=0)
+# %%
+plain = net(seed=0)
 runs = {("without", 0): train(plain, seed=0)}
 a = plain[:"relu1"].forward(x_test[:100])                              # (100, 16, 16, 32)
-print(f"conv1's activations: {np.mean(a > 0):.0%} above 0, those around {a[a > 0].mean():.0f}, "
+print(f"{np.mean(a > 0):.0%} of the activations are above 0, those around {a[a > 0].mean():.0f}, "
       f"the largest {a.max():.0f}")
 
 # %% [markdown]
 # ## Whom it calls a neighbour
 #
 # Not the pixel beside it: the *map* beside it, at the same pixel. The 32 activations of one pixel stand in a row, in
-# the order in which the maps happen to be numbered, and the window covers five of them. At the ends of the row there
-# are fewer.
+# the order in which the maps happen to be numbered, and the window covers five of them: below, red and orange (and
+# one of those is 0). At the ends of the row there are fewer.
 
 # %%
 pixel = a[3, 8, 8]                                                     # (32,)
-i, half = 12, 2
+i, half = 18, 2
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.6), width_ratios=(1, 2.5))
 axes[0].imshow(a[3, ..., i])
 axes[0].plot(8, 8, "s", color="C3", markersize=8, fillstyle="none")
 axes[0].set_title("one map, and a pixel of it")
 colors = ["C3" if j == i else "C1" if abs(j - i) <= half else "0.8" for j in range(32)]
 axes[1].bar(range(32), pixel, color=colors)
-axes[1].set(xlabel="map", ylabel="a", title="all maps of that pixel: one, and its neighbours");
+axes[1].set(xlabel="map", ylabel="a", title="all maps of that pixel: one, and its neighbours",
+            xlim=(-1, 32));
 
 # %% [markdown]
 # Straight from the formula, with loops (maps are counted from 0 here):
@@ -108,7 +124,7 @@ def lrn_by_loops(x, n=5, k=2.0, alpha=1e-4, beta=0.75):
     return y
 
 # %% [markdown]
-# And without: put $n//2$ zeros before the first map and after the last, then add up $n$ shifted copies.
+# And without loops: put `n // 2` zeros before the first map and after the last, then add up $n$ shifted copies.
 
 # %%
 def neighbours(x, n):
@@ -128,7 +144,7 @@ assert np.allclose(lrn(few), LRN().forward(few), rtol=1e-12)           # and the
 assert np.allclose(lrn(few, 3, 1, 0.5, 1), LRN(3, 1, 0.5, 1).forward(few), rtol=1e-12)
 
 # %% [markdown]
-# The second line of asserts uses constants of our own. With the paper's, a mistake in the neighbourhood might be too
+# The last assert uses constants of our own. With the paper's, a mistake in the neighbourhood might be too
 # small to be seen; more on that below.
 #
 # ### Exercise 8.1
@@ -177,8 +193,9 @@ print(f"median {np.median(s):.3f}, one in a hundred above {np.quantile(s, 0.99):
 # %% [markdown]
 # Mostly by little more than $2^{0.75}$, which is the same for all: the next layer's weights could undo it. Only the
 # strongest places are held down. And that depends on the scale of the numbers: had we fed the net inputs of variance 1,
-# with activations around 1, then $\alpha\sum a^2$ would be about 0.0005, and the layer a multiplication by 0.59.
-# Whoever copies the four constants must copy the scale of the inputs too. And with $\alpha = 10^{-94}$, on any scale:
+# with activations around 1, then $\alpha\sum a^2$ would be about 0.0005, and the layer little but a multiplication by
+# $2^{-0.75}$. Whoever copies the four constants must copy the scale of the inputs too. And with $\alpha = 10^{-94}$,
+# the assert says, it is that multiplication exactly:
 
 # %%
 constant = 2 ** -0.75
@@ -274,7 +291,7 @@ fig.colorbar(shown);
 #
 # To run it backwards, lesson 2's rule: whatever a number touched, its gradient comes back from there and adds up,
 # $dx_j = \sum_i dy_i \,\partial b_i / \partial a_j$. Being a neighbour is mutual, so the sum over the $i$ is the same
-# `neighbours` as before.
+# `neighbours` as before. (As in all our code, $x$ is what goes in, here $a$, and $y$ what comes out, $b$.)
 #
 # ### Exercise 8.3
 #
@@ -311,7 +328,7 @@ def error_of_forgetting(alpha):
     expected = right.backward(dy)
     return np.abs(wrong.backward(dy) - expected).max() / np.abs(expected).max()
 
-
+# %%
 alphas = 10.0 ** np.arange(-6, 2)
 fig, ax = plt.subplots(figsize=(5, 2.8))
 ax.loglog(alphas, [error_of_forgetting(alpha) for alpha in alphas], ".-")
@@ -338,15 +355,14 @@ else:
 # %% [markdown]
 # ## Where it stands
 #
-# Section 3.5: LRN follows the *ReLUs* of conv1 and conv2, and the pooling follows LRN. Accounts that place it after the
-# pooling, or before the ReLU, do not describe the paper. They are not all wrong about the net, though: the source code
-# of 2012 has convolution, LRN, pooling, ReLU in its first layer (lesson 11). It is not the same, for before the ReLU
-# negative activations have squares too:
+# Sections 3.3 and 3.5: LRN follows the *ReLUs* of conv1 and conv2, and the pooling follows LRN. Accounts that place it
+# after the pooling, or before the ReLU, do not describe the paper. They are not all wrong about the net, though: the
+# source code of 2012 has convolution, LRN, pooling, ReLU in its first layer (lesson 11). It is not the same, for before
+# the ReLU negative activations have squares too:
 
 # %%
 z = plain["conv1"].forward(x_test[:100])                               # before the ReLU
-first, second = np.maximum(0, z), z
-for name, values in ("after the ReLU", first), ("before it", second):
+for name, values in ("after the ReLU", np.maximum(0, z)), ("before it", z):
     print(f"{name}: α Σ a² is {1e-4 * neighbours(values ** 2, 5).mean():.3f} on average")
 
 # %% [markdown]
@@ -369,11 +385,15 @@ assert set(across) <= {14, 15, 16, 17}
 # would be measuring the learning rate.
 
 # %%
-for seed in 0, 1:
-    for name, normalise in ("without", False), ("with LRN", True):
-        if (name, seed) not in runs:
-            runs[name, seed] = train(net(normalise, seed), seed)
+def authors_norm():
+    return LRN(n=9, k=1.0, alpha=0.001 / 9)
 
+
+runs["with LRN", 0] = train(net(0, authors_norm), 0)
+runs["without", 1] = train(net(1), 1)
+runs["with LRN", 1] = train(net(1, authors_norm), 1)
+
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.9), sharey=True)
 for (name, seed), errors in runs.items():
     for ax, curve in zip(axes, errors.T, strict=True):
@@ -383,8 +403,9 @@ for ax, title in zip(axes, ("training images", "new images"), strict=True):
     ax.set(title=title, xlabel="epochs", xticks=range(1, 5))
 axes[0].set_ylabel("wrong answers")
 axes[0].yaxis.set_major_formatter("{x:.0%}")
-axes[0].legend()
+axes[0].legend();
 
+# %%
 p = np.mean([errors[-1, 1] for errors in runs.values()])
 luck = np.sqrt(p * (1 - p) / len(x_test))
 for (name, seed), errors in runs.items():

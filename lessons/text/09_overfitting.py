@@ -6,7 +6,7 @@
 # could learn its images by heart, and understand nothing. *What keeps it from that?*
 #
 # Two things, says section 4: more images, made from those there are; and dropout. We take a net that does learn its
-# images by heart, and try them one after another. About 35 minutes, three exercises.
+# images by heart, and try them one after another. You need lessons 2 to 7. About 35 minutes, three exercises.
 
 # %%
 import matplotlib.pyplot as plt
@@ -37,10 +37,11 @@ mean = mean_image(images)
 spread = (images - mean).std()
 x, x_test = (images - mean) / spread, (data.test.images - mean) / spread    # (1000, 32, 32, 3)
 
+# %%
 fig, axes = plt.subplots(1, 10, figsize=(8, 1.1))
 for ax, image, label in zip(axes, images, labels, strict=False):
     ax.imshow(image[4:28, 4:28])
-    ax.set_title(data.classes[label], fontsize=7)
+    ax.set_title(data.classes[label], fontsize=8)
     ax.axis("off")
 
 # %%
@@ -71,7 +72,7 @@ print(f"{tinynet.count_parameters(new_net()):,} parameters, for 1,000 images")
 
 # %%
 def middle(x, rng):
-    """The central 24 × 24 pixels."""
+    """The central 24 × 24 pixels. (Others will want the `rng`.)"""
     return np.ascontiguousarray(center_crop(x, 24))
 
 
@@ -99,7 +100,7 @@ def train(net, change, epochs=20, lr=0.02):
 nets, histories = {"plain": new_net()}, {}
 histories["plain"] = train(nets["plain"], middle)
 
-
+# %%
 def draw(*names):
     """Training error dashed, test error solid, and the gap between them filled."""
     fig, axes = plt.subplots(1, len(names), figsize=(3.6 * len(names) + 0.8, 2.8), sharey=True)
@@ -112,6 +113,7 @@ def draw(*names):
         ax.set(xlabel="epochs", xticks=range(0, 21, 4), ylim=(0, 0.9),
                title=f"{name}: gap {test[-1] - training[-1]:.0%}")
         ax.legend(fontsize=8, loc="lower left")
+    np.atleast_1d(axes)[0].set_ylabel("wrong answers")
 
 
 draw("plain")
@@ -201,8 +203,8 @@ for name, net in nets.items():
 # ## Is it luck?
 #
 # Before we go on: a thousand test images are not many. If a net is wrong with probability $p$, then the share of wrong
-# answers among $n$ images scatters around $p$ with a spread of $\sqrt{p(1-p)/n}$. That, up and down, is what a test
-# error is worth:
+# answers among $n$ images scatters around $p$ with a spread of $\sqrt{p(1-p)/n}$ (lesson 8). No test error is more
+# exact than that:
 
 # %%
 def luck(p, n=1000):
@@ -213,7 +215,7 @@ for name, history in histories.items():
     print(f"{name:15} {history[-1, 2]:.1%} ± {luck(history[-1, 2]):.1%}")
 
 # %% [markdown]
-# Another start of the weights would move the numbers, too. Differences of one or two percent mean little here; one run
+# Another start of the weights would move the numbers, too. Differences of one or two points mean little here; one run
 # each is a demonstration, not a proof. The authors had 150,000 test images and could see smaller ones.
 #
 # ## Another light
@@ -228,7 +230,9 @@ some = rng.choice(pixels, 1500, replace=False)
 values, vectors = np.linalg.eigh(np.cov(pixels.T))                     # the smallest first
 values, vectors = values[::-1], vectors[:, ::-1]
 vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), range(3)])      # signs are free
+print("eigenvalues", values)
 
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(6.5, 3.2))
 for ax, (i, j), names in zip(axes, ((0, 1), (0, 2)), ("red green", "red blue"), strict=True):
     ax.scatter(some[:, i], some[:, j], s=3, c=some)
@@ -236,12 +240,12 @@ for ax, (i, j), names in zip(axes, ((0, 1), (0, 2)), ("red green", "red blue"), 
         a, b = pixels.mean(axis=0)[[i, j]], 2 * np.sqrt(values[k]) * vectors[[i, j], k]
         ax.annotate("", a + b, a, arrowprops={"arrowstyle": "->", "linewidth": 2})
     ax.set(xlabel=names.split()[0], ylabel=names.split()[1], aspect="equal")
-print("eigenvalues", values)
 
 # %% [markdown]
 # A long thin cloud: bright and dark make nearly all of the difference, warm and cold a little, the rest almost nothing.
 # Its axes are the **principal components** $p_1, p_2, p_3$, the eigenvectors of the covariance; the eigenvalues
-# $\lambda_i$ are the variances along them. They are the library's, number by number:
+# $\lambda_i$ are the variances along them. (Each arrow is two standard deviations long.) They are the library's, number
+# by number:
 
 # %%
 from tinynet.data.augment import color_components, color_noise
@@ -251,12 +255,13 @@ assert np.allclose(components[0], values, rtol=1e-5)
 assert np.allclose(components[1], vectors, atol=1e-4)
 
 # %% [markdown]
-# The colour noise moves all pixels of an image by the same colour, along these axes:
+# The colour noise moves all pixels of an image by the same colour, along these axes. A pixel $x$, from 0 to 255,
+# becomes
 #
 # $$y = x + 255 \sum_{i=1}^{3} \alpha_i \lambda_i\, p_i \qquad \alpha_i \sim N(0, 0.1)$$
 #
-# drawn once for an image and its use. 0.1 is the *standard deviation*. (One translation calls it the variance, and
-# would make the noise three times as strong.)
+# The three $\alpha_i$ are drawn anew for each image, each time it is used. 0.1 is their *standard deviation*. (One
+# translation calls it the variance, and would make the noise three times as strong.)
 #
 # ### Exercise 9.2
 #
@@ -271,7 +276,8 @@ def add_color(x, values, vectors, alpha):
 check("9.2", add_color);
 
 # %% [markdown]
-# Seven draws. Above as the paper has it. It is so little that one hardly sees it; so below, ten times as much:
+# At the left the photograph, then seven draws. Above as the paper has it, which is so little that one hardly sees it;
+# so below, ten times as much:
 
 # %%
 fig, axes = plt.subplots(2, 8, figsize=(8, 2.2))
@@ -297,14 +303,14 @@ histories["+ colour"] = train(nets["+ colour"], crops_and_color)
 draw("plain", "crops, mirrors", "+ colour")
 
 # %% [markdown]
-# Compare the last two with the luck of a thousand images in mind. The paper found more than one percent, on ImageNet;
-# that is about as much as we could see at all.
+# Compare the last two with the luck of a thousand images in mind. The paper found a gain of more than one point, on
+# ImageNet; we could hardly see so little.
 #
 # ## Dropout
 #
 # The other remedy does not touch the images (section 4.2). In training, every hidden neuron is silenced with
 # probability one half, by a new throw of the coin for each neuron, each image and each step. No neuron can rely on a
-# certain other one being there to correct it; each has to be of use in many companies. At test time all are there; as
+# certain other one being there to correct it; each has to be of use in ever new company. At test time all are there; as
 # twice as many speak as in training, each is multiplied by one half.
 #
 # ### Exercise 9.3
@@ -344,12 +350,14 @@ shown = {"without dropout": hidden, "training": layer.forward(hidden, train=True
 for ax, (title, y) in zip(axes, shown.items(), strict=True):
     ax.imshow(y, vmin=0, vmax=np.percentile(hidden, 95), aspect="auto")
     ax.set_title(title, fontsize=9)
-    ax.set(xticks=[], yticks=[])
+    ax.set(xticks=[], yticks=[], ylabel="images")
+axes[-1].set_xlabel("neurons");
 
 # %% [markdown]
 # Why one half? With every mask the net is another net, and all of them share their weights. A hidden layer of 128
 # neurons has $2^{128}$ masks. One would like the mean of the answers of all. The paper says that halving is a
-# reasonable approximation to their *geometric* mean: the mean of the logarithms.
+# reasonable approximation to their *geometric* mean: take the mean of the logarithms, and scale the result to the sum
+# 1.
 #
 # If the neurons feed the softmax directly, as ours do, it is no approximation, it is exact. See for yourself, with ten
 # neurons and all of their 1,024 masks:
@@ -361,24 +369,27 @@ unsure = nets["plain"].predict(some).max(axis=1).argmin()              # not an 
 h = nets["plain"][:"relu3"].forward(some[unsure:unsure + 1])[0]        # (128,)
 ten = np.argsort(h)[-10:]                                              # the ten most active
 
+# %%
 masks = np.array(list(np.ndindex(*[2] * 10)))                          # (1024, 10)
 answers = tinynet.softmax(masks * h[ten] @ W[ten] + b, np)             # (1024, 10): all of the nets
 geometric = np.exp(np.log(answers).mean(axis=0))
 geometric /= geometric.sum()
 halved = tinynet.softmax((h[ten] / 2 @ W[ten] + b)[None], np)[0]       # one net, once
+assert np.allclose(geometric, halved, atol=1e-5)
 
-fig, ax = plt.subplots(figsize=(6, 2.8))
+# %%
+fig, ax = plt.subplots(figsize=(7, 2.8))
 ax.boxplot(answers, whis=(0, 100), showfliers=False, medianprops={"color": "0.5"})
 ax.plot(range(1, 11), geometric, "o", color="C3", markersize=9, label="geometric mean of all")
 ax.plot(range(1, 11), halved, "x", color="k", label="halved, in one go")
-ax.set_xticks(range(1, 11), data.classes, fontsize=7)
+ax.set_xticks(range(1, 11), data.classes, fontsize=8)
 ax.set(ylabel="probability", title="The answers of 1,024 nets to one image")
-ax.legend(fontsize=8)
-assert np.allclose(geometric, halved, atol=1e-5)
+ax.legend(fontsize=8);
 
 # %% [markdown]
-# (Before the softmax the scores are a sum over neurons, so their mean over all masks is the score with each neuron
-# halved; the logarithm of a softmax is the score, minus a number that is the same for all classes.)
+# Each box holds the middle half of the answers, its whiskers reach to the extremes. (Why exact? The scores are a sum
+# over neurons, so their mean over all masks is the score with each neuron halved; the logarithm of a softmax is the
+# score, minus a number that is the same for all classes.)
 #
 # Now train with it: on the middles alone, to see it on its own.
 
@@ -401,22 +412,22 @@ draw("crops, mirrors", "all three")
 # %%
 names = list(histories)
 last = np.array([histories[name][-1, 1:] for name in names])           # (5, 2)
-place = np.arange(len(names))
-
-fig, ax = plt.subplots(figsize=(7, 3.2))
-ax.bar(place - 0.2, last[:, 0], 0.4, color="C0", label="training images")
-ax.bar(place + 0.2, last[:, 1], 0.4, color="C3", label="test images", yerr=luck(last[:, 1]))
-ax.yaxis.set_major_formatter("{x:.0%}")
-ax.set_xticks(place, names)
-ax.set(ylabel="wrong", ylim=(0, 0.9), title="after 20 epochs")
-ax.legend(fontsize=8, loc="upper center", ncols=2)
-
 for name, (training, test) in zip(names, last, strict=True):
     print(f"{name:15} training {training:.1%}, test {test:.1%} ± {luck(test):.1%}")
 
 gap = dict(zip(names, last[:, 1] - last[:, 0], strict=True))
 assert max(gap["crops, mirrors"], gap["all three"]) < gap["plain"] / 2
 assert gap["dropout"] < gap["plain"]
+
+# %%
+place = np.arange(len(names))
+fig, ax = plt.subplots(figsize=(7, 3.2))
+ax.bar(place - 0.2, last[:, 0], 0.4, color="C0", label="training images")
+ax.bar(place + 0.2, last[:, 1], 0.4, color="C3", label="test images", yerr=luck(last[:, 1]))
+ax.yaxis.set_major_formatter("{x:.0%}")
+ax.set_xticks(place, names)
+ax.set(ylabel="wrong answers", ylim=(0, 0.9), title="after 20 epochs")
+ax.legend(fontsize=8, loc="upper center", ncols=2);
 
 # %% [markdown]
 # Read it with the error bars in mind:

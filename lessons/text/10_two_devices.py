@@ -6,7 +6,8 @@
 # in two has three worries: *what has to cross from one half to the other, what does that cost, and is it still the same
 # net?*
 #
-# The answers do not need two GPUs. They do not even need one. About 35 minutes, three exercises.
+# The answers do not need two GPUs. They do not even need one. You need lessons 2 to 8. About 35 minutes, three
+# exercises.
 
 # %%
 import time
@@ -25,7 +26,7 @@ from tinynet.models import alexnet, convert
 # ## Too large for one
 #
 # Let us count what one training step has to hold. For every parameter three numbers: its value, its gradient, and its
-# momentum (lesson 7). For every one of 128 images the output of every layer, since backward needs it, and the gradient
+# velocity (lesson 7). For every one of 128 images the output of every layer, since backward needs it, and the gradient
 # of each of these outputs. `summary` knows all sizes; a row that has `columns` is there twice, once in each column.
 
 # %%
@@ -41,7 +42,7 @@ in_one_net = sum(np.prod(row.shape) * (2 if row.columns else 1)
                  for row in layers if row.kind != "Exchange")
 
 # %%
-kinds = ["parameters", "their gradients and momentum", "outputs", "the outputs' gradients"]
+kinds = ["parameters", "their gradients and velocities", "outputs", "the outputs' gradients"]
 needs = {"one GPU": (parameters, in_one_net), "two GPUs: each": (parameters / 2, in_a_column)}
 fig, ax = plt.subplots(figsize=(7.5, 1.9))
 for name, (weights, outputs) in needs.items():
@@ -62,8 +63,8 @@ ax.invert_yaxis()
 # ## A device that you can watch
 #
 # Every GPU has a memory of its own, and computes with what lies in it. What lies elsewhere has to be sent first. Forget
-# to, and you may not even notice: CuPy warns of some mixes and says nothing about others. So, to learn with, tinynet
-# has **simulated devices**: NumPy arrays that know where they live and refuse *every* mix.
+# to, and you may not even notice: CuPy, which is NumPy for GPUs, warns of some mixes and says nothing about others. So,
+# to learn with, tinynet has **simulated devices**: NumPy arrays that know where they live and refuse *every* mix.
 
 # %%
 left, right = pair("simulated")
@@ -112,7 +113,7 @@ def exchange(x_left, x_right):
     """Both columns' maps in both columns."""
     to_right = send(x_left, right, label="exchange")
     to_left = send(x_right, left, label="exchange")
-    y_left = left.xp.concatenate([x_left, to_left], axis=-1)
+    y_left = left.xp.concatenate([x_left, to_left], axis=-1)           # xp: the device's NumPy
     y_right = right.xp.concatenate([to_right, x_right], axis=-1)
     return y_left, y_right
 
@@ -130,7 +131,7 @@ for row, device, name, maps, own in zip(axes, (left, right), ("left", "right"), 
     row[0].text(0, 0.5, name, va="center")
     row[0].axis("off")
     for k, ax in enumerate(row[1:]):
-        ax.imshow(device.tohost(maps)[0, :, :, k])
+        ax.imshow(device.tohost(maps)[0, :, :, k])                     # as a plain NumPy array
         ax.set(xticks=[], yticks=[])
         for spine in ax.spines.values():
             spine.set(visible=True, linewidth=2, color="C0" if k in own else "C3")
@@ -161,10 +162,9 @@ check("10.1", exchange_backward);
 # %% [markdown]
 # ## The same in tinynet
 #
-# In tinynet a layer that sits between the columns takes a pair of arrays, one in each column. There are four such
-# layers, all in `columns.py`: `Fork` brings the images to both devices, `Columns` holds two layers side by side,
-# `Exchange` is what you have just written, and `Join` brings both columns onto one device. Is our `exchange` the
-# library's?
+# In tinynet, columns hand on a pair of arrays, one on each device. Four layers, all in `columns.py`, make or take such
+# pairs: `Fork` brings the images to both devices, `Columns` holds two layers side by side, `Exchange` is what you have
+# just written, and `Join` brings both columns onto one device. Is our `exchange` the library's?
 
 # %%
 theirs = Exchange().forward((x_left, x_right))
@@ -238,6 +238,7 @@ below = {"conv2": "pool1", "conv3": "pool2", "conv4": "relu3", "conv5": "relu4",
 would_cross = {name: 2 * FLOAT * np.prod(rows[source].shape) for name, source in below.items()}
 would_cross["fc8"] //= 2                                               # a join: one way only
 
+# %%
 patterns = {"nowhere": ["fc8"],
             "the paper": ["conv3", "fc6", "fc7", "fc8"],
             "everywhere": list(below)}
@@ -294,14 +295,14 @@ ax.legend();
 
 # %% [markdown]
 # A convolution has few weights and many outputs; a fully-connected layer has many weights and few outputs. So copies
-# suit the one and columns the other. (Its first author wrote that up two years later, as "one weird trick".) But copies
-# do not make a net fit that is too large for one device, and that was the point here.
+# suit the one and columns the other. (AlexNet's first author wrote that up two years later, as "one weird trick".) But
+# copies do not make a net fit that is too large for one device, and that was the point here.
 #
 # ### Exercise 10.2
 #
 # What columns send grows with the batch, what copies send does not. Return the number of images of a step at which both
-# send the same. Given are the parameters of the net and the bytes that cross between its columns *forward, for one
-# image*; both are the sums of both directions, and copies send a gradient in both directions too.
+# send the same. `parameters` is the number of the net's parameters; copies send their gradients both ways.
+# `bytes_per_image` is what crosses between the columns, both ways together, *forward, for one image*.
 
 # %%
 def break_even(parameters, bytes_per_image):
@@ -333,7 +334,7 @@ def connections(layer, C, exchanged):
     nothing = outputs(layer, 0 * maps[0], exchanged)
     return np.array([(outputs(layer, m, exchanged) != nothing).any(axis=(0, 1, 2)) for m in maps])
 
-
+# %%
 fig, axes = plt.subplots(1, 2, figsize=(6, 2.6))
 for ax, name, C, exchanged in (axes[0], "conv2", 16, False), (axes[1], "conv3", 24, True):
     ax.imshow(connections(small[name], C, exchanged), aspect="auto", vmin=0, vmax=1)
@@ -382,7 +383,6 @@ dy = np.random.default_rng(4).normal(size=y_one.shape)
 one.backward(dy)
 two.backward(left.asarray(dy))
 
-
 # %%
 def relative_error(a, b):
     return np.max(np.abs(a - b)) / np.max(np.abs(b))
@@ -395,7 +395,7 @@ def joined(net, name):
              if full.startswith(f"{layer}.") and full.endswith(kind)]
     return np.concatenate([p.device.tohost(p.grad) for p in parts], axis=-1)
 
-
+# %%
 errors = {"scores": relative_error(left.tohost(y_two), y_one)}
 errors |= {name: relative_error(joined(two, name), p.grad) for name, p in one.parameters()}
 print(f"{len(errors)} arrays, worst relative error {max(errors.values()):.0e}")
@@ -417,7 +417,7 @@ def train(net, steps=25):
         sgd.step()
     return np.array(losses)
 
-
+# %%
 losses_one, losses_two = train(one), train(two)
 fig, ax = plt.subplots(figsize=(6, 2.8))
 ax.plot(losses_one, color="C1", linewidth=5, alpha=0.5, label="one net")
@@ -463,7 +463,7 @@ def clocked(function, row, name, clock):
         return result
     return call
 
-
+# %%
 clock, large = [], enlarge(centred[:16], 7)                            # (16, 224, 224, 3)
 net.backward(net.forward(large, train=True))                           # once to warm up
 for name, layer in net.children():
@@ -483,22 +483,23 @@ for row, name, begin, end in sorted(clock):
         ax.barh(row, end - begin, left=begin - start, color=color)
     elif name.startswith("to_"):
         ax.axvline(begin - start, color="C3", linewidth=1)
-ax.set(xlabel="seconds: first forward, then backward", yticks=["left", "right"])
+ax.set(xlabel="seconds: first forward, then backward", yticks=["left", "right"], xlim=(0, None))
 ax.invert_yaxis()
 ax.legend([plt.Rectangle((0, 0), 1, 1, color=c) for c in ("C0", "C1", "0.7", "C3")],
           ["convolution", "fully connected", "other", "crossing"], ncols=4, fontsize=8,
-          loc="lower center", bbox_to_anchor=(0.5, 1))
+          loc="lower center", bbox_to_anchor=(0.5, 1));
 
+# %%
 for row in "left", "right", "":
     seconds = sum(end - begin for r, _, begin, end in clock if r == row)
     print(f"{row or 'crossing':8} {seconds:.4f} s")
 
 # %% [markdown]
-# Blue, orange and grey: this side computes. White: it waits. Left and right work at the same time, but neither passes a
-# red line before the other has come to it; and while fc8 runs on the left, in the middle, the right one has nothing to
-# do. (So few images are unkind to the fully-connected layers, whose many weights are fetched for each step.) The
-# crossings themselves take next to nothing. Here they are copies in one memory, and no cable is as fast; but you have
-# seen above how little there is to carry.
+# Blue, orange and grey: this side computes. White: it waits, for the other side or for the processor. Left and right
+# work at the same time, but neither passes a red line before the other has come to it; and while fc8 runs on the left,
+# in the middle, the right one has nothing to do. (So few images are unkind to the fully-connected layers, whose many
+# weights are fetched for each step.) The crossings themselves take next to nothing. Here they are copies in one memory,
+# and no cable is as fast; but you have seen above how little there is to carry.
 #
 # What was it good for? With both GPUs the paper's net beats a net of one GPU that has half the kernels in each
 # convolution, by 1.7 points of top-1 and 1.2 of top-5 error, in slightly less time (section 3.2). That smaller net is

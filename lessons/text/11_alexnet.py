@@ -1,11 +1,11 @@
 # %% [markdown]
 # # 11 · AlexNet
 #
-# **The question.** Section 3.5 of the paper describes the whole net in two paragraphs, and Figure 2 gives the number of
-# its neurons, layer by layer. That should be enough to build it. *Is it? Do all the numbers come out?*
+# **The question.** Section 3.5 of the paper describes the whole net in three paragraphs, and Figure 2 gives the number
+# of its neurons, layer by layer. That should be enough to build it. *Is it? Do all the numbers come out?*
 #
-# Nearly all. Those that do not come out will teach us more than the rest. You need a pencil. About 40 minutes, three
-# exercises.
+# Nearly all. Those that do not come out will teach us more than the rest. You need lessons 3 to 10, and a pencil. About
+# 40 minutes, three exercises.
 
 # %%
 import time
@@ -84,7 +84,7 @@ print(f"largest difference {np.abs(ours - theirs).max():.0e} of {np.abs(theirs).
 
 # %% [markdown]
 # Backward must leave those zeros out: they are no pixels, and get no gradient. Nudges agree (on a smaller layer, whose
-# last window hangs over too):
+# last window hangs over too; the numbers are the relative errors):
 
 # %%
 small = Conv2d(2, 3, 5, stride=4, padding=((0, 3), (0, 3)), rng=rng)
@@ -112,23 +112,23 @@ check("11.1", windows);
 # 1 for 3 × 3. The paper does not mention padding at all; the numbers leave no choice.
 
 # %%
-def after(size, kernel, stride=1, padding=0):
+def after(name, size, kernel, stride=1, padding=0):
     size = (size + 2 * padding - kernel) / stride + 1
-    print(f"{kernel}x{kernel}, stride {stride}, padding {padding}: {size:g}")
+    print(f"{name}: {kernel}x{kernel}, stride {stride}, padding {padding} -> {size:g}")
     return size
 
 
-size = after(55, 3, 2)                                                 # pool1
-size = after(size, 5, padding=2)                                       # conv2
-size = after(size, 3, 2)                                               # pool2
-for _ in range(3):
-    size = after(size, 3, padding=1)                                   # conv3, conv4, conv5
-size = after(size, 3, 2)                                               # pool5
+size = after("pool1", 55, 3, stride=2)
+size = after("conv2", size, 5, padding=2)
+size = after("pool2", size, 3, stride=2)
+for name in "conv3", "conv4", "conv5":
+    size = after(name, size, 3, padding=1)
+size = after("pool5", size, 3, stride=2)
 assert size == 6
 
 # %% [markdown]
-# After the first layer everything divides: 55, 27, 13, 6. Begin with 54 instead, and the first pooling is the next half
-# pixel. The number 55 is no accident.
+# After the first layer everything divides: 55, 27, 13, 6. Begin with 54 instead, and the first pooling gives the next
+# half pixel. The number 55 is no accident.
 #
 # ## Neurons
 #
@@ -138,6 +138,7 @@ assert size == 6
 # %%
 assert 224 * 224 * 3 == 150_528                                        # 227 would be 154,587
 
+# %%
 NAMES = ["conv1", "conv2", "conv3", "conv4", "conv5"]
 SIDES, KERNELS = (55, 27, 13, 13, 13), (96, 256, 384, 384, 256)
 PAPER = (253_440, 186_624, 64_896, 64_896, 43_264)
@@ -225,6 +226,7 @@ for ax, what in zip(axes, ("neurons", "multiply_adds", "parameters"), strict=Tru
     ax.barh([row.name for row in weighted], values / values.sum(), color=["C0"] * 5 + ["C1"] * 3)
     ax.set_title(f"{what.replace('_', '-')}: {values.sum():,}")
     ax.xaxis.set_major_formatter("{x:.0%}")
+    ax.set_xlabel("share")
 axes[0].invert_yaxis()
 
 # %% [markdown]
@@ -233,7 +235,7 @@ axes[0].invert_yaxis()
 # (conv2).
 #
 # The net as the paper draws it, to scale: the height of a box is the side of its maps, its width stands for the number
-# of maps in one column, red arrows cross.
+# of maps in one column, red arrows cross. (fc6, fc7 and fc8 have no maps; their boxes are not to scale.)
 
 # %%
 def draw(rows, names, crossings):
@@ -312,16 +314,20 @@ dy = np.zeros_like(y)
 dy[:, 2, 2] = rng.normal(size=y[:, 2, 2].shape)                        # the third place each way
 dx = np.abs(part.backward(dy)).max(axis=(0, 3))                        # (224, 224)
 
+# %%
 seen = np.flatnonzero(dx.max(axis=1) > 1e-5 * dx.max())                # below: rounding
 first, last = seen.min(), seen.max()
-fig, axes = plt.subplots(1, 2, figsize=(6, 3))
+print(f"rows {first} to {last}")
+
+fig, axes = plt.subplots(1, 2, figsize=(6, 3.3))
 axes[0].imshow(photos[0])
 axes[1].imshow(np.log10(dx + 1e-12), vmin=np.log10(dx.max()) - 2.5)
 axes[0].set_title("what one neuron of pool5 sees")
 axes[1].set_title("pixels that get a gradient")
 side = last - first + 1
 axes[0].add_patch(plt.Rectangle((first, first), side, side, fill=False, ec="C3", linewidth=2))
-print(f"rows {first} to {last}")
+for ax in axes:
+    ax.set(xlabel="pixel", ylabel="pixel")
 
 # %% [markdown]
 # Dark: much gradient (the scale is logarithmic). The middle of the field counts far more than its rim, since many paths
@@ -434,7 +440,7 @@ def how_different(variant):
             spreads[f"conv{name[-1]}"] = y.std(axis=0).mean() / y.mean()
     return spreads
 
-
+# %%
 fig, ax = plt.subplots(figsize=(5, 2.8))
 for variant, label, marker in ("paper", "paper", "o-"), ("source", "program", "s--"):
     spreads = how_different(variant)
@@ -449,7 +455,7 @@ ax.legend();
 #
 # Last, the learning rates. The weights' rate was divided by ten three times; by the log of the run, after epochs 25, 51
 # and 79 of 91. The biases' stayed where it was. In tinynet a parameter has a factor `lr` for the optimiser's rate, or a
-# fixed rate of its own: see the two numbers below.
+# fixed rate of its own: below, 1.0 is a factor, 0.02 a rate.
 
 # %%
 edges, rates = [0, 25, 51, 79, 91], [1e-2, 1e-3, 1e-4, 1e-5]
@@ -475,6 +481,7 @@ rates
 work = 3 * sum(row.multiply_adds for row in weighted) * 90 * 1.2e6
 print(f"{work:.1e} multiply-adds; in 5.5 days {work / (5.5 * 86_400):.1e} a second on two GPUs")
 
+# %%
 images = np.repeat(centred, 4, axis=0)                                 # (16, 224, 224, 3)
 for _ in range(2):                                                     # the first one warms up
     start = time.perf_counter()

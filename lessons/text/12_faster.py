@@ -5,8 +5,9 @@
 # own, does a few million in a second. *How can a library written in Python train such a net at all? And when it is as
 # fast as the machine allows, can it become faster still?*
 #
-# It can: by doing the work in another order, with both cores, and by not doing two thirds of it. About 40 minutes,
-# three exercises. All times here are measured while the notebook runs. Yours will differ; the reasons will not.
+# It can: by doing the work in another order, with all cores, and by not doing two thirds of it. You need lessons 3, 7
+# and 10. About 40 minutes, three exercises. All times here are measured while the notebook runs. Yours will differ; the
+# reasons will not.
 
 # %%
 import time
@@ -21,7 +22,10 @@ from tinynet import SGD, Conv2d, Parameter, SoftmaxCrossEntropy, get_threads, se
 from tinynet.data import cifar10_sample
 from tinynet.models import alexnet
 
+# %% [markdown]
+# Two helpers: one that times, and one that makes numbers.
 
+# %%
 def seconds(function, repeat=5):
     """The shortest time of several: whatever else the machine is doing can only add to it."""
     times = []
@@ -57,7 +61,7 @@ def python_loop(count):
         s += a[i] * b[i]
     return s
 
-
+# %%
 speeds = {"loop": 100_000 / seconds(lambda: python_loop(100_000)),
           "a @ b": len(a) / seconds(lambda: a @ b),
           "matrix @ other": 1024 ** 3 / seconds(lambda: matrix @ other)}
@@ -85,13 +89,14 @@ def rate(size):
     times = max(1, 2 ** 20 // size)                                    # a million numbers at least
     return size * times / seconds(lambda: [np.negative(x, out=x) for _ in range(times)])
 
-
+# %%
 sizes = 2 ** np.arange(10, 25)
 rates = [rate(size) for size in sizes]
 
 fig, ax = plt.subplots(figsize=(6, 3))
-ax.semilogx(sizes * 4 / 1024, np.array(rates) / 1e9, "o-", base=2)
-ax.set(xlabel="size of the array, in kB", ylabel="10⁹ numbers a second", ylim=(0, None),
+ax.semilogx(sizes * 4, np.array(rates) / 1e9, "o-", base=2)
+ax.set_xticks([2 ** k for k in (12, 15, 18, 21, 24)], ["4 kB", "32 kB", "256 kB", "2 MB", "16 MB"])
+ax.set(xlabel="size of the array", ylabel="10⁹ numbers a second", ylim=(0, None),
        title="The same work, on arrays of different size");
 
 # %% [markdown]
@@ -110,7 +115,10 @@ def plain_update(w, g, v, lr, momentum, decay):
     w[:] = w + v
     return w, v
 
+# %% [markdown]
+# How much memory does it take besides `w`, `g` and `v`, when it takes most?
 
+# %%
 def peak(function):
     """The most memory, in bytes, that a call had taken at any moment."""
     tracemalloc.start()
@@ -127,8 +135,8 @@ print(f"{extra:.1f} arrays of the size of w, for numbers that nobody wants to se
 
 # %% [markdown]
 # NumPy works out the right side in steps, and puts what lies between two steps into a whole new array, far away, for
-# the next step to fetch. (It takes the same one again where it can, or there would be five. And fresh memory is dear:
-# the system hands it out page by page, each cleared first.)
+# the next step to fetch. (Six results in all; it uses the same memory again where it can. And fresh memory is dear: the
+# system hands it out page by page, each cleared first.)
 #
 # ### Exercise 12.1
 #
@@ -144,7 +152,7 @@ def update(w, g, v, lr, momentum, decay, piece=16384):
 check("12.1", update);
 
 # %% [markdown]
-# tinynet's `SGD` does it so, and with both threads:
+# tinynet's `SGD` does it so, and on all cores:
 
 # %%
 p = Parameter(w.copy())
@@ -156,6 +164,7 @@ for _ in range(3):
     plain_update(plain_w, g, plain_v, 0.01, 0.9, 0.0005)
 assert np.allclose(p.value, plain_w, atol=1e-6)
 
+# %%
 plain_time = seconds(lambda: plain_update(w, g, v, 0.01, 0.9, 0.0005))
 print(f"plain {1000 * plain_time:.1f} ms, SGD {1000 * seconds(sgd.step):.1f} ms")
 
@@ -196,7 +205,7 @@ def windows_of_maps(x):
     windows = np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(2, 3))
     return windows.transpose(0, 2, 3, 1, 4, 5).reshape(8 * 13 * 13, -1)
 
-
+# %%
 times = {"(N, H, W, C)": seconds(lambda: im2col(padded, (3, 3), (1, 1), np)),
          "(N, C, H, W)": seconds(lambda: windows_of_maps(maps))}
 for order, t in times.items():
@@ -216,10 +225,11 @@ print(f"copying {1000 * copying:.1f} ms, product {1000 * product:.1f} ms")
 print(f"the product: {cols.size * 384 / product / 1e9:.0f} billion multiply-adds a second")
 
 # %% [markdown]
-# The product is most of it, and runs about as fast as any matrix product here. That is the end of this road: BLAS, the
-# library that multiplies matrices for NumPy, has been tuned for decades; no Python of ours will beat it.
+# The product is most of it, and a matrix product runs as fast as anything on this machine. That is the end of this
+# road: BLAS, the library that multiplies matrices for NumPy, has been tuned for decades; no Python of ours will beat
+# it.
 #
-# ## Both cores
+# ## All cores
 #
 # Images of a batch do not depend on one another. So every layer of tinynet cuts the batch in as many slices as there
 # are cores, one thread for each. Python runs one thread at a time; but NumPy lets go of Python while it computes, so
@@ -236,7 +246,7 @@ for count in range(1, threads + 1):
 set_threads(threads)
 
 # %% [markdown]
-# (If other programs keep the cores busy, as they may just now, the second one is of little use.) Section 3.2 of the
+# (If other programs keep the cores busy, more threads are of little use.) Section 3.2 of the
 # paper splits the *kernels* in two halves, on two GPUs, for another reason: memory. That is lesson 10.
 #
 # Now every core multiplies, nearly all the time, as fast as it can. To become faster still, we would have to multiply
@@ -292,7 +302,7 @@ A, G = evaluate(points, 2), evaluate(points, 3)                        # (4, 2),
 B = np.linalg.inv(evaluate(points, 4))                                 # (4, 4): the way back
 first, second = rng.normal(size=2), rng.normal(size=3)
 assert np.allclose(B @ ((A @ first) * (G @ second)), np.convolve(first, second))
-print(A, G, B, sep="\n\n")
+print(f"A\n{A}\n\nG\n{G}\n\nB\n{B}")
 
 # %% [markdown]
 # A layer's convolution is this map turned around: it takes four numbers to two, where the product of polynomials takes
@@ -332,7 +342,7 @@ def winograd(image, g):
             y[i:i + 4, j:j + 4] = A.T @ (U * V) @ A                    # (4, 4)
     return y
 
-
+# %%
 photo = cifar10_sample().train.images[3, :30, :30].mean(axis=2)        # (30, 30), grey
 edges = winograd(photo, np.array([[1.0, 2, 1], [0, 0, 0], [-1, -2, -1]]))
 
@@ -398,9 +408,8 @@ def products(P, m, K):
 check("12.3", products);
 
 # %% [markdown]
-# The second: precision. More points are larger numbers, which are added and taken away again, and every float32 has
-# only seven digits or so. Here is the largest error of a convolution, relative to the largest output, for tiles of
-# different size:
+# The second: precision. More points mean larger numbers, which are added and taken away again, and every float32 has
+# only seven digits or so. The library's parts, put together for any size of tile (a `Form`):
 
 # %%
 from tinynet.winograd import Form, convolve, weights
@@ -417,7 +426,10 @@ def winograd_layer(x, W, form):
     convolve(whole_tiles, U, y, form, np)
     return y
 
+# %% [markdown]
+# Here is the largest error of a convolution, relative to the largest output, for tiles of different size:
 
+# %%
 x32, W32 = numbers(1, 26, 26, 64), numbers(3, 3, 64, 8)
 exact = winograd_layer(x32.astype(np.float64), W32.astype(np.float64), Form(2, 3))
 tiles = range(1, 7)
@@ -432,29 +444,29 @@ ax.set(xlabel="m", ylabel="relative error", ylim=(1e-7, 1e-4), title="kernels 3 
 # ($m = 1$ is the usual convolution.) Larger tiles cost a digit or two. A net that learns does not notice; a gradient
 # check would, which is one more reason to check in float64.
 #
-# tinynet counts the multiplications for each size of tile, transforms included, and takes the least. These are
-# AlexNet's five convolutions:
+# tinynet counts the multiplications for each size of tile, transforms included, and takes the least. Let us count, and
+# then measure, for AlexNet's five convolutions:
 
 # %%
 from tinynet.winograd import best_form
 
-LAYERS = {  # input (H, W, C), kernels, size, stride, padding, groups
+LAYERS = {  # input (H, W, C), kernels, size, stride, padding, groups; 227: 224 and three zeros
     "conv1": ((227, 227, 3), 96, 11, 4, 0, 1), "conv2": ((27, 27, 96), 256, 5, 1, 2, 2),
     "conv3": ((13, 13, 256), 384, 3, 1, 1, 1), "conv4": ((13, 13, 384), 384, 3, 1, 1, 2),
     "conv5": ((13, 13, 384), 256, 3, 1, 1, 2)}
 
-
+# %%
 def counted(shape, kernels, size, stride, padding, groups):
     """Million multiplications for an image: the plain way; Winograd's products; his transforms."""
     C, F = shape[2] // groups, kernels // groups
     P = (shape[0] + 2 * padding - size) // stride + 1
     form = best_form(size, stride, P, P, C, F)
     m, s, t, tiles = form.m, form.s, form.t, groups * form.tiles(P) ** 2
-    transforms = 2 * t ** 3 * C * s ** 2 + m * t * (m + t) * F
+    transforms = 2 * t ** 3 * C * s ** 2 + m * t * (m + t) * F         # Bᵀ d B, and Aᵀ (...) A
     return np.array([groups * P ** 2 * size ** 2 * C * F, tiles * t ** 2 * C * s ** 2 * F,
                      tiles * transforms]) / 1e6
 
-
+# %%
 def timed(shape, kernels, size, stride, padding, groups):
     """Milliseconds of a forward pass of eight images, with each algorithm."""
     x = numbers(8, *shape)
@@ -462,13 +474,18 @@ def timed(shape, kernels, size, stride, padding, groups):
               for algorithm in ("im2col", "winograd")]
     one, two = (layer.forward(x) for layer in layers)
     assert one.shape == two.shape
-    return [1000 * seconds(lambda layer=layer: layer.forward(x)) for layer in layers]
+    times = [[seconds(lambda layer=layer: layer.forward(x), repeat=1) for layer in layers]
+             for _ in range(8)]                                        # in turns: a busy machine
+    return 1000 * np.min(times, axis=0)                                # is busy for both
 
-
+# %%
 counts = np.array([counted(*layer) for layer in LAYERS.values()])      # (5, 3)
 layer_times = np.array([timed(*layer) for layer in LAYERS.values()])   # (5, 2)
-place = np.arange(5)
+assert (counts[:, 1:].sum(axis=1) < counts[:, 0]).all()
+print(f"all five: {counts[:, 0].sum():.0f} million become {counts[:, 1:].sum():.0f}")
 
+# %%
+place = np.arange(5)
 fig, axes = plt.subplots(1, 2, figsize=(9, 3.2))
 axes[0].bar(place - 0.2, counts[:, 0], 0.4, color="0.7", label="plain")
 axes[0].bar(place + 0.2, counts[:, 1], 0.4, color="C0", label="Winograd's products")
@@ -481,17 +498,14 @@ for ax in axes:
     ax.set_xticks(place, LAYERS)
     ax.legend(fontsize=8)
 
-assert (counts[:, 1:].sum(axis=1) < counts[:, 0]).all()
-print(f"all five: {counts[:, 0].sum():.0f} million become {counts[:, 1:].sum():.0f}")
-
 # %% [markdown]
 # The measured times fall by less than the counted multiplications, as a rule, for what does not multiply remains:
 # gathering tiles, writing outputs. (conv1 is there too, with its 11 × 11 kernels and its stride of 4: seen as an image
 # of blocks of 4 × 4 pixels, its kernels are 3 × 3 blocks. The header of `tinynet/winograd.py` has it, and the
 # gradients.)
 #
-# With few channels it does not pay, since the transforms stay. Keep everything of a 3 × 3 layer, and vary the channels
-# alone:
+# With few channels it does not pay, since the transforms stay. Take 3 × 3 kernels on 26 × 26 pixels, and vary the
+# channels alone:
 
 # %%
 channels = [4, 8, 16, 32, 64, 128, 256]
@@ -500,14 +514,16 @@ for C in channels:
     plain, fast = timed((26, 26, C), C, 3, 1, 1, 1)
     ratios.append(plain / fast)
 
+# %%
 fig, ax = plt.subplots(figsize=(5, 2.8))
 ax.semilogx(channels, ratios, "o-", base=2)
+ax.set_xticks(channels, channels)
 ax.axhline(1, color="0.7", linewidth=1)
 ax.set(xlabel="channels, in and out", ylabel="times faster", ylim=(0, None),
        title="Winograd against im2col");
 
 # %% [markdown]
-# Below the grey line it is slower. tinynet's rule is one number, `winograd.MANY` = 32 channels: chosen once, by
+# Below the grey line Winograd is slower. tinynet's rule is one number, `winograd.MANY` = 32 channels: chosen once, by
 # measurements like these, and not tuned for each machine.
 #
 # ## Where the time goes
@@ -539,22 +555,22 @@ def timed_step():
     spent["update"] = [0, time.perf_counter() - start]
     return np.array(list(spent.values())), list(spent)
 
-
+# %%
 steps = [timed_step() for _ in range(4)]
 spent, names = np.min([times for times, _ in steps[1:]], axis=0), steps[0][1]
+adds = sum(row.multiply_adds for row in tinynet.summary(net, show=False))
+print(f"a step of 8 images: {spent.sum():.2f} s")
+print(f"one image forward: {adds / 1e6:.1f} million multiply-adds"
+      f" in {spent[:, 0].sum() / 8:.3f} s; Python's loop: {adds / speeds['loop']:.0f} s")
 
+# %%
 fig, ax = plt.subplots(figsize=(8, 3.2))
 place = np.arange(len(names))
 ax.bar(place, 1000 * spent[:, 0], color="C0", label="forward")
 ax.bar(place, 1000 * spent[:, 1], 0.8, 1000 * spent[:, 0], color="C3", label="backward")
 ax.set_xticks(place, names, rotation=60)
 ax.set_ylabel("ms")
-ax.legend()
-
-adds = sum(row.multiply_adds for row in tinynet.summary(net, show=False))
-print(f"a step of 8 images: {spent.sum():.2f} s")
-print(f"one image forward: {adds / 1e6:.1f} million multiply-adds"
-      f" in {spent[:, 0].sum() / 8:.3f} s; Python's loop: {adds / speeds['loop']:.0f} s")
+ax.legend();
 
 # %% [markdown]
 # Of the forward pass the convolutions are most. With so few images, the fully-connected layers and the update weigh as
@@ -571,7 +587,10 @@ rows = tinynet.summary(net, show=False)
 parameters = 4 * tinynet.count_parameters(net)                         # bytes, in float32
 outputs = 4 * sum(int(np.prod(row.shape)) for row in rows)             # of one image
 windows = 4 * 55 * 55 * 11 * 11 * 3                                    # conv1's windows as rows
+print(f"128 images: outputs {128 * outputs / 1e6:.0f} MB; the windows of conv1 alone would be"
+      f" {128 * windows / 1e6:.0f} MB, were they kept")
 
+# %%
 batch_sizes = [1, 8, 32, 128]
 fig, ax = plt.subplots(figsize=(6, 3))
 bottom = np.zeros(4)
@@ -582,14 +601,13 @@ for name, sizes in {"values": [parameters] * 4, "gradients": [parameters] * 4,
     bottom += np.array(sizes) / 1e6
 ax.set_xticks(range(4), [f"batch {N}" for N in batch_sizes])
 ax.set_ylabel("MB")
-ax.legend(fontsize=8)
-print(f"128 images: outputs {128 * outputs / 1e6:.0f} MB; the windows of conv1 alone would be"
-      f" {128 * windows / 1e6:.0f} MB, were they kept")
+ax.legend(fontsize=8);
 
 # %% [markdown]
 # That is why `conv.py` makes the windows of a few images at a time, in memory that it uses again and again, and makes
 # them a second time for backward: to copy them twice is cheaper than to keep them. And it is why the paper needed two
-# GPUs: each of theirs had 3 GB (section 3.2), for all of this.
+# GPUs: lesson 10 counted the gradients of the outputs too, 2.5 GB in all, and each GPU had 3 GB (section 3.2) for this
+# and all else.
 #
 # ## What you know now
 #
@@ -601,5 +619,6 @@ print(f"128 images: outputs {128 * outputs / 1e6:.0f} MB; the windows of conv1 a
 #   digit or two.
 # - Measure. What you believe about speed is a guess until then.
 #
-# This is the last lesson. You have written, or could now write, every layer of tinynet; and you know what each idea of
-# AlexNet is for. `README.md` has a reading order for the library itself. The left half of the screen is for the paper.
+# This is the last lesson of the first part. You have written, or could now write, every layer of tinynet; and you know
+# what each idea of AlexNet is for. `README.md` has a reading order for the library itself. The left half of the screen
+# is for the paper.

@@ -52,6 +52,11 @@ def exercise_1_writes_into_w(w, v, g, lr, momentum=0.9, decay=0.0005):
     return w, v
 
 
+def exercise_1_v_before_w(w, v, g, lr, momentum=0.9, decay=0.0005):
+    v = momentum * v - decay * lr * w - lr * g
+    return v, w + v
+
+
 def exercise_1_only_w(w, v, g, lr, momentum=0.9, decay=0.0005):
     return w + momentum * v - decay * lr * w - lr * g
 

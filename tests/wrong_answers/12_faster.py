@@ -40,6 +40,15 @@ def exercise_1_new_arrays(w, g, v, lr, momentum, decay, piece=16384):
     return w + v, v
 
 
+def exercise_1_gives_new_names(w, g, v, lr, momentum, decay, piece=16384):
+    for start in range(0, len(w), piece):
+        n = slice(start, start + piece)
+        some_v = momentum * v[n] - decay * lr * w[n] - lr * g[n]
+        some_w = w[n]
+        some_w = some_w + some_v
+    return w, v
+
+
 def exercise_1_moves_by_the_old_velocity(w, g, v, lr, momentum, decay, piece=16384):
     for start in range(0, len(w), piece):
         n = slice(start, start + piece)
