@@ -37,6 +37,8 @@ def exercise_3(centre):
          "forward is not right yet. Each row has a mean of its own.")
     layer = centre()
     layer.forward(x, train=True)
+    require(layer.backward(np.ones((3, 4))) is not None, "forward is right; backward returns nothing yet.")
+    layer.forward(x, train=True)
     dx = untouched(layer.backward, np.ones((3, 4)) + x)
     require(np.shape(dx) == (3, 4), f"backward should return the shape of x, (3, 4), yours has {np.shape(dx)}.")
     try:

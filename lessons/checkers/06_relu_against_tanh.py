@@ -15,7 +15,7 @@ def exercise_1(crossing):
             ([0.8, 0.5, 0.3, 0.1], 0.35, 2.75, "what if it is further on than between epochs 2 and 3, or the first two "
                                                "epochs are as far apart as the next two?"),
             ([0.9, 0.5, 0.4, 0.1], 0.7, 1.5, "what if it comes down between epochs 1 and 2?"),
-            ([0.9, 0.5, 0.1], 0.5, 2.0, "to be exactly at the level is to have come down to it."),
+            ([0.9, 0.5, 0.7, 0.1], 0.5, 2.0, "to be exactly at the level is to have come down to it."),
             ([0.9, 0.2, 0.7, 0.1], 0.4, 1 + 5 / 7, "the *first* time counts, even if the curve goes up again."),
             ([0.9, 0.2, 0.7], 0.4, 1 + 5 / 7, "the curve may end above the level, and yet have come down to it.")):
         got = crossing(curve, level)
@@ -29,6 +29,8 @@ def exercise_2(tanh):
     y = untouched(tanh().forward, x)
     same(y, (np.exp(x) - np.exp(-x)) / (np.exp(x) + np.exp(-x)), "y", "forward is not tanh(x). NumPy has np.tanh.")
     layer = tanh()
+    layer.forward(x, train=True)
+    require(layer.backward(np.ones_like(x)) is not None, "forward is right; backward returns nothing yet.")
     layer.forward(x, train=True)
     same(untouched(layer.backward, np.zeros_like(x)), np.zeros_like(x), "dx for a dy of zeros",
          "where dy is 0, so is dx. Is dy a factor of it?")

@@ -4,8 +4,10 @@
 # **The question.** Below are 400 handwritten digits, twos and sevens, and a formula with three numbers in it that is to
 # tell them apart. Nobody knows the three numbers. *How can they be found, by a machine, from the examples alone?*
 #
-# The answer takes three ideas: a neuron, a loss, a gradient. AlexNet, with sixty million numbers, is found by the same
-# three. You need Python, NumPy arrays and the chain rule of calculus; about 35 minutes.
+# The answer takes three ideas: a neuron, a loss, a gradient. The same three found the sixty million numbers of AlexNet,
+# the net of 2012 that this course leads up to. (Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep
+# Convolutional Neural Networks": that is *the paper* from here on.) You need Python, NumPy arrays and the chain rule of
+# calculus; about 35 minutes.
 #
 # Three exercises wait on the way. Write your code in place of the `...` and run the cell: the checker says whether it
 # is right, and gives a hint if it is not.
@@ -50,11 +52,11 @@ def twos_and_sevens(images, labels):
 
 digits, t = twos_and_sevens(images, labels)
 raw = ink(digits)
-raw.shape, t.shape
+raw.shape, t.shape, raw.mean(axis=0).round(2)
 
 # %% [markdown]
-# Both measures are small numbers, around 0.1. We shift and stretch them to have mean 0 and spread 1. That adds no
-# knowledge; it makes the numbers comfortable to work with.
+# Both measures are small numbers, around 0.1. We shift and stretch them to have mean 0 and spread 1. (*Spread* is our
+# word for the standard deviation.) That adds no knowledge; it makes the numbers comfortable to work with.
 
 # %%
 mean, spread = raw.mean(axis=0), raw.std(axis=0)
@@ -126,7 +128,7 @@ print(f"{error(x, t, w, b):.1%} wrong")
 #
 # $$L = -\log(\text{probability of the right answer})$$
 #
-# and the **loss** of the whole set is the mean over all examples.
+# and the **loss** of the whole set is the mean over all examples. (We write $L$ for both.)
 
 # %%
 def loss(x, t, w, b):
@@ -162,7 +164,8 @@ axes[0].plot(afar, along_w1(error, afar), color="C3", label="share of wrong answ
 axes[0].plot(afar, along_w1(loss, afar), color="C0", label="loss")
 axes[1].plot(near, along_w1(error, near), color="C3")
 axes[2].plot(near, along_w1(loss, near), color="C0")
-axes[0].legend()
+axes[0].legend(loc="upper right")
+axes[0].set_ylim(0, 2.5)
 for ax, title in zip(axes, ["both", "wrong answers, magnified", "loss, magnified"], strict=True):
     ax.set(xlabel="w₁", title=title)
 
@@ -222,7 +225,8 @@ check("1.1", numerical_gradient);
 # million it would be 120 million runs, for one step. Calculus gives all slopes in one go.
 #
 # Follow one example through the formula: $w, b \to z \to p \to L$. By the chain rule, the slope of the whole way is the
-# product of the slopes of its parts. Going backwards from $L$, for a seven ($t = 1$, so $L = -\log p$):
+# product of the slopes of its parts. One of them is the sigmoid's, $e^{-z} / (1 + e^{-z})^2$, which is $p\,(1 - p)$.
+# Going backwards from $L$, for a seven ($t = 1$, so $L = -\log p$):
 #
 # $$\frac{\partial L}{\partial p} = -\frac{1}{p}
 # \qquad \frac{\partial p}{\partial z} = p\,(1 - p)
@@ -280,7 +284,10 @@ def wrong_gradient(x, t, w, b):
     dz = (p - t) * p * (1 - p) / len(t)
     return x.T @ dz, dz.sum()
 
+# %% [markdown]
+# Let the neuron learn with it, by small steps against the gradient. (Why that is learning, we shall see further down.)
 
+# %%
 def descend(gradient, steps, lr=1.0):
     """Take `steps` steps against the gradient, from our w and b; returns each loss, each (w, b)."""
     losses, path = [], [(w, b)]
@@ -299,7 +306,7 @@ ax.legend();
 
 # %% [markdown]
 # It *learns*. Nothing crashes, the loss falls, only more slowly, and if this were all you saw, you would blame the
-# data. (How `descend` walks down the loss, we shall see below.) The check sees through it at once:
+# data. The check sees through it at once:
 
 # %%
 dw_wrong, db_wrong = wrong_gradient(x, t, w, b)
@@ -363,7 +370,7 @@ w1, w2 = np.meshgrid(np.linspace(-3, 5, 60), np.linspace(-7, 1, 60))
 landscape = [loss(x, t, np.array(point), b_end) for point in zip(w1.flat, w2.flat, strict=True)]
 lines = axes[0].contour(w1, w2, np.reshape(landscape, w1.shape), levels=np.arange(0.2, 3, 0.2),
                         cmap="viridis")
-axes[0].clabel(lines, fontsize=7)
+axes[0].clabel(lines, lines.levels[:5], fontsize=8)
 axes[0].plot(*np.array([w for w, _ in path]).T, ".-", color="C3", markersize=4)
 axes[0].set(xlabel="w₁", ylabel="w₂", title="200 steps down the loss (b as at the end)")
 
@@ -373,10 +380,10 @@ for weights, bias, style in (w, b, "--"), (w_end, b_end, "-"):
     axes[1].plot(x1, -(weights[0] * x1 + bias) / weights[1], style, color="0.2")    # z = 0
 
 # %% [markdown]
-# The three numbers have found themselves: ink at the top speaks for a seven, ink at the bottom against it.
+# The three numbers are found: ink at the top speaks for a seven, ink at the bottom against it.
 #
 # Section 5 of the paper gives AlexNet's rule, which is this one with two additions. One of them, momentum, waits for
-# a later lesson. The other is the subject of your last exercise.
+# lesson 7. The other is the subject of your last exercise.
 #
 # ### Exercise 1.3
 #

@@ -152,8 +152,8 @@ for digit, ax in enumerate(axes):
 # you forget where the transpose goes, the shapes will tell you: $dW$ has the shape of $W$, and there is one product
 # only that has it.
 #
-# A `Layer` of tinynet brings names, checks and files, and no mathematics. A `Parameter` is an array, `value`, with a
-# place for its gradient, `grad`.
+# A `Layer` of tinynet brings names, checks, a way into a file and back, and no mathematics. A `Parameter` is an array,
+# `value`, with a place for its gradient, `grad`.
 
 # %%
 class Linear(Layer):
@@ -250,7 +250,7 @@ fig, axes = plt.subplots(1, 3, figsize=(8, 2.2))
 for ax, heights, title in zip(axes, (z, softmax(z), softmax(5 * z)),
                               ("scores z", "softmax(z)", "softmax(5 z): more sure"), strict=True):
     ax.bar(range(10), heights[0])
-    ax.set(title=title, xticks=range(10))
+    ax.set(title=title, xlabel="digit", xticks=range(10))
 
 # %% [markdown]
 # ### Exercise 2.2
@@ -348,7 +348,7 @@ ax.legend();
 loudest = np.argsort(-np.abs(net["fc2"].W.value).sum(axis=1))[:20]
 fig, axes = plt.subplots(2, 10, figsize=(8, 1.8))
 for ax, j in zip(axes.flat, loudest, strict=True):
-    ax.imshow(net["fc1"].W.value[:, j].reshape(28, 28), cmap="RdBu_r", vmin=-0.3, vmax=0.3)
+    ax.imshow(net["fc1"].W.value[:, j].reshape(28, 28), cmap="RdBu_r", vmin=-0.2, vmax=0.2)
     ax.axis("off")
 
 # %% [markdown]
@@ -391,8 +391,8 @@ lazy.backward(loss.backward())
 #
 # $$y_{nk} = x_{nk} - \frac{1}{K} \sum_j x_{nj}$$
 #
-# Which numbers of $y$ does one $x_{nk}$ touch, and with what factor? (BatchNorm and AlexNet's mean image are
-# relatives.)
+# Which numbers of $y$ does one $x_{nk}$ touch, and with what factor? (AlexNet takes a mean from its images too, that of
+# all training images: section 2. That one is a constant, and has no gradient. Yours depends on $x$.)
 
 # %%
 class Centre(Layer):

@@ -13,13 +13,14 @@ import timeit
 import matplotlib.pyplot as plt
 import numpy as np
 from check import check
+from threadpoolctl import threadpool_limits
 
 import tinynet
 from tinynet import Conv2d, Layer, Linear, Parameter, ReLU, Sequential, gaussian, gradcheck
 from tinynet.data import batches, mnist_sample
 
 # %% [markdown]
-# ## A net that has learnt places
+# ## A net that has learned places
 #
 # Here is lesson 2 again, in a few lines: a hundred hidden neurons, each with a weight for every pixel. An `SGD` without
 # momentum and weight decay is lesson 1's step downhill.
@@ -67,8 +68,8 @@ axes[7].set(xlabel="pixels moved", title="wrong answers", ylim=(0, 1))
 axes[7].yaxis.set_major_formatter("{x:.0%}")
 
 # %% [markdown]
-# The net has not learnt what a stroke is. It has learnt which *pixels* are dark, and each hidden neuron would have to
-# learn every stroke again at every place.
+# Three pixels, and more than half of the digits are misread. The net has not learned what a stroke is. It has learned
+# which *pixels* are dark, and each hidden neuron would have to learn every stroke again at every place.
 #
 # ## One neuron, at every place
 #
@@ -170,7 +171,7 @@ for ax, (stride, padding) in zip(axes, [(1, 0), (1, 1), (2, 0), (2, 1)], strict=
 # %%
 def seven_loops(x, W, b, stride=1):
     """y (N, P, Q, F) of padded images x (N, H, W, C), kernels W (KH, KW, C, F), biases b (F,)."""
-    (N, H, W_, C), (KH, KW, _, F) = x.shape, W.shape
+    (N, H, W_, C), (KH, KW, _, F) = x.shape, W.shape                   # W_: the width
     P, Q = (H - KH) // stride + 1, (W_ - KW) // stride + 1
     y = np.zeros((N, P, Q, F), x.dtype)
     for n in range(N):                                                 # every image
@@ -236,9 +237,9 @@ speeds = {}
 
 
 def measure(name, convolve, x):
-    """Print, and keep in `speeds`, the multiply-adds per second of the fastest of five runs."""
+    """Print, and keep in `speeds`, the multiply-adds per second of the fastest of twenty runs."""
     terms = convolve(x, W, b).size * 5 * 5 * 32
-    seconds = min(timeit.repeat(lambda: convolve(x, W, b), number=1, repeat=5))
+    seconds = min(timeit.repeat(lambda: convolve(x, W, b), number=1, repeat=20))
     speeds[name] = terms / seconds
     print(f"{name}: {speeds[name] / 1e6:,.1f} million multiply-adds per second")
 
@@ -296,7 +297,10 @@ def im2col(x, kernel, stride=1):
     windows = windows.transpose(0, 1, 2, 4, 5, 3)                      # (N, P, Q, KH, KW, C)
     return windows.reshape(N * P * Q, KH * KW * C)                     # the first copy is made here
 
+# %% [markdown]
+# An image of 16 numbers has four windows of 3 × 3:
 
+# %%
 numbers = np.arange(16).reshape(1, 4, 4, 1)
 cols = im2col(numbers, (3, 3))                                         # (4, 9)
 
@@ -313,6 +317,9 @@ for k in range(4):
     axes[1].add_patch(plt.Rectangle((-0.45, k - 0.42), 8.9, 0.84, **style))
 axes[0].set(title="an image of 4 × 4 pixels", xlim=(-0.8, 3.9), ylim=(3.9, -0.8))
 axes[1].set_title("its four windows of 3 × 3, as rows");
+
+# %% [markdown]
+# The layer is now two lines:
 
 # %%
 def convolve(x, W, b, stride=1):
@@ -338,10 +345,10 @@ print(f"the maps: {maps.nbytes / 1e6:.1f} MB, their windows as rows: {cols.nbyte
 # %% [markdown]
 # ### Exercise 3.2
 #
-# There is another way to one product less: no rows of windows, no copies. Keep *two* loops, over the offsets $i, j$
-# within the kernel. For one offset, which pixels of all images does it meet, over all places $p, q$? They are a slice
-# of `x`, of shape $(N, P, Q, C)$. Multiply this by the right part of `W`, and add up. (`@` takes arrays of more than
-# two axes: it multiplies along the last one.)
+# There is another way, without rows of windows and without copies. Keep *two* loops, over the offsets $i, j$ within the
+# kernel. For one offset, which pixels of all images does it meet, over all places $p, q$? They are a slice of `x`, of
+# shape $(N, P, Q, C)$. Multiply this by the right part of `W`, and add up. (`@` takes arrays of more than two axes: it
+# multiplies along the last one.)
 
 # %%
 def two_loops(x, W, b, stride=1):
@@ -374,21 +381,24 @@ def col2im(d_cols, shape, kernel, stride=1):
         dx[:, p * stride:p * stride + KH, q * stride:q * stride + KW] += d_windows[:, p, q]
     return dx
 
+# %% [markdown]
+# Give it nothing but ones, and it counts the windows that each pixel is in:
 
+# %%
 fig, axes = plt.subplots(1, 3, figsize=(8.5, 3))
 for ax, (kernel, stride) in zip(axes, [(3, 1), (3, 2), (2, 2)], strict=True):
     places = (8 - kernel) // stride + 1
     ones = np.ones((places ** 2, kernel ** 2))
     count = col2im(ones, (1, 8, 8, 1), (kernel, kernel), stride)
-    ax.imshow(count[0, :, :, 0], vmin=0, vmax=12)
+    ax.imshow(count[0, :, :, 0], vmin=0, vmax=24)
     for (h, w), n in np.ndenumerate(count[0, :, :, 0]):
         ax.text(w, h, int(n), ha="center", va="center")
     ax.set_title(f"kernel {kernel}, stride {stride}")
     ax.axis("off")
 
 # %% [markdown]
-# col2im of nothing but ones counts the windows that each pixel is in. A pixel in the middle gets its gradient from nine
-# places, one in the corner from one only. With a stride of 2 some pixels are in no window at all: their gradient is 0.
+# With a stride of 1 a pixel in the middle gets its gradient from nine places, one in the corner from one only. With a
+# stride of 2 some pixels are in no window at all: their gradient is 0.
 #
 # That is all. The layer:
 
@@ -469,8 +479,6 @@ for stride, padding in (1, 2), (2, 1):
 # - and for layers with many channels it chooses an algorithm of Winograd's that gets along with far *fewer
 #   multiplications* than (1) has terms. Lesson 12 takes it apart.
 #
-# The dashed line is how fast this machine multiplies two large matrices, with nothing else to do.
-
 # %%
 for name, algorithm in ("tinynet, im2col", "im2col"), ("tinynet, Winograd", "winograd"):
     layer = Conv2d(32, 32, 5, algorithm=algorithm)
@@ -478,8 +486,15 @@ for name, algorithm in ("tinynet, im2col", "im2col"), ("tinynet, Winograd", "win
     assert np.allclose(layer.forward(small), expected, atol=1e-3)
     measure(name, lambda x, W, b, layer=layer: layer.forward(x), maps)
 
+# %% [markdown]
+# What is the limit? A core can do nothing faster than to multiply two large matrices. So we measure one core at that,
+# and multiply by the number of cores. That is the dashed line.
+
+# %%
 square = rng.normal(size=(1024, 1024)).astype(np.float32)
-limit = 1024 ** 3 / min(timeit.repeat(lambda: square @ square, number=1, repeat=5))
+with threadpool_limits(1):                                             # one core
+    seconds = min(timeit.repeat(lambda: square @ square, number=1, repeat=20))
+limit = tinynet.get_threads() * 1024 ** 3 / seconds
 
 fig, ax = plt.subplots(figsize=(7, 2.8))
 ax.barh(list(speeds), speeds.values())
@@ -491,7 +506,8 @@ print(f"from seven loops to the library: {faster:,.0f} times as fast")
 
 # %% [markdown]
 # Mind the scale: each number on the axis is ten times the last. For Winograd, the bar counts the terms of (1) too,
-# though it needs fewer multiplications, so that bars compare the time taken. That is how it can pass the dashed line.
+# though it needs fewer multiplications, so that bars compare the time taken. That is how it can pass the dashed line,
+# on a machine with nothing else to do.
 #
 # Now open `tinynet/im2col.py` and `tinynet/conv.py`; the equations stand at the top. One argument of `Conv2d` we have
 # passed over: `groups` lets kernels see only a part of the maps. It is for AlexNet's two columns, lesson 10.
@@ -502,7 +518,7 @@ print(f"from seven loops to the library: {faster:,.0f} times as fast")
 # Back to the question. A net with two convolutions, now the library's. Both move by two pixels at a time, so that the
 # maps get smaller: 28, 14, 7. In the end there are 16 maps of 7 × 7, and a `Linear` reads the digit from them. (The
 # first weights of so small a net must be larger than the paper's, which have a standard deviation of 0.01; why, is for
-# lesson 7.)
+# lesson 7. And conv1 need not work out the gradient of the images, for nobody asks for it: `input_grad=False`.)
 
 # %%
 rng = np.random.default_rng(0)
@@ -531,7 +547,7 @@ ax.legend();
 
 # %%
 kernels = conv_net["conv1"].W.value                                    # (5, 5, 1, 8)
-found = conv_net[:"relu1"].forward(x_test[:1])                         # (1, 14, 14, 8)
+found = conv_net[:"relu1"].forward(x_test[:1])                         # up to relu1: (1, 14, 14, 8)
 fig, axes = plt.subplots(2, 8, figsize=(8.5, 2.3))
 for f in range(8):
     axes[0, f].imshow(kernels[:, :, 0, f], cmap="RdBu_r", vmin=-0.6, vmax=0.6)

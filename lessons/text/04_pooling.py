@@ -157,8 +157,8 @@ for z, s, ceil in (3, 2, False), (3, 2, True), (2, 2, False), (2, 2, True):
 # does.
 #
 # Now any $z$ and $s$, rounding down. As in lesson 3, we lay out the windows. This time we note not only the largest
-# number of a window, but also *which one* it was, counted row by row: its **switch**. (The name is from the ZFNet
-# paper, section 2.1. The reason comes next.)
+# number of a window, but also *which one* it was, counted row by row: its **switch**. (The name is from the paper of
+# ZFNet, section 2.1: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks". The reason comes next.)
 
 # %%
 def max_pool(x, z, s):
@@ -329,8 +329,7 @@ check("4.3", mean_pool_backward);
 #
 # Back to the question of lesson 3: moved digits. Four nets with the same two convolutions. In the first they move by
 # two pixels at a time, as in lesson 3; in the others by one, and a pooling layer follows. Each has 16 maps of 7 × 7 in
-# the end, and the same number of weights. We train each from two different starts, to see what is luck. (This takes
-# half a minute.)
+# the end, and the same number of weights.
 
 # %%
 def net_with(pooling, seed):
@@ -345,7 +344,10 @@ def net_with(pooling, seed):
             layers[f"pool{k}"] = pooling()
     return Sequential(**layers, flat=tinynet.Flatten(), fc3=tinynet.Linear(7 * 7 * 16, 10, rng=rng))
 
+# %% [markdown]
+# Training is that of lesson 3.
 
+# %%
 def train(net, seed, epochs=4, lr=0.1):
     rng, loss = np.random.default_rng(seed), tinynet.SoftmaxCrossEntropy()
     sgd = tinynet.SGD(net.parameters(), lr, momentum=0, weight_decay=0)
@@ -359,7 +361,10 @@ def train(net, seed, epochs=4, lr=0.1):
 def error(net, images, labels):
     return np.mean(net.predict(images).argmax(axis=1) != labels)
 
+# %% [markdown]
+# We train each net from two different starts, to see what is luck. (This takes half a minute.)
 
+# %%
 poolings = {"no pooling": None, "mean, z = 2, s = 2": lambda: AvgPool2d(2),
             "max, z = 2, s = 2": lambda: MaxPool2d(2),
             "max, z = 3, s = 2": lambda: MaxPool2d(3, 2, ceil_mode=True)}
@@ -383,10 +388,11 @@ ax.legend();
 # surprise: its maps went less far too, and yet it helps the net little. A distance between maps is not all there is to
 # reading them.
 #
-# What the paper reports of overlapping is another measurement: 0.4 points fewer top-1 errors and 0.3 fewer top-5 errors
-# than with $z = 2$ (section 3.4), and nets that are a little harder to overfit. Is 0.4 points much? Could *we* see it?
-# If a net is wrong with probability $p$, then on $n$ test images its error scatters around $p$ by
-# $\sqrt{p\,(1 - p)/n}$, only through the luck of which images there are:
+# What the paper reports of overlapping is another measurement. Compared with $z = 2$, it takes 0.4 percentage points
+# off the top-1 error (the answer is wrong) and 0.3 off the top-5 error (the right class is not among the five best
+# answers), and the nets are a little harder to overfit (section 3.4). Is 0.4 points much? Could *we* see it? If a net
+# is wrong with probability $p$, then on $n$ test images its error scatters around $p$ by $\sqrt{p\,(1 - p)/n}$, only
+# through the luck of which images there are:
 
 # %%
 for name, p, n in ("our digits", 0.05, len(x_test)), ("the paper's test images", 0.375, 150_000):

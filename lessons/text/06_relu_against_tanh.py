@@ -24,7 +24,7 @@ from tinynet.models.cifar import cifar_sample
 # ## The claim, measured
 #
 # The paper trains a net of four layers on CIFAR-10, small colour images of ten classes, once with ReLUs and once with
-# tanh, and counts the epochs until 25 % of the *training* images are still wrong. Nothing else differs, except that
+# tanh, and counts the epochs until only 25 % of the *training* images are wrong. Nothing else differs, except that
 # each has the learning rate that suits it best.
 #
 # On all 50,000 images that takes more than half an hour on two cores. So the runs were made once, with
@@ -45,13 +45,16 @@ def errors(run):
     """The training error of each epoch, of both nets."""
     return {name: [line["train_error"] for line in lines] for name, lines in records(run).items()}
 
+# %% [markdown]
+# As in the paper, the line of ReLU is solid and that of tanh dashed.
 
+# %%
 STYLES = {"relu": {"color": "C0", "label": "ReLU"},
           "tanh": {"color": "C3", "label": "tanh", "linestyle": "--"}}
 
 
 def draw_race(ax, run, title):
-    """Both curves; ReLU solid and tanh dashed, as in the paper."""
+    """The training error of both nets, and the level of 25 %."""
     for name, curve in errors(run).items():
         ax.plot(range(1, len(curve) + 1), curve, **STYLES[name])
     ax.axhline(0.25, color="0.7", linewidth=1)
@@ -113,7 +116,7 @@ ax.legend();
 
 # %% [markdown]
 # (A run ended soon after it had reached 25 %, or after 40 epochs; the missing point, ReLU at 0.1, diverged.) tanh wants
-# a ten times larger rate than ReLU. Keep that in mind.
+# a ten times larger rate than ReLU.
 #
 # ## The suspect: the slope
 #
@@ -164,7 +167,8 @@ check("6.2", MyTanh);
 # ## Into the net, while it learns
 #
 # The net of the figure, on the sample of CIFAR-10 that comes with tinynet. As in 2012 the pixels go in as they are, 0
-# to 255, minus the mean image; and the weights of the first layer start tiny, at $N(0, 0.0001)$.
+# to 255, minus the mean image; and the weights of the first layer start tiny: drawn from $N(0, 0.0001)$, the normal
+# distribution with mean 0 and standard deviation 0.0001.
 
 # %%
 data = cifar10_sample()
@@ -179,8 +183,8 @@ for i, ax in enumerate(axes):
 
 # %% [markdown]
 # We train for forty steps only, and stop every four of them to look: at the outputs $y$ of each nonlinearity on the
-# same 64 images, and at the gradient that comes back to it. (It is called `act1` in the first layer, `act2` and `act3`
-# in the others.)
+# same 64 images, and at the gradient that comes back to it. (It is called `act1` in the first layer, where it stands
+# behind a pooling, `pool1`; `act2` and `act3` in the others.)
 
 # %%
 def look(net, x, labels):
@@ -195,7 +199,10 @@ def look(net, x, labels):
         dy = layer.backward(dy)
     return outputs, gradients
 
+# %% [markdown]
+# And the training, with the rates that were best in the sweep:
 
+# %%
 def train(net, images, lr, steps=40):
     """Take `steps` steps; returns [(step, outputs, gradients), ...], what `look` saw on the way."""
     rng, loss, seen = np.random.default_rng(1), SoftmaxCrossEntropy(), []
@@ -213,7 +220,7 @@ def train(net, images, lr, steps=40):
 tanh_net = cifar_sample(np.random.default_rng(0), Tanh)
 relu_net = cifar_sample(np.random.default_rng(0), ReLU)
 runs = {"tanh": train(tanh_net, raw, lr=0.03), "ReLU": train(relu_net, raw, lr=0.003)}
-RUNS = {"tanh": "C3--", "ReLU": "C0-", "tanh, scaled": "C1-."}          # how each is drawn
+LINES = {"tanh": "C3--", "ReLU": "C0-", "tanh, scaled": "C1-."}         # how each is drawn
 
 # %% [markdown]
 # These are the values that the tanh neurons of the first layer give, at the start, a little later, and after forty
@@ -230,10 +237,10 @@ axes[0].set_ylabel("share");
 
 # %% [markdown]
 # At the start all are near 0, where tanh is a straight line. Then they are driven apart, and soon almost every neuron
-# says -1 or 1 and nothing between. As images: the answers of six kernels to one photograph, with ReLUs and with tanh.
+# says -1 or 1 and nothing between. As images: the answers of six kernels to one photograph, with tanh and with ReLUs.
 
 # %%
-fig, axes = plt.subplots(2, 7, figsize=(9, 2.8))
+fig, axes = plt.subplots(2, 7, figsize=(9, 2.8), facecolor="0.85")
 for row, (name, seen) in zip(axes, runs.items(), strict=True):
     maps = seen[-1][1]["act1"][0]                                      # (16, 16, 32)
     row[0].imshow(data.train.images[0])
@@ -259,7 +266,7 @@ def draw_flat(ax):
     """The flat share of act1 in each run, at each step we looked at."""
     for name, seen in runs.items():
         shares = [flat_share(outputs["act1"], name) for _, outputs, _ in seen]
-        ax.plot([step for step, _, _ in seen], shares, RUNS[name], label=name)
+        ax.plot([step for step, _, _ in seen], shares, LINES[name], label=name)
     ax.yaxis.set_major_formatter("{x:.0%}")
     ax.set(xlabel="steps", ylim=(0, 1.05), title="first layer: neurons where it is flat")
     ax.legend(loc="center right", bbox_to_anchor=(1, 0.68))
@@ -302,7 +309,7 @@ def draw_passed(ax):
     """What act1 passes on in each run, at each step we looked at."""
     for name, seen in runs.items():
         parts = [passed(outputs, gradients, name) for _, outputs, gradients in seen]
-        ax.plot([step for step, _, _ in seen], parts, RUNS[name], label=name)
+        ax.plot([step for step, _, _ in seen], parts, LINES[name], label=name)
     ax.yaxis.set_major_formatter("{x:.0%}")
     ax.set(xlabel="steps", ylim=(0, 1.05), title="first layer: gradient that comes through")
     ax.legend()
@@ -324,7 +331,7 @@ assert passed(*runs["ReLU"][-1][1:], "ReLU") > 2 * passed(*runs["tanh"][-1][1:],
 #
 # $$\Delta z = \sum_i \Delta w_i\,x_i = -\varepsilon\,dz \sum_i x_i^2$$
 #
-# The *square* of the inputs. A kernel of the first layer sees 5 × 5 × 3 numbers, and these are pixels as large as 128:
+# The *square* of the inputs. A kernel of the first layer sees 5 × 5 × 3 numbers, and these are pixels as they come:
 
 # %%
 from numpy.lib.stride_tricks import sliding_window_view
@@ -402,7 +409,7 @@ assert flat_share(runs["tanh, scaled"][-1][1]["act1"], "tanh") < 0.3
 
 # %% [markdown]
 # The wall is gone. And does tanh learn faster now? Forty steps are too few to say. Here are three whole races, from the
-# committed runs.
+# runs that lie beside this course. In each of them, both nets have rates that suit them.
 
 # %%
 races = {"figure1-full": "50,000 images,\nraw pixels",
@@ -414,13 +421,14 @@ for ax, (run, title) in zip(axes, races.items(), strict=True):
     relu, tanh = (first_time(curve, 0.25) for curve in errors(run).values())
     factors[run] = tanh / relu
     draw_race(ax, run, f"{title}: factor {factors[run]:.1f}")
+    ax.label_outer()
 axes[0].legend()
 
 assert factors["figure1-full"] > factors["figure1-sample"] > 1 > factors["figure1-sample-fan-in"]
 
 # %% [markdown]
-# In scale, and with 5,000 images, tanh is no slower than ReLU. (One run each; a difference of a tenth means nothing.)
-# And the flat shares of the first layer, epoch by epoch, say the same of the two races on 5,000 images as our forty
+# In scale, and with 5,000 images, tanh is no slower than ReLU. (One run each cannot say whether 0.8 is really less than
+# 1.) And the flat shares of the first layer, epoch by epoch, say the same of the two races on 5,000 images as our forty
 # steps did:
 
 # %%
@@ -429,14 +437,14 @@ for (run, title), color in zip(list(races.items())[1:], ("C3", "C1"), strict=Tru
     shares = [line["flat"]["act1"] for line in records(run)["tanh"]]
     ax.plot(range(1, len(shares) + 1), shares, color=color, label=title.replace("\n", " "))
 ax.yaxis.set_major_formatter("{x:.0%}")
-ax.set(xlabel="epochs", ylabel="flat", ylim=(0, 1.05), title="tanh, first layer")
+ax.set(xlabel="epochs", ylabel="flat neurons", ylim=(0, 1.05), title="tanh, first layer")
 ax.legend(loc="center right");
 
 # %% [markdown]
 # So on what does the factor depend?
 #
-# - **On the scale of what goes into the first layer.** With 5,000 images: mend it, and the factor is gone. (With 50,000
-#   we have not run that race; it would be a fine use of a night.)
+# - **On the scale of inputs and weights.** With 5,000 images: mend it, and the factor is gone. (With 50,000 we have not
+#   run that race; it would be a fine use of a night.)
 # - **On the number of images.** With raw pixels it is about six for 50,000 images and less than two for 5,000. *Why*
 #   these runs do not show, and we shall not pretend to know.
 #
@@ -448,9 +456,10 @@ ax.legend(loc="center right");
 #
 # A ReLU has a flat side too; in the picture above a good part of them were off. Why does that not hurt? Because a ReLU
 # that is off for one image is on for another. Section 3.3 puts it exactly: a neuron learns if at least *some* training
-# examples give it a positive input. If none does, no gradient ever reaches it again. It is **dead**.
+# examples give it a positive input. If none does, no gradient reaches its weights, and they stay as they are. It is
+# **dead**.
 #
-# That happens when a step is too long. In the sweep, ReLU with the rate 0.03 ended at 90 % wrong, which is guessing.
+# That happens when a step is too long. In the sweep, ReLU with the rate 0.03 stayed near 90 % wrong, which is guessing.
 # Look:
 
 # %%
@@ -474,7 +483,7 @@ assert never_on(runs["too fast"][-1][1]["act3"]) > 0.5 > never_on(runs["ReLU"][-
 # - It was the first layer that saturated, and raw pixels drove it there, within some twenty steps.
 # - With inputs and weights in scale, the factor disappears, on 5,000 images at least. A figure is true *of its
 #   settings*.
-# - ReLUs need no such care; but a ReLU that is off for all images stays off.
+# - ReLUs need no such care; but a ReLU that is off for all images no longer learns.
 #
 # In **lesson 7**: the learning rate, momentum and weight decay, line by line, and what breaks when one of them is
 # wrong.

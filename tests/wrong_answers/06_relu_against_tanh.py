@@ -29,7 +29,7 @@ def exercise_1_the_last_time(curve, level):
 
 def exercise_1_strictly_below(curve, level):
     i = next((i for i in range(1, len(curve)) if curve[i] < level), None)
-    return None if i is None else round(_between(curve, level, i) + (0.1 if curve[i - 1] == level else 0), 6)
+    return None if i is None else _between(curve, level, i)
 
 
 def exercise_1_the_end_if_never(curve, level):
