@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import runpy
 from collections.abc import Callable
+from inspect import ismethod
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ def untouched(function: Callable, *arguments: Any) -> Any:
     """What `function(*arguments)` returns; NotYet if that is nothing, or if an array among the arguments changed."""
     before = [np.copy(a) for a in arguments if isinstance(a, np.ndarray)]
     result = function(*arguments)
-    require(result is not None, "it returns nothing. Write your code in place of the `...`, and end it with `return`.")
+    name = function.__name__ if ismethod(function) else "it"
+    require(result is not None, f"{name} returns nothing. Write your code in place of the `...`, and end it with "
+                                "`return`.")
     after = [a for a in arguments if isinstance(a, np.ndarray)]
     require(all(np.array_equal(a, b) for a, b in zip(before, after, strict=True)),
             "the answer may be right, but an array that you were given is no longer as it was. Work on a copy.")
