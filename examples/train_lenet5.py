@@ -24,8 +24,8 @@ from tinynet.models.lenet5 import MAPLoss, lenet5, normalised
 
 LOSSES = {"rbf": MAPLoss, "linear": SoftmaxCrossEntropy}
 RATES = {"rbf": 0.002, "linear": 0.03}  # of the first epoch; distances are steeper than learned units
-DECAY = 0.85                            # each epoch's rate is so much of the one before
-BATCH_SIZE, SHIFT = 16, 1               # each batch is moved by up to a pixel, so that no image comes twice the same
+DECAY = 0.9                             # each epoch's rate is so much of the one before
+BATCH_SIZE, SHIFT = 16, 2               # each batch is moved by up to two pixels, another way in each epoch
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--root", help="the folder of MNIST (default: TINYNET_DATA, then a cache; else a download)")
     parser.add_argument("--output", choices=tuple(RATES), default="rbf",
                         help="rbf: distances from fixed pictures, as in the paper (default); linear: learned units")
-    parser.add_argument("--epochs", type=int, default=20, help="passes over the training images (default: 20)")
+    parser.add_argument("--epochs", type=int, default=30, help="passes over the training images (default: 30)")
     parser.add_argument("--rate", type=float, help="the learning rate of the first epoch (default: the one that suits)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--seed", type=int, default=0)
