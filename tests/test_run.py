@@ -100,6 +100,13 @@ def test_what_is_in_the_folder(tmp_path, no_curves, capsys):
     assert (twins["best"]["fc1"].W.value != net["fc1"].W.value).any()
 
 
+@pytest.mark.parametrize("waited, said", [(0.004, ""), (0.01, ", waited 1%"), (0.35, ", waited 35%")])
+def test_an_epoch_in_words(waited, said):
+    record = {"epoch": 7, "lr": 0.1, "train_loss": 1.5, "train_error": 0.25, "images_per_second": 812.4,
+              "waited": waited, "val_error": 0.5}
+    assert run.in_words(record) == f"epoch   7  loss 1.500  train error 25.0%, val error 50.0%  812 images/s{said}"
+
+
 def test_without_a_validation_error_the_best_is_that_of_training(tmp_path):
     _, at = go(tmp_path / "run", epochs=8)
     errors = [record["train_error"] for record in at.history]
