@@ -79,7 +79,8 @@ def draw_training(path: str | os.PathLike, records: Sequence[dict[str, Any]]) ->
             if record["lr"] != before["lr"]:  # between the two epochs
                 ax.axvline(record["epoch"] - 0.5, color="0.8", linewidth=1, linestyle=":")
                 ax.annotate(f"rate {record['lr']:g}", (record["epoch"] - 0.5, 1), xycoords=("data", "axes fraction"),
-                            xytext=(2, -2), textcoords="offset points", va="top", fontsize=8, color="0.4")
+                            xytext=(-2, -4), textcoords="offset points", rotation=90, ha="right", va="top",
+                            fontsize=8, color="0.4")  # upright: rates may change within a few epochs
         ax.set(xlabel="epochs", ylabel="error", ylim=(0, None))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         ax.legend(frameon=False, loc="lower left")
