@@ -169,6 +169,30 @@ plain_time = seconds(lambda: plain_update(w, g, v, 0.01, 0.9, 0.0005))
 print(f"plain {1000 * plain_time:.1f} ms, SGD {1000 * seconds(sgd.step):.1f} ms")
 
 # %% [markdown]
+# The output of a layer is another matter. You may hold on to it for as long as you like, so each output has to be an
+# array of its own. But once nobody holds it any more, its memory can serve the next one, instead of going back to the
+# system:
+
+# %%
+from tinynet.memory import fresh
+
+big = numbers(16_000_000)
+old = np.empty_like(big)
+
+
+def time_into(output):
+    """Milliseconds to compute -big and write it into `output()`."""
+    return 1000 * seconds(lambda: np.negative(big, out=output()))
+
+
+print(f"{time_into(lambda: np.empty_like(big)):4.1f} ms into a new array")
+print(f"{time_into(lambda: old):4.1f} ms into always the same array")
+print(f"{time_into(lambda: fresh(big.shape, big.dtype, np)):4.1f} ms into a new array from fresh()")
+
+# %% [markdown]
+# `fresh` is how tinynet's layers get their outputs: a new array each time, in memory that has served before
+# (`tinynet/memory.py`).
+#
 # ## The order in memory
 #
 # Memory is one long line. An image of height H, width W and C channels has to be laid out along it, and there are two
