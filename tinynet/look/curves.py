@@ -82,5 +82,6 @@ def draw_training(path: str | os.PathLike, records: Sequence[dict[str, Any]]) ->
                             xytext=(-2, -4), textcoords="offset points", rotation=90, ha="right", va="top",
                             fontsize=8, color="0.4")  # upright: rates may change within a few epochs
         ax.set(xlabel="epochs", ylabel="error", ylim=(0, None))
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         ax.legend(frameon=False, loc="lower left")
