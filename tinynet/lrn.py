@@ -67,8 +67,8 @@ class _ResponseNorm(Layer):
         return dx
 
     def _power(self, s: Any, out: Any, xp: Any) -> None:
-        """Fill `out` with s^-β, as e^(-β log s): half the time of `power` or less, and exact but for a few units of the
-        last place."""
+        """Fill `out` with s^-β, as e^(-β log s): faster than `power`, and exact but for a few units in the last place.
+        """
         xp.log(s, out=out)
         out *= -self.beta
         xp.exp(out, out=out)
