@@ -34,7 +34,7 @@ from tinynet import (
 from tinynet.data import Loader, Split, cifar10, cifar10_sample, mean_image
 from tinynet.data.augment import enlarge
 from tinynet.models import alexnet, alexnet_half
-from tinynet.train import minus, say, show_progress, train
+from tinynet.training.train import minus, say, show_progress, train
 
 SIZE = {"classes": 10, "input_size": 64}
 KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # the paper's, about a third as wide

@@ -27,12 +27,12 @@ from tinynet import Columns, Conv2d, Layer, Sequential, cpu, gpu
 from tinynet.data import Dataset, Split, cifar10, cifar10_sample, imagenet
 from tinynet.data.augment import center_crop
 from tinynet.data.subset import first_classes
-from tinynet.evaluate import Trained, load_net
-from tinynet.finetune import classifiers
 from tinynet.look.kernels import color_share, draw_kernels
 from tinynet.look.neighbors import draw_neighbors, features, nearest
 from tinynet.look.predictions import draw_predictions
-from tinynet.retrieval import Autoencoder, agreement, hamming
+from tinynet.look.retrieval import Autoencoder, agreement, hamming
+from tinynet.training.evaluate import Trained, load_net
+from tinynet.training.finetune import classifiers
 
 QUERIES, NEIGHBORS = 8, 6
 BITS, HIDDEN, EPOCHS = 64, 256, 30    # of the autoencoder

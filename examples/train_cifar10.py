@@ -25,14 +25,14 @@ import numpy as np
 from tinynet import SGD, ReLU, Sequential, Tanh, count_parameters, cpu, fan_in, get_threads
 from tinynet.data import Dataset, Loader, cifar10, cifar10_sample, mean_image
 from tinynet.data.augment import random_crops, ten_views
-from tinynet.diverged import Diverged
 from tinynet.look.confusion import draw_confusion
 from tinynet.look.curves import crossing, draw_relu_vs_tanh, ratio_in_words
-from tinynet.metrics import confusion_matrix, confusion_table, flat_shares, top_k_error
 from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY, cifar_sample
-from tinynet.run import Run
-from tinynet.schedule import ByEpoch, Schedule
-from tinynet.train import Progress, minus, say, train
+from tinynet.training.diverged import Diverged
+from tinynet.training.metrics import confusion_matrix, confusion_table, flat_shares, top_k_error
+from tinynet.training.run import Run
+from tinynet.training.schedule import ByEpoch, Schedule
+from tinynet.training.train import Progress, minus, say, train
 
 RESULTS = Path(__file__).parent / "results"               # the committed sweeps: the default learning rates
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
@@ -263,7 +263,7 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
 def device(name: str):
     if name == "cpu":
         return cpu
-    from tinynet.device import gpu
+    from tinynet.devices.device import gpu
     return gpu(0)
 
 

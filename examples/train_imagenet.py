@@ -26,17 +26,17 @@ from tinynet import SGD, Device, Sequential, SoftmaxCrossEntropy, count_paramete
 from tinynet.data import Dataset, Loader, imagenet, mean_image
 from tinynet.data.augment import color_components, color_noise, color_noise_source, random_crops, scale_jitter
 from tinynet.data.subset import first_classes
-from tinynet.diverged import Diverged
-from tinynet.evaluate import load_net, probabilities, read_config, weights_in
-from tinynet.finetune import replace_last, start_by_fan_in
-from tinynet.metrics import top_k_error
+from tinynet.files.storage import atomic_write
 from tinynet.models.catalogue import NETS, build, settings_of
 from tinynet.models.googlenet import GoogLeNet, GoogLeNetLoss
 from tinynet.models.zfnet import renormalise_filters
-from tinynet.run import Run
-from tinynet.schedule import Steps, WhenStuck
-from tinynet.storage import atomic_write
-from tinynet.train import Progress, minus, train
+from tinynet.training.diverged import Diverged
+from tinynet.training.evaluate import load_net, probabilities, read_config, weights_in
+from tinynet.training.finetune import replace_last, start_by_fan_in
+from tinynet.training.metrics import top_k_error
+from tinynet.training.run import Run
+from tinynet.training.schedule import Steps, WhenStuck
+from tinynet.training.train import Progress, minus, train
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 OF_THE_NET = ("columns", "variant", "width", "extra_conv")            # settings that only some nets have

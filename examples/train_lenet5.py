@@ -19,8 +19,8 @@ import numpy as np
 from tinynet import SGD, Sequential, SoftmaxCrossEntropy, count_parameters, cpu, get_threads, gpu
 from tinynet.data import Dataset, batches, mnist, mnist_sample
 from tinynet.look.confusion import draw_confusion
-from tinynet.metrics import confusion_matrix, confusion_table, top_k_error
 from tinynet.models.lenet5 import MAPLoss, lenet5, normalised
+from tinynet.training.metrics import confusion_matrix, confusion_table, top_k_error
 
 LOSSES = {"rbf": MAPLoss, "linear": SoftmaxCrossEntropy}
 RATES = {"rbf": 0.002, "linear": 0.03}  # of the first epoch; distances are steeper than learned units

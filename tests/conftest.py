@@ -1,7 +1,8 @@
 """What all tests share. Inputs and naive twins are in naive.py."""
 import pytest
 
-from tinynet import get_threads, parallel, set_threads
+from tinynet import get_threads, set_threads
+from tinynet.fast import parallel
 
 
 @pytest.fixture(autouse=True)

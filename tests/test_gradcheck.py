@@ -22,7 +22,7 @@ from tinynet import (
     gaussian,
     gradcheck,
 )
-from tinynet.device import simulated
+from tinynet.devices.device import simulated
 
 
 def linear(kind=Linear, inputs=3, outputs=2):

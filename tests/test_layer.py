@@ -39,8 +39,8 @@ from tinynet import (
     set_threads,
     softmax,
 )
-from tinynet.device import simulated
-from tinynet.simulated import must_be_current
+from tinynet.devices.device import simulated
+from tinynet.devices.simulated import must_be_current
 
 
 def start(seed=7):

@@ -10,8 +10,8 @@ import pytest
 from naive import assert_close, distinct
 
 from tinynet import Layer, MeanSquaredError, SoftmaxCrossEntropy, gradcheck, softmax
-from tinynet.device import simulated
-from tinynet.simulated import must_be_current
+from tinynet.devices.device import simulated
+from tinynet.devices.simulated import must_be_current
 
 GRID = [(1, 1), (1, 3), (5, 2), (4, 7)]  # N, K
 

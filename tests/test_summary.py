@@ -25,7 +25,7 @@ from tinynet import (
     pair,
     summary,
 )
-from tinynet.device import simulated
+from tinynet.devices.device import simulated
 
 
 def cifar_net():

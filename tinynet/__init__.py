@@ -4,29 +4,29 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from .activation import ReLU, ScaledTanh, Sigmoid, Tanh
 from .columns import Columns, Exchange, Fork, Join
-from .conv import Conv2d
-from .device import Device, DeviceMismatch, cpu, device_of, gpu, pair, send, simulated, traffic
-from .dropout import Dropout
+from .devices.device import Device, DeviceMismatch, cpu, device_of, gpu, pair, send, simulated, traffic
+from .fast.parallel import get_threads, set_threads
 from .gradcheck import gradcheck
 from .init import constant, fan_in, gaussian, uniform_fan_in
 from .layer import Layer
-from .linear import Flatten, Linear
-from .local import LocallyConnected2d
+from .layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
+from .layers.conv import Conv2d
+from .layers.dropout import Dropout
+from .layers.linear import Flatten, Linear
+from .layers.local import LocallyConnected2d
+from .layers.lrn import LRN, WithinMapNorm
+from .layers.norm import BatchNorm2d
+from .layers.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from .layers.rbf import RBF
+from .layers.subsample import Subsample2d
+from .layers.table_conv import TableConv2d
 from .loss import MeanSquaredError, SoftmaxCrossEntropy
-from .lrn import LRN, WithinMapNorm
 from .net import Branches, Sequential
-from .norm import BatchNorm2d
-from .optim import SGD
-from .parallel import get_threads, set_threads
 from .parameter import FixedRate, Parameter
-from .pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from .rbf import RBF
 from .softmax import softmax
-from .subsample import Subsample2d
 from .summary import count_parameters, summary
-from .table_conv import TableConv2d
+from .training.optim import SGD
 
 __version__ = "0.1.0"
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
 
 def __getattr__(name: str) -> ModuleType:
     """`tinynet.data`, `tinynet.models`, ... are imported when they are first used, to keep `import tinynet` quick."""
-    if name in ("checkpoint", "data", "evaluate", "finetune", "look", "metrics", "models", "retrieval", "run",
-                "schedule", "train"):
+    if name in ("data", "files", "look", "models", "train"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from .device import Device, device_of, send
+from .devices.device import Device, device_of, send
+from .fast.parallel import side_by_side
 from .layer import Layer
-from .parallel import side_by_side
 
 
 class Pair(tuple):

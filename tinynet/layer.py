@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from . import storage
-from .device import Device, cpu, device_of
-from .parallel import over_batch
+from .devices.device import Device, cpu, device_of
+from .fast.parallel import over_batch
+from .files import storage
 from .parameter import Parameter, select
 from .softmax import softmax
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .device import Device, device_of
+from .devices.device import Device, device_of
 from .layer import Layer
 
 

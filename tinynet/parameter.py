@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .device import Device, cpu
+from .devices.device import Device, cpu
 from .init import Initialiser
 
 

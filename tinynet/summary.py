@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .columns import Columns
-from .device import Device, traffic
+from .devices.device import Device, traffic
 from .layer import Layer
 from .net import Branches, Sequential, current
 

@@ -283,7 +283,7 @@ assert flat_share(runs["ReLU"][-1][1]["act1"], "ReLU") < 0.6
 # Is that our own measure, or the library's too? `metrics.flat_shares` says it for all three layers:
 
 # %%
-from tinynet.metrics import flat_shares
+from tinynet.training.metrics import flat_shares
 
 shares = flat_shares(tanh_net, raw[:64])
 print(shares)

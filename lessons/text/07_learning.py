@@ -23,7 +23,7 @@ from check import check
 import tinynet
 from tinynet import SGD, Linear, Parameter, ReLU, Sequential, constant, fan_in, gaussian
 from tinynet.data import batches, mnist_sample
-from tinynet.schedule import WhenStuck
+from tinynet.training.schedule import WhenStuck
 
 # %% [markdown]
 # ## A valley

@@ -174,7 +174,7 @@ print(f"plain {1000 * plain_time:.1f} ms, SGD {1000 * seconds(sgd.step):.1f} ms"
 # system:
 
 # %%
-from tinynet.memory import fresh
+from tinynet.fast.memory import fresh
 
 big = numbers(16_000_000)
 old = np.empty_like(big)
@@ -217,7 +217,7 @@ for ax, (order, line) in zip(axes, lines.items(), strict=True):
 # numbers long in one order, and 3 in the other. (The paper writes sizes as H × W × C, and tinynet stores images so.)
 
 # %%
-from tinynet.im2col import im2col, pad
+from tinynet.fast.im2col import im2col, pad
 
 x = numbers(8, 13, 13, 256)
 padded = pad(x, ((1, 1), (1, 1)), 1, np)[0]                            # (8, 15, 15, 256)
@@ -436,8 +436,8 @@ check("12.3", products);
 # only seven digits or so. The library's parts, put together for any size of tile (a `Form`):
 
 # %%
-from tinynet.winograd import Form, convolve, weights
-from tinynet.winograd import padding as room
+from tinynet.fast.winograd import Form, convolve, weights
+from tinynet.fast.winograd import padding as room
 
 
 def winograd_layer(x, W, form):
@@ -472,7 +472,7 @@ ax.set(xlabel="m", ylabel="relative error", ylim=(1e-7, 1e-4), title="kernels 3 
 # then measure, for AlexNet's five convolutions:
 
 # %%
-from tinynet.winograd import best_form
+from tinynet.fast.winograd import best_form
 
 LAYERS = {  # input (H, W, C), kernels, size, stride, padding, groups; 227: 224 and three zeros
     "conv1": ((227, 227, 3), 96, 11, 4, 0, 1), "conv2": ((27, 27, 96), 256, 5, 1, 2, 2),

@@ -6,22 +6,20 @@ from folders, ImageNet's for example.
     for images, labels in batches(x, y, 128, rng): ...
 
 where what is: `dataset.py` the form every data set has; `minibatch.py` batches and the mean image;
-`loader.py` batches prepared in the background; `augment.py` crops, mirror images, colour noise;
-`cifar10.py`, `cifar10_pickle.py`, `mnist.py` the file formats, byte by byte; `folders.py` where files are
-looked for and put; `fetch.py`, `archive.py`, `progress.py` the download; `samples.py`, `make_samples.py` the
-bundled samples; `photograph.py`, `image_folder.py`, `imagenet.py` photographs from folders; `preparing.py`,
-`prepared.py` their squares, made once and kept.
+`loader.py` batches prepared in the background; `augment.py` crops, mirror images, colour noise; `sets/` CIFAR-10 and
+MNIST, and the bundled samples of them; `photos/` photographs from folders; `download/` where files are looked for, and
+how they are fetched.
 """
-from .cifar10 import cifar10
 from .dataset import DataError, Dataset, Split
-from .image_folder import ImageFolder
-from .imagenet import imagenet
 from .loader import Loader
 from .minibatch import batches, mean_image
-from .mnist import mnist
-from .prepared import PreparedImages
-from .preparing import prepared_squares
-from .samples import cifar10_sample, mnist_sample
+from .photos.image_folder import ImageFolder
+from .photos.imagenet import imagenet
+from .photos.prepared import PreparedImages
+from .photos.preparing import prepared_squares
+from .sets.cifar10 import cifar10
+from .sets.mnist import mnist
+from .sets.samples import cifar10_sample, mnist_sample
 
 __all__ = ["DataError", "Dataset", "ImageFolder", "Loader", "PreparedImages", "Split", "batches", "cifar10",
            "cifar10_sample", "imagenet", "mean_image", "mnist", "mnist_sample", "prepared_squares"]

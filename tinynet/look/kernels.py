@@ -23,8 +23,8 @@ import os
 import numpy as np
 
 from ..columns import Columns
-from ..conv import Conv2d
 from ..layer import Layer
+from ..layers.conv import Conv2d
 from ..sizes import as_int
 from .figure import figure
 from .images import tile

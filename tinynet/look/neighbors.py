@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..columns import Pair
-from ..device import device_of
+from ..devices.device import device_of
 from ..net import Sequential
-from ..retrieval import check_features, check_search, least
 from ..sizes import as_int
 from .figure import figure
 from .images import check_images, tile
+from .retrieval import check_features, check_search, least
 
 
 def features(net: Sequential, images: np.ndarray, upto: str, prepare: Callable[[np.ndarray], np.ndarray],

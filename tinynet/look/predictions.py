@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..metrics import check_probabilities
 from ..sizes import as_int
+from ..training.metrics import check_probabilities
 from .figure import figure
 from .images import check_images
 

@@ -19,17 +19,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..activation import ReLU
 from ..columns import Exchange, Fork, Join
-from ..conv import Conv2d
-from ..device import Device, cpu, pair
-from ..dropout import Dropout
+from ..devices.device import Device, cpu, pair
 from ..init import constant
 from ..layer import Layer
-from ..linear import Flatten, Linear
-from ..lrn import LRN
+from ..layers.activation import ReLU
+from ..layers.conv import Conv2d
+from ..layers.dropout import Dropout
+from ..layers.linear import Flatten, Linear
+from ..layers.lrn import LRN
+from ..layers.pool import MaxPool2d
 from ..net import Sequential
-from ..pool import MaxPool2d
 from . import alexnet_source
 from .alexnet_parts import Shape, both, with_conv6
 

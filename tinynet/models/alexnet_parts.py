@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..activation import ReLU
 from ..columns import Columns, Exchange
-from ..conv import Conv2d
-from ..device import Device
+from ..devices.device import Device
 from ..init import Initialiser, constant, gaussian
 from ..layer import Layer
+from ..layers.activation import ReLU
+from ..layers.conv import Conv2d
 from ..net import Sequential
 
 

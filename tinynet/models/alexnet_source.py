@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..activation import ReLU
 from ..columns import Exchange, Fork, Join
-from ..conv import Conv2d
-from ..device import Device
-from ..dropout import Dropout
+from ..devices.device import Device
 from ..init import constant, gaussian
-from ..linear import Flatten, Linear
-from ..lrn import LRN, WithinMapNorm
+from ..layers.activation import ReLU
+from ..layers.conv import Conv2d
+from ..layers.dropout import Dropout
+from ..layers.linear import Flatten, Linear
+from ..layers.lrn import LRN, WithinMapNorm
+from ..layers.pool import MaxPool2d
 from ..net import Sequential
 from ..parameter import FixedRate
-from ..pool import MaxPool2d
 from . import alexnet_parts
 from .alexnet_parts import Shape, both
 

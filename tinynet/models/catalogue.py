@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..device import Device, cpu, pair
+from ..devices.device import Device, cpu, pair
 from ..net import Sequential
 from . import cifar
 from .alexnet import alexnet, alexnet_half

@@ -19,15 +19,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..activation import ReLU
-from ..conv import Conv2d
 from ..init import Initialiser, fan_in, gaussian
 from ..layer import Layer
-from ..linear import Flatten, Linear
-from ..local import LocallyConnected2d
-from ..lrn import LRN, WithinMapNorm
+from ..layers.activation import ReLU
+from ..layers.conv import Conv2d
+from ..layers.linear import Flatten, Linear
+from ..layers.local import LocallyConnected2d
+from ..layers.lrn import LRN, WithinMapNorm
+from ..layers.pool import AvgPool2d, MaxPool2d
 from ..net import Sequential
-from ..pool import AvgPool2d, MaxPool2d
 from .nin import nin_cifar
 
 

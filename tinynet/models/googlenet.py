@@ -25,17 +25,17 @@ from typing import Any
 
 import numpy as np
 
-from ..activation import ReLU
-from ..conv import Conv2d
-from ..device import Device, cpu, device_of
-from ..dropout import Dropout
+from ..devices.device import Device, cpu, device_of
 from ..init import constant, fan_in
 from ..layer import Layer
-from ..linear import Flatten, Linear
+from ..layers.activation import ReLU
+from ..layers.conv import Conv2d
+from ..layers.dropout import Dropout
+from ..layers.linear import Flatten, Linear
+from ..layers.lrn import LRN
+from ..layers.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from ..loss import SoftmaxCrossEntropy
-from ..lrn import LRN
 from ..net import Sequential
-from ..pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from .inception import inception_v1, scaled
 
 INCEPTION = {  # Table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj

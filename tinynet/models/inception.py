@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from ..activation import ReLU
-from ..conv import Conv2d
 from ..init import fan_in
+from ..layers.activation import ReLU
+from ..layers.conv import Conv2d
+from ..layers.norm import BatchNorm2d
+from ..layers.pool import AvgPool2d, MaxPool2d
 from ..net import Branches, Sequential
-from ..norm import BatchNorm2d
-from ..pool import AvgPool2d, MaxPool2d
 from ..sizes import as_pair
 
 Rng = np.random.Generator | None

@@ -34,17 +34,17 @@ from typing import Any
 
 import numpy as np
 
-from ..activation import ScaledTanh
-from ..conv import Conv2d
-from ..device import Device, cpu
+from ..devices.device import Device, cpu
 from ..init import uniform_fan_in
 from ..layer import Layer
-from ..linear import Flatten, Linear
+from ..layers.activation import ScaledTanh
+from ..layers.conv import Conv2d
+from ..layers.linear import Flatten, Linear
+from ..layers.rbf import RBF
+from ..layers.subsample import Subsample2d
+from ..layers.table_conv import TableConv2d
 from ..loss import SoftmaxCrossEntropy
 from ..net import Sequential
-from ..rbf import RBF
-from ..subsample import Subsample2d
-from ..table_conv import TableConv2d
 
 C3_TABLE = (  # Table I: the maps of S2 that each map of C3 sees
     (0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (4, 5, 0), (5, 0, 1),                # three neighbours, around the ring

@@ -21,13 +21,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..activation import ReLU
-from ..conv import Conv2d
-from ..device import Device, cpu
-from ..dropout import Dropout
+from ..devices.device import Device, cpu
 from ..init import gaussian
+from ..layers.activation import ReLU
+from ..layers.conv import Conv2d
+from ..layers.dropout import Dropout
+from ..layers.pool import GlobalAvgPool2d, MaxPool2d
 from ..net import Sequential
-from ..pool import GlobalAvgPool2d, MaxPool2d
 
 
 def nin_cifar(classes: int = 10, maps: tuple[tuple[int, ...], ...] = ((192, 160, 96), (192, 192, 192), (192, 192)),

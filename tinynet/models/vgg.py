@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..activation import ReLU
-from ..conv import Conv2d
-from ..device import Device, cpu
-from ..dropout import Dropout
+from ..devices.device import Device, cpu
 from ..init import Initialiser, gaussian
 from ..layer import Layer
-from ..linear import Flatten, Linear
-from ..lrn import LRN
+from ..layers.activation import ReLU
+from ..layers.conv import Conv2d
+from ..layers.dropout import Dropout
+from ..layers.linear import Flatten, Linear
+from ..layers.lrn import LRN
+from ..layers.pool import MaxPool2d
 from ..net import Sequential
 from ..parameter import select
-from ..pool import MaxPool2d
 
 # Each line is a column of the paper's table. "3-64" is a 3x3 convolution with 64 kernels; a max-pooling stands at each
 # "|" and at the end. D is known as VGG-16, E as VGG-19, by the number of their layers with weights.

@@ -22,15 +22,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..activation import ReLU
-from ..conv import Conv2d
-from ..device import Device, cpu
-from ..dropout import Dropout
+from ..devices.device import Device, cpu
 from ..layer import Layer
-from ..linear import Flatten, Linear
-from ..lrn import LRN
+from ..layers.activation import ReLU
+from ..layers.conv import Conv2d
+from ..layers.dropout import Dropout
+from ..layers.linear import Flatten, Linear
+from ..layers.lrn import LRN
+from ..layers.pool import MaxPool2d
 from ..net import Sequential
-from ..pool import MaxPool2d
 
 REMOVABLE = ("conv3", "conv4", "fc6", "fc7")
 

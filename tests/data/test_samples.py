@@ -1,0 +1,84 @@
+import io
+import re
+import sys
+import time
+from pathlib import Path
+
+import make_samples
+import numpy as np
+import pytest
+
+from tinynet.data import Dataset, Split, cifar10_sample, mnist_sample
+from tinynet.data.sets import samples
+
+
+@pytest.mark.parametrize("load, shape, train, test, most, kept", [
+    (cifar10_sample, (32, 32, 3), 500, 100, 6_000_000, "JPEG copies.*differ a little from the official"),
+    (mnist_sample, (28, 28, 1), 200, 50, 500_000, "stored exactly")])
+def test_the_bundled_samples(load, shape, train, test, most, kept):
+    if load is cifar10_sample:
+        pytest.importorskip("PIL")
+    start = time.process_time()
+    data = load()
+    assert time.process_time() - start < 2
+    for split, per_class in (data.train, train), (data.test, test):
+        assert split.images.shape == (10 * per_class, *shape) and split.images.dtype == np.uint8
+        assert split.labels.dtype == np.int64 and np.bincount(split.labels).tolist() == [per_class] * 10
+        assert len(np.unique(split.images.reshape(len(split.images), -1), axis=0)) > 0.99 * len(split.images)
+        assert split.images.flags.writeable
+    assert len(data.classes) == 10 and re.match(f"a bundled sample of .*{kept}", data.source)
+    name = "cifar10.npz" if load is cifar10_sample else "mnist.npz"
+    assert (Path(samples.__file__).parents[1] / "samples" / name).stat().st_size < most
+
+
+def test_without_pillow(monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match="pip install pillow"):
+        cifar10_sample()
+    mnist_sample()
+
+
+def test_a_sample_that_is_not_installed():
+    with pytest.raises(FileNotFoundError, match="install tinynet again"):
+        samples._open("imagenet.npz")
+
+
+def whole(channels=3, n=60, size=32):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, n, size, size, channels), np.uint8)
+    splits = [Split(half, np.arange(n) % 10) for half in images]
+    return Dataset(*splits, tuple("0123456789"), "made up")
+
+
+def test_choosing_is_balanced_and_keeps_the_order():
+    split = Split(np.arange(60).reshape(60, 1, 1, 1).astype(np.uint8), np.arange(60) % 10)
+    chosen = make_samples.choose(split, 3)
+    assert np.bincount(chosen.labels).tolist() == [3] * 10
+    assert np.array_equal(chosen.images[:, 0, 0, 0] % 10, chosen.labels)
+    assert (np.diff(chosen.images[:, 0, 0, 0].astype(int)) > 0).all()
+    with pytest.raises(ValueError, match="7 images of class 0, got 6"):
+        make_samples.choose(split, 7)
+
+
+def test_making_a_sample_of_mnist_is_exact_and_repeatable():
+    data = whole(1, size=28)
+    packed = make_samples.mnist_file(data, 3, 2)
+    assert packed == make_samples.mnist_file(data, 3, 2)
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        assert np.array_equal(arrays["train_image"], make_samples.choose(data.train, 3).images[..., 0])
+        assert arrays["test_label"].dtype == np.uint8 and len(arrays["test_label"]) == 20
+        assert "30 + 20 images" in str(arrays["description"])
+
+
+def test_making_a_sample_of_cifar10_takes_the_best_quality_that_fits():
+    pytest.importorskip("PIL")
+    data, errors = whole(), []
+    for limit in 10**6, 100_000, 50_000:
+        packed = make_samples.cifar10_file(data, 3, 2, limit)
+        assert len(packed) <= limit and packed == make_samples.cifar10_file(data, 3, 2, limit)
+        with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+            images = samples.decode_jpegs(arrays["train_jpeg"], arrays["train_offset"])
+        errors.append(np.abs(images.astype(int) - make_samples.choose(data.train, 3).images).mean())
+    assert errors[0] < 1 and errors == sorted(errors)
+    with pytest.raises(ValueError, match="at the lowest quality"):
+        make_samples.cifar10_file(data, 3, 2, 100)

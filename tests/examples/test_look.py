@@ -1,0 +1,115 @@
+"""Pictures of trained nets: each kind of run gives those that it can."""
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinynet.data import Dataset, Split, mean_image
+from tinynet.models import build
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "look.py"
+NAMES = ("a", "b", "c")
+
+
+def split(n, side, seed):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    colors = rng.integers(0, 100, (n, side, side, 3)) + 70 * labels[:, None, None, None]
+    return Split(colors.astype(np.uint8), labels)
+
+
+def photographs(side):
+    return Dataset(split(30, side, 0), split(12, side, 1), NAMES, "tiny")
+
+
+@pytest.fixture
+def look(tmp_path, monkeypatch, capsys):
+    """Runs the example on a run that `write` makes; returns what it printed, and the names of the files it wrote."""
+    spec = importlib.util.spec_from_file_location("look", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    monkeypatch.setattr(example, "imagenet", lambda root, size, cache, skip: photographs(size))
+    monkeypatch.setattr(example, "HIDDEN", 8)
+    monkeypatch.setattr(example, "BITS", 8)
+    monkeypatch.setattr("os.fsync", lambda file: None)
+
+    def look(*arguments):
+        monkeypatch.setattr(sys, "argv", ["look.py", str(tmp_path / "run"), "--out", str(tmp_path / "out"), *arguments])
+        example.main()
+        return capsys.readouterr().out, sorted(path.name for path in (tmp_path / "out").iterdir())
+    look.example = example
+    return look
+
+
+def write(folder, name, size, crop, **settings):
+    """A run as train_imagenet.py leaves it."""
+    settings = {"classes": 3, "input_size": crop, **settings}
+    net = build(name, rng=np.random.default_rng(0), **settings)
+    (folder / "checkpoints").mkdir(parents=True)
+    net.save(folder / "checkpoints" / "last.npz")
+    np.save(folder / "mean.npy", mean_image(photographs(size).train.images))
+    config = {"net": name, "settings": settings, "classes": NAMES, "size": size, "crop": crop, "scale": 60.0,
+              "skip_unreadable": False, "first_classes": None}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize("name, size, crop, settings, blocks", [
+    ("alexnet", 44, 40, {"width": 0.05, "columns": 2}, ["left", "right"]),
+    ("alexnet", 44, 40, {"width": 0.05, "columns": 1, "extra_conv": True}, ["conv1"]),
+    ("vgg-a", 34, 32, {"width": 0.05}, ["conv1"]),
+    ("googlenet", 80, 79, {"width": 0.05}, ["conv1"]),
+])
+def test_all_pictures_of_an_image_net(look, tmp_path, name, size, crop, settings, blocks):
+    write(tmp_path / "run", name, size, crop, **settings)
+    printed, files = look("--data", "somewhere")
+    assert files == ["kernels.png", "neighbors.png", "pixels.png", "predictions.png"]
+    lines = printed.splitlines()
+    assert [line.split(":")[0] for line in lines[:len(blocks)]] == blocks
+    assert "% of its kernels' weight is colour (67% at random)" in lines[0]
+    assert "of the 6 images nearest in the last hidden layer, " in printed
+    assert "search for 12 test images among 30 training images, the 10 nearest:\n  real numbers " in printed
+    assert "  codes              1 bytes an image " in printed and "100% of the nearest by real numbers" in printed
+
+
+def test_the_vectors_are_what_the_last_layer_sees(look, tmp_path):
+    data = photographs(44)
+    for columns in 1, 2:
+        write(tmp_path / f"run{columns}", "alexnet", 44, 40, width=0.05, columns=columns)
+        trained = look.example.load_net(tmp_path / f"run{columns}")
+        found, (x, _) = look.example.vectors(trained, data.test.images), data.test
+        scores = found @ trained.net["fc8"].W.value + trained.net["fc8"].b.value
+        expected = trained.net.forward(trained.prepare(x)[:, 2:42, 2:42])
+        np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_without_photographs_only_the_kernels(look, tmp_path):
+    write(tmp_path / "run", "alexnet", 44, 40, width=0.05)
+    printed, files = look()
+    assert files == ["kernels.png"] and "name the photographs with --data" in printed
+
+
+@pytest.mark.parametrize("data", ["full", "sample"])
+def test_a_cifar_run(look, tmp_path, monkeypatch, data):
+    (tmp_path / "run").mkdir()
+    build("cifar-80sec", rng=np.random.default_rng(0)).save(tmp_path / "run" / "net.npz")
+    np.save(tmp_path / "run" / "mean.npy", np.full((32, 32, 3), 100, np.float32))
+    (tmp_path / "run" / "config.json").write_text(json.dumps({"options": {"net": "80sec", "data": data}}))
+    roots, ten = [], Dataset(split(30, 32, 0), split(12, 32, 1), tuple("abcdefghij"), "ten")
+    monkeypatch.setattr(look.example, "cifar10", lambda root: roots.append(root) or ten)
+    monkeypatch.setattr(look.example, "cifar10_sample", lambda: ten)
+    _, files = look()
+    assert files == ["kernels.png", "neighbors.png", "pixels.png", "predictions.png"]
+    assert roots == ([None] if data == "full" else [])
+
+
+def test_wrong_runs(look, tmp_path):
+    with pytest.raises(SystemExit, match="FileNotFoundError: .*run holds no run"):
+        look()
+    write(tmp_path / "run", "alexnet", 44, 40, width=0.05)
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "classes": ["x", "y", "z"]}))
+    with pytest.raises(SystemExit, match=r"ValueError: somewhere has not the classes .*: a, b, c\.\.\. for x, y, z"):
+        look("--data", "somewhere")

@@ -1,0 +1,205 @@
+"""The main job on a handful of images: every option runs, and says and writes what it promises."""
+import importlib.util
+import json
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinynet.data import Dataset, Split
+from tinynet.models.cifar import RECIPES
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "train_cifar10.py"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs the example with arguments on 40 random images; returns what it printed, and the folder it wrote to."""
+    spec = importlib.util.spec_from_file_location("train_cifar10", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    rng = np.random.default_rng(0)
+    splits = [Split(rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8), np.arange(n) % 10) for n in (40, 20)]
+    names = tuple("abcdefghij")
+    monkeypatch.setattr(example, "cifar10_sample", lambda: Dataset(*splits, names, "forty random images"))
+    monkeypatch.setattr(example, "cifar10", lambda root: Dataset(*splits, names, f"all of it, in {root}"))
+    monkeypatch.setattr(example, "RATES", (0.001, 0.01))
+    monkeypatch.setattr("tinynet.training.run.draw_training", lambda path, records: None)  # longer than the epochs,
+    monkeypatch.setattr("os.fsync", lambda file: None)                              # and so does a busy disk
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--out", str(tmp_path / "out"), *arguments])
+        example.main()
+        return capsys.readouterr().out, tmp_path / "out"
+    run.example = example
+    return run
+
+
+def metrics(out):
+    """The records of all trainings in a folder, without times."""
+    lines = [line for file in sorted(out.rglob("metrics.jsonl")) for line in file.read_text().splitlines()]
+    return [{**json.loads(line), "images_per_second": 0, "waited": 0} for line in lines]
+
+
+@pytest.mark.parametrize("init", ["2012", "fan-in"])
+def test_the_figure(run, init):
+    printed, out = run("--epochs", "2", "--init", init)
+    assert "data: forty random images" in printed
+    assert "too early for a factor (the paper's Figure 1: 6)" in printed    # nothing is learnt in two steps
+    relu, tanh = run.example.best_rates(init)
+    assert sorted(file.name for file in out.iterdir()) == ["config.json", f"relu-{relu:g}", "relu_vs_tanh.png",
+                                                           f"tanh-{tanh:g}"]
+    records = metrics(out)
+    assert [(r["net"], r["epoch"]) for r in records] == [("relu", 1), ("relu", 2), ("tanh", 1), ("tanh", 2)]
+    assert [records[0]["lr"], records[2]["lr"]] == run.example.best_rates(init)
+    assert all(0 <= share <= 1 for record in records for share in record["flat"].values())
+    assert "tanh, epoch 2: units that stand where its slope is below 0.1: act1 " in printed
+    config = json.loads((out / "config.json").read_text())
+    assert config["data"] == "forty random images" and config["options"]["init"] == init
+
+
+@pytest.mark.parametrize("all_in_one_file", [False, True])       # as the committed results have it
+def test_the_figure_of_a_stopped_run_can_be_drawn(run, monkeypatch, capsys, all_in_one_file):
+    _, out = run("--epochs", "2", "--rates", "0.1", "0.2")
+    (out / "tanh-0.2/metrics.jsonl").write_text(json.dumps(metrics(out)[2]) + "\n")
+    if all_in_one_file:
+        (out / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in metrics(out)))
+        (out / "config.json").write_text(json.dumps({"data": "forty", "init": "2012", "seed": 0}))
+        shutil.rmtree(out / "relu-0.1")
+        shutil.rmtree(out / "tanh-0.2")
+    (out / "relu_vs_tanh.png").unlink()
+    monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--draw", str(out)])
+    run.example.main()
+    assert "tanh has not reached 25% training error after 1 epochs" in capsys.readouterr().out
+    assert (out / "relu_vs_tanh.png").exists()
+
+
+def test_the_result_in_one_sentence(run, monkeypatch):
+    curves = {"relu": [0.5, 0.25, 0.2, 0.1], "tanh": [0.6, 0.5, 0.4, 0.3]}
+
+    def measured(args, data, out, name, rate, epochs):
+        with open(out / "metrics.jsonl", "a") as file:
+            for i, error in enumerate(curves[name]):
+                file.write(json.dumps({"net": name, "epoch": i + 1, "lr": rate, "train_error": error}) + "\n")
+
+    monkeypatch.setattr(run.example, "run_until_level", measured)
+    printed, _ = run()
+    assert ("ReLU reaches 25% training error after 2.0 epochs, tanh has not reached 25% training error after 4 epochs "
+            "(it is at 30.0%): a factor of more than 2.0 (the paper's Figure 1: 6).") in printed
+
+
+def test_a_net_stops_two_epochs_past_the_level(run, monkeypatch):
+    monkeypatch.setattr(run.example, "LEVEL", 1.0)   # reached in the first epoch
+    _, out = run("--epochs", "9")
+    assert len(metrics(out)) == 2 * 3
+    run("--resume", str(out))                        # there is nothing left to do
+    assert len(metrics(out)) == 2 * 3
+
+
+def test_the_same_seed_gives_the_same_run(run):
+    curves = []
+    for seed in "0", "0", "1":
+        _, out = run("--epochs", "2", "--rates", "0.01", "0.01", "--seed", seed)
+        curves.append([record["train_loss"] for record in metrics(out)])
+        shutil.rmtree(out)
+    assert curves[0] == curves[1] != curves[2]
+
+
+def test_the_sweep_prints_and_keeps_its_table(run):
+    printed, out = run("--sweep", "--epochs", "1")
+    assert printed.count("<- best") == 2 and "relu    0.01       more than 1" in printed
+    table = json.loads((out / "sweep-2012.json").read_text())
+    assert list(table) == ["relu", "tanh"] and list(table["tanh"]) == ["0.001", "0.01"]
+
+
+def test_a_learning_rate_that_is_too_large_is_reported_and_the_job_goes_on(run):
+    printed, out = run("--epochs", "3", "--rates", "1e20", "0.001")
+    assert "relu, learning rate 1e+20: epoch 2, batch 1: the net's scores hold NaN or infinity: " in printed
+    assert [record["net"] for record in metrics(out)] == ["relu"] + 3 * ["tanh"]
+    assert (out / "relu_vs_tanh.png").exists()
+
+
+@pytest.mark.parametrize("net", RECIPES)
+def test_a_published_net(run, net):
+    printed, out = run("--net", net, "--epochs", "1", "--data", "full", "--root", "somewhere")
+    assert "data: all of it, in somewhere" in printed and f"{net}  epoch   1  loss " in printed
+    assert f"test error of {net}: top-1 " in printed and "published: " in printed
+    assert (out / "confusion.png").exists() and np.load(out / "mean.npy").shape == (32, 32, 3)
+    net = RECIPES[net].build(np.random.default_rng(1))
+    net.load(out / "net.npz")
+
+
+def test_ctrl_c_ends_with_a_message(run, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(run.example, "train", interrupted)
+    with pytest.raises(SystemExit, match="stopped; go on with: python examples/train_cifar10.py --resume .*out"):
+        run()
+
+
+@pytest.mark.parametrize("arguments, stopped_in", [
+    (["--epochs", "3"], "tanh"), (["--epochs", "3"], "relu"), (["--net", "80sec", "--epochs", "3"], "80sec")])
+def test_a_run_that_was_stopped_goes_on(run, monkeypatch, tmp_path, arguments, stopped_in):
+    run(*arguments)
+    whole = metrics(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+    with monkeypatch.context() as patched:
+        def on_batch(self, at, on_batch=run.example.Run.on_batch):
+            if at.epoch == 2 and self.folder.name.startswith(stopped_in):
+                signal.raise_signal(signal.SIGINT)
+            on_batch(self, at)
+        patched.setattr(run.example.Run, "on_batch", on_batch)
+        with pytest.raises(SystemExit, match="130"):
+            run(*arguments)
+    assert len(metrics(tmp_path / "out")) < len(whole)
+    monkeypatch.chdir(tmp_path)
+    run("--resume", "out")                           # with the options that are in the folder
+    assert metrics(tmp_path / "out") == whole
+
+
+def test_what_cannot_be_resumed_is_said(run, monkeypatch, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("--resume", str(tmp_path / "nothing"))
+    assert "nothing holds no run that could be resumed" in capsys.readouterr().err
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "config.json").write_text(json.dumps({"init": "2012"}))
+    with pytest.raises(SystemExit):
+        run("--resume", str(tmp_path / "old"))
+    assert "old holds no run that could be resumed" in capsys.readouterr().err
+    _, out = run("--epochs", "1")
+    with pytest.raises(SystemExit, match="ValueError: .* is another run than the one to be resumed:\n  seed: now 5"):
+        run("--resume", str(out), "--seed", "5")
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
+    (["--rates", "0.1", "-1"], "--rates, --sweep: expected learning rates above 0, got -1.0"),
+    (["--sweep", "nan"], "--rates, --sweep: expected learning rates above 0, got nan"),
+])
+def test_senseless_options_are_refused(run, capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        run(*arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_what_cannot_be_done_is_said_at_once(run, monkeypatch, tmp_path):
+    def missing(root):
+        raise FileNotFoundError("no CIFAR-10 here")
+    monkeypatch.setattr(run.example, "cifar10", missing)
+    with pytest.raises(SystemExit, match="FileNotFoundError: no CIFAR-10 here"):
+        run("--data", "full")
+    with pytest.raises(SystemExit, match="FileNotFoundError: .*config.json"):
+        run("--draw", str(tmp_path / "nothing"))
+    monkeypatch.setattr(run.example, "device", lambda name: missing(name))
+    with pytest.raises(SystemExit, match="FileNotFoundError"):
+        run("--device", "gpu")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_is_never_mixed_with_an_earlier_one(run):
+    run("--epochs", "1")
+    with pytest.raises(SystemExit, match="FileExistsError: .*out holds an earlier run"):
+        run("--epochs", "1")

@@ -1,0 +1,304 @@
+"""The paper's recipe on two dozen tiny photographs: every option runs, and says and writes what it promises."""
+import importlib.util
+import json
+import re
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinynet import Sequential
+from tinynet.data.augment import center_crop
+from tinynet.parameter import FixedRate
+from tinynet.training.evaluate import load_net
+
+Image = pytest.importorskip("PIL.Image")
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "train_imagenet.py"
+TINY = ("--size", "44", "--crop", "40", "--width", "0.03", "--batch", "8", "--columns", "1")
+
+
+def photographs(folder, counts, seed=0):
+    """Photographs whose colour tells their class, more or less."""
+    rng = np.random.default_rng(seed)
+    for label, (name, count) in enumerate(counts.items()):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            color = rng.integers(0, 120, (3, 3, 3)) + 45 * np.array([label % 2, label // 2 % 2, label // 4])
+            Image.fromarray(color.astype(np.uint8)).resize((50, 44 + i)).save(folder / name / f"{i}.bmp")
+
+
+@pytest.fixture
+def data(tmp_path):
+    photographs(tmp_path / "data" / "train", {"a": 8, "b": 7, "c": 6})
+    photographs(tmp_path / "data" / "val", {"a": 2, "b": 2, "c": 2}, seed=1)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run(tmp_path, data, monkeypatch, capsys):
+    """Runs the example with arguments; returns what it printed, and the folder it wrote to."""
+    spec = importlib.util.spec_from_file_location("train_imagenet", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    monkeypatch.setattr("tinynet.training.run.draw_training", lambda path, records: None)  # longer than the epochs,
+    monkeypatch.setattr("os.fsync", lambda file: None)                              # and so does a busy disk
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, out="out"):
+        monkeypatch.setattr(sys, "argv", ["train_imagenet.py", str(data), *(["--out", out] if out else []), *arguments])
+        example.main()
+        return capsys.readouterr().out, tmp_path / (out or "")
+    run.example = example
+    return run
+
+
+def metrics(out):
+    lines = (out / "metrics.jsonl").read_text().splitlines()
+    return [{**json.loads(line), "images_per_second": 0, "waited": 0} for line in lines]
+
+
+@pytest.mark.parametrize("columns", ["1", "2"])
+def test_a_run(run, columns):
+    printed, out = run(*TINY, "--columns", columns, "--epochs", "2", "--keep-every", "2", "--ten-crop")
+    assert "data: data, 21 training and 6 test images of 44x44, read from " in printed
+    records = metrics(out)
+    assert [r["epoch"] for r in records] == [1, 2] and {"val_error", "val_top5_error"} < set(records[0])
+    best = min(r["val_error"] for r in records)
+    assert f"centre crop: top-1 error {best:.2%}, top-5 error 0.00% on 6 images\nten crops: top-1 error " in printed
+    config = json.loads((out / "config.json").read_text())
+    assert config["classes"] == ["a", "b", "c"] and config["scale"] == 1 and config["lr"] == 0.01
+    assert config["settings"] == {"classes": 3, "input_size": 40, "width": 0.03, "columns": int(columns)}
+    assert np.load(out / "mean.npy").shape == (44, 44, 3)
+    assert {path.name for path in (out / "checkpoints").iterdir()} == {"last.npz", "best.npz", "epoch-0002.npz"}
+
+
+@pytest.mark.parametrize("arguments", [
+    ("--net", "zfnet", "--size", "64", "--crop", "64"), ("--net", "vgg-a", "--init", "fan-in"),
+    ("--net", "googlenet", "--size", "84", "--crop", "79", "--width", "0.1"),
+    ("--net", "alexnet-half", "--variant", "source"), ("--variant", "source", "--extra-conv", "--columns", "2"),
+    ("--no-color-noise", "--workers", "0")])
+def test_every_net_and_option(run, arguments):
+    printed, out = run(*TINY[:-2], *arguments, "--epochs", "1")
+    assert len(metrics(out)) == 1 and "centre crop: top-1 error" in printed
+
+
+def test_scale_jitter(run, monkeypatch):
+    _, out = run(*TINY[:-2], "--net", "vgg-a", "--jitter", "44", "60", "--epochs", "1")
+    mean = np.load(out / "mean.npy")
+    assert mean.shape == (44, 44, 3) and (mean == mean[0, 0]).all() and len(metrics(out)) == 1
+    assert json.loads((out / "config.json").read_text())["jitter"] == [44, 60]
+
+
+def test_the_source_variant_keeps_its_bias_rates_and_its_noise(run, monkeypatch):
+    noises = []
+    for name in "color_noise", "color_noise_source":
+        monkeypatch.setattr(run.example, name, lambda x, components, rng, name=name: noises.append(name) or x)
+    sgds = []
+    monkeypatch.setattr(run.example, "SGD", lambda *args, original=run.example.SGD, **kwargs: sgds.append(
+        original(*args, **kwargs)) or sgds[-1])
+    run(*TINY, "--epochs", "1", "--variant", "source")
+    run(*TINY, "--epochs", "1", "--net", "alexnet-source", out="same")
+    assert set(noises) == {"color_noise_source"} and sgds[0].parameters["conv1.b"].lr == FixedRate(0.02)
+    run(*TINY, "--epochs", "1", out="paper")
+    assert set(noises) == {"color_noise_source", "color_noise"} and sgds[2].parameters["conv1.b"].lr == 1
+    assert (sgds[2].momentum, sgds[2].weight_decay) == (0.9, 0.0005)
+
+
+def test_stopped_while_the_photographs_are_prepared(run, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(run.example, "imagenet", interrupted)
+    with pytest.raises(SystemExit, match="stopped before the training began"):
+        run(*TINY)
+
+
+def test_zfnets_filters_are_scaled_back_after_every_step(run, monkeypatch):
+    nets = []
+    monkeypatch.setattr(run.example, "renormalise_filters", lambda net: nets.append(net))
+    run(*TINY[:-2], "--net", "zfnet", "--size", "64", "--crop", "64", "--epochs", "2")
+    assert len(nets) == 2 * 3
+    run(*TINY, "--epochs", "1", out="other")
+    assert len(nets) == 2 * 3
+
+
+def test_what_the_net_sees(run, monkeypatch):
+    """Images minus their mean, of unit variance with --init fan-in, in training as in the validation."""
+    seen = {True: [], False: []}
+
+    def forward(net, x, train=False, keep=False, original=Sequential.forward):
+        seen[train].append(x)
+        return original(net, x, train, keep)
+    monkeypatch.setattr(Sequential, "forward", forward)
+    _, out = run(*TINY, "--epochs", "8", "--init", "fan-in")
+    for x in map(np.concatenate, seen.values()):
+        assert x.dtype == np.float32 and x.shape[1:] == (40, 40, 3)
+        assert abs(x.mean()) < 0.3 and x.std() == pytest.approx(1, rel=0.25)
+    trained = load_net(out)
+    images = run.example.imagenet("data", 44).test.images[:]
+    np.testing.assert_allclose(seen[False][0], center_crop(trained.prepare(images), 40), rtol=1e-6)
+
+
+def test_the_schedule(run):
+    _, out = run(*TINY, "--epochs", "3", "--steps", "2", "3")
+    assert [r["lr"] for r in metrics(out)] == pytest.approx([0.01, 0.001, 0.0001])
+    _, out = run(*TINY, "--epochs", "90", "--lr", "1e-30", "--patience", "1", out="stuck")
+    assert [r["lr"] for r in metrics(out)] == pytest.approx([1e-30, 1e-30, 1e-31, 1e-32, 1e-33])
+
+
+def test_only_the_first_classes(run):
+    printed, out = run(*TINY, "--epochs", "1", "--classes", "2")
+    assert "data: the first 2 classes of data, 21 training and 6 test images of 44x44: 15 training and 4 te" in printed
+    assert load_net(out).net["fc8"].out_features == 2
+    printed, _ = run("--evaluate", "out", "--classes", "2")
+    assert "out: top-1 error" in printed and "on 4 images" in printed
+    with pytest.raises(SystemExit, match=r"was trained on the 2 classes a, b\.+, .* has the 3 classes a, b, c"):
+        run("--evaluate", "out")
+
+
+def test_nets_are_evaluated_alone_and_together(run):
+    for seed, crop in ("0", "40"), ("1", "42"):
+        run(*TINY, "--epochs", "1", "--seed", seed, "--crop", crop, out=f"run{seed}")
+    printed, _ = run("--evaluate", "run0", "run1", out=None)
+    lines = re.findall(r"^(.*): top-1 error (.*)%, top-5 error 0.00% on 6 images$", printed, re.MULTILINE)
+    assert [name for name, _ in lines] == ["run0", "run1", "these 2 nets together"]
+    test = run.example.imagenet("data", 44).test
+    p = [load_net(name).probabilities(test) for name in ("run0", "run1")]
+    errors = [100 * (answers.argmax(axis=1) != test.labels).mean() for answers in (*p, p[0] + p[1])]
+    assert [float(error) for _, error in lines] == pytest.approx(errors, abs=0.005)
+    printed, _ = run("--evaluate", "run0", "--ten-crop", out=None)
+    ten = 100 * (load_net("run0").probabilities(test, ten=True).argmax(axis=1) != test.labels).mean()
+    assert f"run0: top-1 error {ten:.2f}%" in printed and "together" not in printed
+
+
+@pytest.mark.parametrize("net", ["alexnet", "googlenet"])
+def test_fine_tuning_starts_from_the_other_net_with_a_new_last_layer(run, net):
+    sizes = TINY if net == "alexnet" else ("--net", net, "--size", "84", "--crop", "79", "--width", "0.1")
+    _, out = run(*sizes, "--epochs", "1", "--classes", "2", out="first")
+    before = load_net(out).net
+    printed, out = run("--fine-tune", "first", "--epochs", "1", "--lr", "1e-30")     # the sizes are the other run's
+    after = load_net(out).net
+    last = {"alexnet": ("fc8.",), "googlenet": ("fc.", "head1.fc2.", "head2.fc2.")}[net]
+    for (name, p), (_, q) in zip(before.parameters(), after.parameters(), strict=True):
+        if name.startswith(last):
+            assert (p.shape[-1], q.shape[-1]) == (2, 3)
+        else:
+            np.testing.assert_array_equal(p.value, q.value, err_msg=name)
+    shutil.rmtree("first")
+    run("--resume", "out", "--epochs", "2", out=None)                                # which needs the first no more
+    assert len(metrics(out)) == 2
+
+
+@pytest.mark.parametrize("arguments", [(), ("--init", "fan-in", "--columns", "2")])
+def test_a_run_that_was_stopped_goes_on(run, monkeypatch, arguments, capsys):
+    _, out = run(*TINY, *arguments, "--epochs", "3", out="whole")
+    whole = metrics(out)
+    with monkeypatch.context() as patched:
+        def on_batch(self, at, on_batch=run.example.Run.on_batch):
+            if at.epoch == 2 and at.batch == 2:
+                signal.raise_signal(signal.SIGINT)
+            on_batch(self, at)
+        patched.setattr(run.example.Run, "on_batch", on_batch)
+        with pytest.raises(SystemExit, match="130"):
+            run(*TINY, *arguments, "--epochs", "3")
+    assert "go on with: python examples/train_imagenet.py" in capsys.readouterr().out
+    printed, out = run("--resume", "out", out=None)
+    assert metrics(Path("out")) == whole and "centre crop: top-1 error" in printed
+
+
+def test_a_run_is_never_mixed_with_an_earlier_one(run):
+    _, out = run(*TINY, "--epochs", "1")
+    before = {path: path.read_bytes() for path in out.rglob("*.np*")}
+    with pytest.raises(SystemExit, match="FileExistsError: out holds an earlier run: go on with --resume"):
+        run(*TINY, "--epochs", "1", "--seed", "1")
+    assert {path: path.read_bytes() for path in out.rglob("*.np*")} == before
+
+
+def test_nets_of_two_sizes_share_a_cache(run):
+    run(*TINY, "--epochs", "1", "--cache", "cache", out="run0")
+    run(*TINY, "--epochs", "1", "--cache", "cache", "--size", "48", out="run1")
+    printed, _ = run("--evaluate", "run0", "run1", "--cache", "cache", out=None)
+    assert "these 2 nets together" in printed and sorted(path.name for path in Path("cache").iterdir()) == ["44", "48"]
+    assert not list(Path("data").glob(".tinynet*"))
+
+
+def test_a_rate_that_is_too_large_is_reported(run):
+    with pytest.raises(SystemExit, match="Diverged: epoch 1, batch .: .*smaller learning rate may help"):
+        run(*TINY, "--lr", "1e30")
+
+
+def wrong(data, what):
+    """Spoil the photographs, and say what is to be complained about."""
+    if what == "no folder":
+        shutil.rmtree(data)
+        return "expected folders of photographs train/<class>/ and val/<class>/, got no train and no val"
+    if what == "empty":
+        (data / "train" / "d").mkdir()
+        return "expected images in the folder of every class, got none in d"
+    if what == "one class":
+        for name in "train/b", "train/c", "val/b", "val/c":
+            shutil.rmtree(data / name)
+        return "expected at least two classes, a folder for each, got only a"
+    if what == "unknown class":
+        photographs(data / "val", {"d": 1})
+        return "expected folders of the 3 classes of the training set, got also d"
+    (data / "val" / "a" / "0.bmp").write_text("no image")
+    return "got 1 files of 6 that cannot be read"
+
+
+@pytest.mark.parametrize("what", ["no folder", "empty", "one class", "unknown class", "no image"])
+def test_wrong_photographs(run, data, what):
+    message = wrong(data, what)
+    with pytest.raises(SystemExit, match=f"DataError: .*{message}"):
+        run(*TINY)
+    assert not Path("out").exists()
+    if what == "no image":
+        assert "5 test images" in run(*TINY, "--epochs", "1", "--skip-unreadable", out="other")[0]
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (("--crop", "300"), "--crop: expected 1 to 256 pixels, the --size of the images, got 300"),
+    (("--epochs", "0"), "--epochs: expected 1 or more, got 0"),
+    (("--batch", "0"), "--batch: expected 1 or more, got 0"),
+    (("--jitter", "250", "240"), "--jitter: expected sizes from 224, the --crop, on, the smaller first, got [250, "),
+    (("--jitter", "200", "240"), "--jitter: expected sizes from 224"),
+    (("--keep-every", "0"), "--keep-every: expected 1 or more, got 0"),
+    (("--resume", "nowhere"), "nowhere holds no run: there is no config.json in it"),
+    (("--fine-tune", "nowhere"), "nowhere holds no run: there is no config.json in it"),
+    (("--net", "lenet5"), "invalid choice: 'lenet5'"),
+])
+def test_senseless_options_are_refused(run, capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        run(*arguments)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (("--size", "30", "--crop", "24"), "ValueError: alexnet: images of 24x24 pixels leave a layer without pixels"),
+    (("--net", "zfnet", "--columns", "2"), "ValueError: zfnet has no setting 'columns'; it has "),
+    (("--classes", "4"), "ValueError: first_classes: expected 2 to 3 classes"),
+    (("--steps", "1"), "ValueError: Steps: expected epochs from 2 on"),
+    (("--lr", "-1"), "ValueError: SGD: expected lr of 0 or more, got -1.0"),
+    (("--evaluate", "nowhere"), "FileNotFoundError: nowhere holds no run"),
+])
+def test_what_cannot_be_done_is_said_before_the_training(run, arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        run(*TINY, *arguments)
+
+
+def test_fine_tuning_a_net_of_another_shape_names_what_does_not_fit(run):
+    run(*TINY, "--epochs", "1", out="first")
+    with pytest.raises(SystemExit, match="best.npz does not fit this net:\n  conv1.W: expected shape"):
+        run("--fine-tune", "first", "--width", "0.1")
+
+
+def test_without_a_gpu_it_says_so(run, monkeypatch):
+    def missing(index):
+        raise RuntimeError("there is no GPU")
+    monkeypatch.setattr(run.example, "gpu", missing)
+    with pytest.raises(SystemExit, match="RuntimeError: there is no GPU"):
+        run(*TINY, "--device", "gpu")
+    assert not Path("out").exists()

@@ -1,0 +1,154 @@
+"""Winograd's convolution against its plain twin, im2col: outputs, gradients, and the identity that it rests on."""
+import numpy as np
+import pytest
+from naive import distinct
+
+from tinynet import Conv2d, gaussian, gradcheck, set_threads
+from tinynet.fast import winograd
+from tinynet.layers import conv
+
+GRID = [  # x (N, H, W, C), padding
+    ((1, 8, 8, 4), 0),                        # whole tiles
+    ((2, 13, 13, 4), 1),                      # tiles that hang over
+    ((3, 7, 9, 4), 2),
+    ((1, 5, 5, 4), 0),                        # 1x1 or 3x3 outputs, less than a tile
+    ((2, 6, 11, 4), ((0, 3), (2, 1))),        # unequal sides
+    ((1, 5, 6, 4), 6),                        # padding larger than the kernel
+]
+
+
+def twins(K, padding, groups, **more):
+    """The same layer with each algorithm."""
+    pair = []
+    for algorithm in "winograd", "im2col":
+        start = {"rng": np.random.default_rng(3), "weight_init": gaussian(0.5), "bias_init": gaussian(0.5)}
+        pair.append(Conv2d(4, 6, K, padding=padding, groups=groups, algorithm=algorithm, **start, **more))
+    return pair
+
+
+def relative_error(a, b):
+    return np.abs(a - b).max() / np.abs(b).max()
+
+
+def compare(layers, x, bound):
+    """Outputs and all gradients of two layers."""
+    results = []
+    for layer in layers:
+        layer.astype(x.dtype)
+        y = layer.forward(x, keep=True)
+        dx = layer.backward(distinct(*y.shape, seed=1).astype(x.dtype))
+        results.append((y, dx, layer.W.grad, layer.b.grad))
+    for ours, plain in zip(*results, strict=True):
+        assert ours.dtype == x.dtype and ours.shape == plain.shape
+        assert relative_error(ours, plain) < bound
+
+
+@pytest.mark.parametrize("K", [3, 5])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("shape, padding", GRID)
+@pytest.mark.parametrize("dtype, bound", [(np.float64, 1e-12), (np.float32, 5e-5)])
+def test_it_computes_what_im2col_computes(K, groups, shape, padding, dtype, bound):
+    compare(twins(K, padding, groups), distinct(*shape).astype(dtype), bound)
+
+
+STRIDES = [  # kernel, stride, padding, x (N, H, W, C): no stride divides, and some pixels are in no window
+    (11, 4, ((0, 3), (0, 3)), (2, 28, 31, 4)), (11, 4, 0, (1, 11, 18, 4)), (5, 2, 0, (2, 12, 9, 4)),
+    (7, 2, 3, (2, 9, 10, 4)), (6, 2, 7, (1, 3, 4, 4)), (9, 2, 1, (3, 11, 11, 4)),
+]
+
+
+@pytest.mark.parametrize("size", [7, 8])  # one size has whole tiles and so needs no padding, which would be a copy
+def test_images_need_not_lie_side_by_side_in_memory(size):
+    x = distinct(2, 4, size, size).transpose(0, 2, 3, 1)
+    compare(twins(3, 0, 1), x, 1e-12)
+
+
+@pytest.mark.parametrize("K, stride, padding, shape", STRIDES)
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("dtype, bound", [(np.float64, 1e-12), (np.float32, 5e-5)])
+def test_strides_are_steps_over_blocks(K, stride, padding, shape, groups, dtype, bound):
+    compare(twins(K, padding, groups, stride=stride), distinct(*shape).astype(dtype), bound)
+
+
+@pytest.mark.parametrize("K, m", [(K, m) for K in (3, 4, 5) for m in range(2, 10 - K)])
+def test_every_tile_computes_the_same(K, m, monkeypatch):
+    monkeypatch.setattr(winograd, "best_form", lambda *_: winograd.Form(m, K))
+    compare(twins(K, 1, 2), distinct(2, 9, 13, 4), 1e-10)
+
+
+@pytest.mark.parametrize("P, K, C, F, m", [
+    (13, 3, 256, 384, 5),   # three tiles of 5 are 15: less beyond the edge than four of 4
+    (27, 5, 48, 128, 4),
+    (55, 3, 48, 96, 5),
+    (6, 3, 192, 192, 6),
+    (2, 3, 64, 64, 2),
+    (224, 3, 512, 512, 6),  # the more channels, the less the transforms count
+])
+def test_the_tiles_with_the_fewest_multiplications_are_chosen(P, K, C, F, m):
+    assert winograd.best_form(K, 1, P, P, C, F) == winograd.Form(m, K)
+
+
+@pytest.mark.parametrize("K", [3, 5])
+@pytest.mark.parametrize("shape, padding", GRID[1:3])
+def test_gradients(K, shape, padding):
+    gradcheck(twins(K, padding, 2)[0], distinct(*shape), samples=30)
+
+
+@pytest.mark.parametrize("K", [3, 5])
+def test_a_first_layer_needs_no_dx(K):
+    (ours, plain), x = twins(K, 1, 1, input_grad=False), distinct(2, 9, 8, 4)
+    for layer in ours, plain:
+        layer.astype(np.float64)
+        dy = distinct(*layer.forward(x, keep=True).shape, seed=1)
+        assert layer.backward(dy) is None
+    assert relative_error(ours.W.grad, plain.W.grad) < 1e-12
+
+
+@pytest.mark.parametrize("K", [3, 5])
+def test_threads_and_pieces_change_nothing(K, monkeypatch):
+    layer, x = twins(K, 1, 2)[0], distinct(7, 9, 8, 4)
+    dy = distinct(*layer.forward(x).shape, seed=1)
+    results = []
+    for threads, images in (1, 7), (2, 2), (3, 1):
+        set_threads(threads)
+        monkeypatch.setattr(conv, "pieces", lambda batch, *_, images=images: [
+            slice(i, min(i + images, batch.stop)) for i in range(batch.start, batch.stop, images)])
+        y = layer.forward(x, keep=True)
+        results.append((y, layer.backward(dy), layer.W.grad))
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("K", [3, 5])
+def test_one_tile_by_hand(K):
+    """The identity (2) of the header on a single tile: correlate a (4 + K - 1)² tile with a K x K kernel."""
+    rng, form = np.random.default_rng(0), winograd.Form(4, K)
+    d, g = rng.normal(size=(form.t, form.t)), rng.normal(size=(K, K))
+    matrices = winograd._matrices(form)
+    products = (matrices["G"] @ g @ matrices["G"].T) * (matrices["B"].T @ d @ matrices["B"])
+    assert products.size == {3: 36, 5: 64}[K]
+    expected = [[(d[p:p + K, q:q + K] * g).sum() for q in range(4)] for p in range(4)]
+    np.testing.assert_allclose(matrices["A"].T @ products @ matrices["A"], expected, atol=1e-12)
+
+
+def test_auto_takes_it_where_it_pays():
+    def chosen(C, F, K, **more):
+        return Conv2d(C, F, K, rng=np.random.default_rng(0), **more).algorithm
+
+    assert chosen(48, 128, 5) == chosen(32, 32, 3) == chosen(96, 256, 5, groups=2) == "winograd"
+    assert chosen(3, 96, 11, stride=4) == chosen(96, 256, 5, stride=2) == "winograd"
+    assert chosen(3, 64, 7, stride=2) == chosen(16, 32, 5) == chosen(64, 64, 1) == "im2col"
+    assert chosen(64, 64, 3, stride=2) == chosen(64, 64, (3, 5)) == chosen(64, 60, 3, groups=2) == "im2col"
+    assert chosen(64, 64, 3, algorithm="im2col") == "im2col"
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ({"kernel_size": 3, "algorithm": "fft"}, "expected algorithm 'auto', 'im2col' or 'winograd', got 'fft'"),
+    ({"kernel_size": 3, "stride": 2, "algorithm": "winograd"}, "square.*3 to 5 strides wide.*stride=\\(2, 2\\)"),
+    ({"kernel_size": 7, "algorithm": "winograd"}, "got kernel_size=\\(7, 7\\)"),
+    ({"kernel_size": 7, "stride": (2, 1), "algorithm": "winograd"}, "stride=\\(2, 1\\)"),
+])
+def test_it_is_not_for_everything(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Conv2d(4, 4, **arguments)

@@ -1,0 +1,344 @@
+"""Checkpoints: a training goes on bit for bit; whatever does not fit is named, and nothing is changed then."""
+from __future__ import annotations
+
+import copy
+import json
+import os
+
+import numpy as np
+import pytest
+
+from tinynet import SGD, Branches, Dropout, FixedRate, Flatten, Layer, Linear, ReLU, Sequential, simulated
+from tinynet.columns import Columns, Fork, Join
+from tinynet.data import Loader, Split
+from tinynet.training.checkpoint import REST, VELOCITY, plain, restore, save
+from tinynet.training.diverged import Diverged
+from tinynet.training.schedule import Steps, WhenStuck
+from tinynet.training.train import Progress, train
+
+
+class RunningMean(Layer):
+    """Subtracts a running mean of its inputs: a state that is no parameter."""
+
+    def __init__(self, size):
+        self.mean = np.zeros(size, np.float32)
+
+    def forward(self, x, train=False, keep=False):
+        if train:
+            self.mean[...] = 0.9 * self.mean + 0.1 * x.mean(axis=0)
+        return x - self.mean
+
+    def backward(self, dy):
+        return dy
+
+    def state(self):
+        return [("mean", self.mean)]
+
+
+def on_one_device(rng):
+    return Sequential(flat=Flatten(), norm=RunningMean(4), fc1=Linear(4, 6, rng=rng), relu1=ReLU(),
+                      drop=Dropout(rng=rng), fc2=Linear(6, 3, rng=rng))
+
+
+def in_columns(rng):
+    devices = simulated(0), simulated(1)
+    return Sequential(flat=Flatten(), fork=Fork(devices), fc1=Columns(Linear(4, 6, rng=rng), Linear(4, 6, rng=rng)),
+                      drop=Columns(Dropout(rng=rng), Dropout(rng=rng)), join=Join(devices[0]),
+                      fc2=Linear(12, 3, rng=rng)).to(devices)
+
+
+class Training:
+    """Everything that `train` is given, from one seed."""
+
+    def __init__(self, build=on_one_device, seed=0, workers=0, bits=np.random.PCG64, images=11):
+        rng = np.random.Generator(bits(seed))
+        x = np.random.default_rng(5).normal(size=(images, 2, 2, 1)).astype(np.float32)
+        self.net = build(rng)
+        self.sgd = SGD(self.net.parameters(), 0.1)
+        self.loader = Loader(Split(x, np.arange(images) % 3), 4, rng, workers=workers,
+                             augment=lambda x, rng: x + rng.normal(size=x.shape).astype(np.float32))
+        self.schedule = WhenStuck(0.1, patience=1)
+        self.at = Progress()
+
+    @property
+    def parts(self):
+        return self.net, self.sgd, self.loader, self.schedule
+
+    def train(self, epochs, **hooks):
+        return train(*self.parts[:3], epochs, progress=self.at, schedule=self.schedule, **hooks)
+
+    def save(self, path):
+        save(path, *self.parts, self.at)
+
+    def everything(self):
+        """All that must come out the same, as plain numbers."""
+        arrays = {name: p.device.tohost(p.value).tolist() for name, p in self.net.parameters()}
+        velocities = {name: self.sgd.parameters[name].device.tohost(v).tolist()
+                      for name, v in self.sgd.velocities.items()}
+        generators = [self.loader.rng, *(s for _, s in self.net.state() if isinstance(s, np.random.Generator))]
+        state = [json.dumps(rng.bit_generator.state, default=plain) for rng in generators]
+        state += [s.tolist() for _, s in self.net.state() if not isinstance(s, np.random.Generator)]
+        history = [{**record, "images_per_second": 0, "waited": 0} for record in self.at.history]
+        return copy.deepcopy((arrays, velocities, state, history, self.sgd.lr, self.schedule.state(),
+                              self.at.epoch, self.at.batch, self.at.loss))
+
+
+class Enough(Exception):
+    pass
+
+
+def stop_at(epoch, batch):
+    def on_batch(at):
+        if (at.epoch, at.batch) == (epoch, batch):
+            raise Enough
+    return on_batch
+
+
+@pytest.mark.parametrize("build", [on_one_device, in_columns])
+@pytest.mark.parametrize("bits", [np.random.PCG64, np.random.MT19937])
+@pytest.mark.parametrize("epoch, batch", [(1, 1), (2, 2), (3, 3)])        # 3 is the last batch of an epoch
+def test_it_goes_on_bit_for_bit(tmp_path, build, bits, epoch, batch):
+    whole, first, second = Training(build, bits=bits), Training(build, bits=bits), Training(build, 1, 2, bits)
+    whole.train(5)
+    with pytest.raises(Enough):
+        first.train(5, on_batch=stop_at(epoch, batch))
+    first.save(tmp_path / "c.npz")
+    second.at = restore(tmp_path / "c.npz", *second.parts)
+    assert (second.at.epoch, second.at.batch) == (epoch, batch)
+    second.train(5)
+    assert second.everything() == whole.everything()
+
+
+def test_it_goes_on_from_between_two_epochs_and_from_before_the_first(tmp_path):
+    whole = Training()
+    whole.train(4)
+    for done in 0, 2:
+        first, second = Training(), Training(seed=1)
+        first.train(done)
+        first.save(tmp_path / "c.npz")
+        second.at = restore(tmp_path / "c.npz", *second.parts)
+        assert second.everything() == first.everything()
+        second.train(4)
+        assert second.everything() == whole.everything()
+
+
+def test_settings_of_the_optimiser_come_back_and_a_finished_schedule_stays_finished(tmp_path):
+    first, second = Training(), Training()
+    first.sgd.momentum, first.sgd.weight_decay = 0.5, 0.25
+    first.schedule = WhenStuck(0.1, patience=1, times=0)
+    records = first.train(99, validate=lambda: {"val_error": 0.5})
+    assert len(records) == 2 and first.schedule.finished
+    first.save(tmp_path / "c.npz")
+    second.at = restore(tmp_path / "c.npz", *second.parts)
+    assert (second.sgd.momentum, second.sgd.weight_decay) == (0.5, 0.25)
+    assert second.train(99) == records
+
+
+def test_frozen_parameters_and_rates_of_their_own(tmp_path):
+    def prepared(training):
+        training.net.freeze("fc1")
+        training.net["fc2"].b.lr = FixedRate(0.02)
+        return training
+    whole, first, second = (prepared(Training(seed=seed)) for seed in (0, 0, 1))
+    whole.train(3)
+    first.train(1)
+    first.save(tmp_path / "c.npz")
+    assert list(first.sgd.velocities) == ["fc2.W", "fc2.b"]
+    second.at = restore(tmp_path / "c.npz", *second.parts)
+    second.train(3)
+    assert second.everything() == whole.everything()
+
+
+def test_a_net_takes_its_arrays_out_of_a_checkpoint(tmp_path):
+    training, net = Training(), on_one_device(np.random.default_rng(9))
+    training.train(1)
+    training.save(tmp_path / "c.npz")
+    net.load(tmp_path / "c.npz")
+    for (name, p), (_, q) in zip(net.parameters(), training.net.parameters(), strict=True):
+        np.testing.assert_array_equal(p.value, q.value, name)
+    np.testing.assert_array_equal(net["norm"].mean, training.net["norm"].mean)
+    with np.load(tmp_path / "c.npz", allow_pickle=False) as file:
+        plain_names = [name for name in file.files if not name.startswith("training/")]
+        assert plain_names == [*(name for name, _ in net.parameters()), "norm.mean"]
+
+
+def test_restored_velocities_are_not_shared_with_anything(tmp_path):
+    training = Training()
+    training.train(1)
+    training.save(tmp_path / "c.npz")
+    before = training.everything()
+    restore(tmp_path / "c.npz", *training.parts)
+    training.sgd.step()
+    training.at = restore(tmp_path / "c.npz", *training.parts)
+    assert training.everything() == before
+
+
+# ---------------------------------------------------------------------------------------- what does not fit
+
+
+def refused(path, training, message):
+    before = training.everything()
+    with pytest.raises(ValueError, match=message) as error:
+        restore(path, *training.parts)
+    assert training.everything() == before
+    return str(error.value)
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A checkpoint in the middle of the second epoch."""
+    training = Training()
+    with pytest.raises(Enough):
+        training.train(5, on_batch=stop_at(2, 1))
+    training.save(tmp_path / "c.npz")
+    return tmp_path / "c.npz"
+
+
+def test_every_mismatch_is_named_and_nothing_is_changed(path):
+    def other(rng):
+        return Sequential(flat=Flatten(), fc1=Linear(4, 7, rng=rng),
+                          more=Branches(a=Dropout(), b=Linear(7, 1, rng=rng)),
+                          fc2=Linear(8, 3, rng=rng).astype(np.float64))
+    training = Training(other, bits=np.random.MT19937, images=12)
+    training.schedule = Steps(0.1, at=(2,))
+    lines = refused(path, training, "does not fit this training").splitlines()
+    assert lines == [
+        f"{path} does not fit this training:",
+        "  more.b.W: missing in the file", "  more.b.b: missing in the file",
+        "  fc1.W: expected float32 of shape (4, 7), the file has float32 of shape (4, 6)",
+        "  fc1.b: expected float32 of shape (7,), the file has float32 of shape (6,)",
+        "  fc2.W: expected float64 of shape (8, 3), the file has float32 of shape (6, 3)",
+        "  fc2.b: expected float64 of shape (3,), the file has float32 of shape (3,)",
+        "  norm.mean: unknown to this training",
+        "  training/velocity/fc1.W: expected float32 of shape (4, 7), the file has float32 of shape (4, 6)",
+        "  training/velocity/fc1.b: expected float32 of shape (7,), the file has float32 of shape (6,)",
+        "  training/velocity/fc2.W: expected float64 of shape (8, 3), the file has float32 of shape (6, 3)",
+        "  training/velocity/fc2.b: expected float64 of shape (3,), the file has float32 of shape (3,)",
+        "  the schedule: expected Steps, with lr, epoch, the file has WhenStuck, with lr, best, waited, drops, "
+        "finished",
+        "  the loader's images: expected 12, the file has 11",
+        "  the generator loader: expected MT19937, the file has PCG64",
+        "  the generator more.a.rng: expected PCG64, the file has None",
+        "  the generator drop.rng: expected None, the file has PCG64"]
+
+
+def test_another_batch_size_is_named(path):
+    training = Training()
+    training.loader.batches = 2
+    refused(path, training, "the loader's batches: expected 2, the file has 3")
+
+
+def test_without_the_schedule(path):
+    training = Training()
+    training.schedule = None
+    with pytest.raises(ValueError, match="the schedule: expected None, the file has "):
+        restore(path, *training.parts)
+
+
+def rewrite(path, change):
+    """The checkpoint with its arrays, and its rest as a dictionary, changed by `change(arrays, rest)`."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    rest = json.loads(arrays[REST].item())
+    change(arrays, rest)
+    np.savez(path, **{**arrays, REST: np.array(json.dumps(rest).encode())})
+
+
+def test_a_velocity_that_is_missing_or_unknown(path):
+    def change(arrays, rest):
+        arrays[VELOCITY + "fc9.W"] = arrays.pop(VELOCITY + "fc2.W")
+    rewrite(path, change)
+    lines = refused(path, Training(), "does not fit").splitlines()[1:]
+    assert lines == ["  training/velocity/fc2.W: missing in the file",
+                     "  training/velocity/fc9.W: unknown to this training"]
+
+
+@pytest.mark.parametrize("change", [
+    lambda arrays, rest: rest.pop("progress"),
+    lambda arrays, rest: rest["progress"].update(colour="red"),
+    lambda arrays, rest: rest["generators"]["drop.rng"].update(state={"state": 1}),
+    lambda arrays, rest: rest["generators"].update({"drop.rng": 7}),
+    lambda arrays, rest: rest["generators"]["loader"].update(state={"state": -1, "inc": 1}),
+    lambda arrays, rest: rest.update(loader=None),
+    lambda arrays, rest: rest.update(velocities=3),
+    lambda arrays, rest: rest["sgd"].pop("momentum"),
+    lambda arrays, rest: rest.pop("format")])
+def test_a_damaged_rest_is_refused(path, change):
+    rewrite(path, change)
+    refused(path, Training(), "c.npz: training/rest is damaged: ")
+
+
+@pytest.mark.parametrize("rest", [np.array(b"{"), np.array(b"[]"), np.zeros(3), np.array(b"\xff")], ids=repr)
+def test_a_rest_that_is_no_json_is_refused(path, rest):
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **{**arrays, REST: rest})
+    refused(path, Training(), "training/rest is damaged: ")
+
+
+def test_another_format_is_refused(path):
+    rewrite(path, lambda arrays, rest: rest.update(format=2))
+    refused(path, Training(), "expected a checkpoint of format 1, got format 2")
+
+
+def test_a_file_with_a_net_alone_is_no_checkpoint(tmp_path):
+    training = Training()
+    training.net.save(tmp_path / "net.npz")
+    refused(tmp_path / "net.npz", training, "holds a net and no training: read it with net.load")
+
+
+def test_garbage_and_truncated_files_are_refused(path):
+    content = path.read_bytes()
+    for part in b"", content[:100], content[:len(content) // 2], content[:-1]:
+        path.write_bytes(part)
+        refused(path, Training(), "c.npz is not a complete .npz file of arrays")
+    with pytest.raises(FileNotFoundError):
+        restore(path.with_name("none.npz"), *Training().parts)
+
+
+# ---------------------------------------------------------------------------------------- what is not written
+
+
+@pytest.mark.parametrize("where, message", [
+    (lambda t: t.net["fc1"].W.value, "epoch 3, after batch 0: fc1.W holds NaN or infinity: .* is not written"),
+    (lambda t: t.net["norm"].mean, "norm.mean holds NaN"),
+    (lambda t: t.sgd.velocities["fc2.b"], "velocity/fc2.b holds NaN")])
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_what_is_not_finite_is_not_written(tmp_path, where, message, bad):
+    training = Training()
+    training.train(2)
+    training.save(tmp_path / "c.npz")
+    before = (tmp_path / "c.npz").read_bytes()
+    where(training)[...] = bad
+    with pytest.raises(Diverged, match=message):
+        training.save(tmp_path / "c.npz")
+    assert (tmp_path / "c.npz").read_bytes() == before and os.listdir(tmp_path) == ["c.npz"]
+
+
+def test_a_crash_while_writing_leaves_the_checkpoint_before(path, monkeypatch):
+    before, training = path.read_bytes(), Training()
+
+    def savez(file, **arrays):
+        file.write(b"PK and half of the first array")
+        raise KeyboardInterrupt
+    monkeypatch.setattr(np, "savez", savez)
+    with pytest.raises(KeyboardInterrupt):
+        training.save(path)
+    assert path.read_bytes() == before and os.listdir(path.parent) == ["c.npz"]
+
+
+def test_a_layer_that_draws_from_the_loaders_generator_is_refused(tmp_path):
+    training = Training()
+    training.net["drop"].rng = training.loader.rng
+    with pytest.raises(ValueError, match=r"drop.rng is the loader's generator: give the layer one of its own"):
+        training.save(tmp_path / "c.npz")
+
+
+def test_a_record_that_json_cannot_hold_is_refused(tmp_path):
+    training = Training()
+    training.at.history.append({"val_error": np.float32(0.5), "confusion": np.eye(2)})
+    training.save(tmp_path / "c.npz")
+    assert restore(tmp_path / "c.npz", *training.parts).history == [{"val_error": 0.5, "confusion": [[1, 0], [0, 1]]}]
+    training.at.history.append({"thing": object()})
+    with pytest.raises(TypeError, match="expected numbers, texts, lists and dictionaries, which JSON can hold, got <"):
+        training.save(tmp_path / "c.npz")

@@ -1,0 +1,61 @@
+"""Errors and the confusion matrix, against cases worked out by hand."""
+import numpy as np
+import pytest
+
+from tinynet import ReLU, Sequential, Tanh, simulated
+from tinynet.training.metrics import confusion_matrix, confusion_table, flat_shares, top_k_error
+
+P = np.array([[0.7, 0.2, 0.1],      # label 0: the most probable
+              [0.5, 0.3, 0.2],      # label 1: the second
+              [0.6, 0.3, 0.1],      # label 2: the third
+              [0.1, 0.1, 0.8]])     # label 2: the most probable
+LABELS = np.array([0, 1, 2, 2])
+
+
+@pytest.mark.parametrize("k, error", [(1, 2 / 4), (2, 1 / 4), (3, 0)])
+def test_top_k_error_counts_labels_that_are_not_among_the_k_most_probable(k, error):
+    assert top_k_error(P, LABELS, k) == error
+
+
+def test_a_net_that_calls_everything_equally_probable_is_wrong():
+    assert top_k_error(np.full((5, 10), 0.1), np.arange(5), k=5) == 1.0
+
+
+def test_confusion_matrix_has_true_classes_as_rows():
+    np.testing.assert_array_equal(confusion_matrix(P, LABELS), [[1, 0, 0], [1, 0, 0], [1, 0, 1]])
+
+
+def test_confusion_table_shows_counts_and_the_share_that_was_right():
+    table = confusion_table(confusion_matrix(P, LABELS), ("cat", "dog", "frog"))
+    assert table.splitlines()[-1].split() == ["frog", "1", "0", "1", "50.0%"]
+
+
+def test_confusion_table_of_a_class_without_images():
+    assert confusion_table(np.array([[0, 0], [1, 1]]), ("cat", "dog")).splitlines()[1].split() == ["cat", "0", "0", "-"]
+
+
+@pytest.mark.parametrize("probabilities, labels, error, message", [
+    (P, LABELS[:2], ValueError, r"got shapes \(4, 3\) and \(2,\)"),
+    (P, LABELS + 1, ValueError, "expected labels from 0 to 2, got 1 to 3"),
+    (P, LABELS.astype(float), TypeError, "expected whole numbers as labels, got float64"),
+    (P * np.nan, LABELS, ValueError, "NaN"),
+    (P[:0], LABELS[:0], ValueError, "got shapes"),
+])
+def test_bad_input(probabilities, labels, error, message):
+    for measure in top_k_error, confusion_matrix:
+        with pytest.raises(error, match=message):
+            measure(probabilities, labels)
+
+
+def test_k_must_be_possible():
+    with pytest.raises(ValueError, match="expected k from 1 to 3"):
+        top_k_error(P, LABELS, 4)
+
+
+@pytest.mark.parametrize("device", [None, simulated(0)], ids=str)
+def test_units_that_stand_where_the_slope_is_below_a_tenth(device):
+    net = Sequential(act1=Tanh(), act2=ReLU())
+    if device:
+        net.to(device)
+    x = np.float32([[1.81, -1.81, 1.83, -1.83, 0]])      # tanh(1.8184) = 0.9487, where 1 - tanh² is 0.1
+    assert flat_shares(net, x) == {"act1": 0.4, "act2": 0.6}

@@ -1,0 +1,84 @@
+"""Learning rates over the epochs, written out by hand."""
+import json
+import math
+
+import pytest
+
+from tinynet.training.schedule import ByEpoch, Schedule, Steps, WhenStuck
+
+
+def rates(schedule, errors):
+    """The rate of each epoch that ended with one of `errors`, and of the one after them."""
+    seen = [schedule.lr]
+    for error in errors:
+        schedule.seen(error)
+        seen.append(schedule.lr)
+    return seen
+
+
+def test_the_same_rate_for_ever():
+    schedule = Schedule(0.01)
+    assert rates(schedule, [0.5] * 3) == [0.01] * 4 and not schedule.finished
+
+
+def test_a_function_of_the_epoch():
+    assert rates(ByEpoch(lambda epoch: 1 / epoch), [0.5] * 3) == [1, 1 / 2, 1 / 3, 1 / 4]
+
+
+def test_steps():
+    assert rates(Steps(0.01, at=(3, 4)), [0.5] * 4) == [0.01, 0.01, 0.001, 0.0001, 0.0001]
+    assert rates(Steps(1, at=(2,), factor=0.5), [0.5] * 2) == [1, 0.5, 0.5]
+
+
+def test_when_stuck_divides_three_times_and_finishes_the_fourth():
+    schedule = WhenStuck(0.01, patience=2)
+    assert rates(schedule, [0.9, 0.8, 0.8]) == [0.01] * 4              # as good as the best is not better: 1 epoch
+    assert rates(schedule, [0.9]) == [0.01, 0.001]                     # 2 epochs
+    assert rates(schedule, [0.85, 0.7, 0.71]) == [0.001] * 4           # 1, better, 1
+    assert rates(schedule, [0.72]) == [0.001, pytest.approx(1e-4)]
+    assert rates(schedule, [0.7, 0.7])[-1] == pytest.approx(1e-5) and not schedule.finished
+    lowest = schedule.lr
+    assert rates(schedule, [0.7]) == [lowest] * 2 and not schedule.finished
+    assert rates(schedule, [math.nan]) == [lowest] * 2 and schedule.finished
+
+
+def test_when_stuck_never_gives_up_while_it_gets_better():
+    schedule = WhenStuck(0.01, times=0, patience=1)
+    assert rates(schedule, [1 / n for n in range(1, 50)]) == [0.01] * 50 and not schedule.finished
+    schedule.seen(1)
+    assert schedule.finished and schedule.lr == 0.01
+
+
+@pytest.mark.parametrize("make", [lambda: Schedule(0.1), lambda: ByEpoch(lambda epoch: 0.1 / epoch),
+                                  lambda: Steps(0.1, at=(3, 5)), lambda: WhenStuck(0.1, patience=1, times=2)])
+def test_what_json_has_kept_goes_on_the_same(make):
+    errors = [0.9, 0.8, 0.85, 0.7, 0.7, 0.6]
+    for done in range(len(errors)):
+        first, second = make(), make()
+        rates(first, errors[:done])
+        second.restore(json.loads(json.dumps(first.state())))
+        assert rates(second, errors[done:]) == rates(first, errors[done:])
+        assert second.finished == first.finished
+
+
+def test_another_kind_of_state_is_refused_and_nothing_is_changed():
+    schedule = Steps(0.1, at=(2,))
+    with pytest.raises(ValueError, match="Steps: expected a state of lr, epoch, got lr, best, waited, drops, finished"):
+        schedule.restore(WhenStuck(0.5).state())
+    assert schedule.state() == {"lr": 0.1, "epoch": 1}
+
+
+@pytest.mark.parametrize("make, message", [
+    (lambda: Schedule(0), "Schedule: expected a learning rate above 0, got 0"),
+    (lambda: WhenStuck(math.nan), "WhenStuck: expected a learning rate above 0, got nan"),
+    (lambda: ByEpoch(lambda epoch: -1), "ByEpoch: expected a learning rate above 0, got -1"),
+    (lambda: Steps(0.1, at=(3, 3)), "Steps: expected epochs from 2 on in ascending order"),
+    (lambda: Steps(0.1, at=(1,)), "Steps: expected epochs from 2 on in ascending order"),
+    (lambda: Steps(0.1, at=(2,), factor=10), "Steps: expected a factor between 0 and 1, got 10"),
+    (lambda: WhenStuck(0.1, factor=0), "WhenStuck: expected a factor between 0 and 1, got 0"),
+    (lambda: WhenStuck(0.1, times=-1), "times of 0 or more and a patience of 1 epoch or more, got -1 and 5"),
+    (lambda: WhenStuck(0.1, patience=0), "got 3 and 0"),
+])
+def test_senseless_schedules_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,334 @@
+"""The training loop: it does what a loop written out by hand does, tells its hooks the truth, stops when told, and
+takes no step with numbers that are not finite."""
+import io
+
+import numpy as np
+import pytest
+
+from tinynet import SGD, Dropout, Flatten, Layer, Linear, ReLU, Sequential, SoftmaxCrossEntropy, simulated
+from tinynet.columns import Columns, Fork, Join
+from tinynet.data import Loader, Split, batches
+from tinynet.training.diverged import Diverged
+from tinynet.training.schedule import ByEpoch, Steps, WhenStuck
+from tinynet.training.train import Progress, minus, say, show_progress, train
+
+
+def toy():
+    """Forty images of 2x2 pixels; the class is the brightest pixel. And a small net for them."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 2, 2, 1), dtype=np.uint8)
+    net = Sequential(flat=Flatten(), fc1=Linear(4, 16, rng=rng), relu1=ReLU(), fc2=Linear(16, 4, rng=rng))
+    return Split(images, images.reshape(40, 4).argmax(axis=1)), net
+
+
+def loader(split, batch_size=16, mean=100, scale=50):
+    return Loader(split, batch_size, np.random.default_rng(1), prepare=minus(np.float32(mean), scale))
+
+
+def values(net):
+    return {name: p.device.tohost(p.value).copy() for name, p in net.parameters()}
+
+
+def assert_values(net, expected):
+    for name, value in values(net).items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def test_it_is_the_loop_written_out_by_hand():
+    split, net = toy()
+    _, twin = toy()
+    records = train(net, SGD(net.parameters(), 0.1), loader(split), 3)
+
+    loss, sgd, rng = SoftmaxCrossEntropy(), SGD(twin.parameters(), 0.1), np.random.default_rng(1)
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    for record in records:
+        total, wrong = 0.0, 0
+        for x, y in batches(*split, 16, rng):
+            scores = twin.forward((x.astype(np.float32) - 100) / 50, train=True)
+            total += loss.forward(scores, y) * len(y)
+            wrong += (scores.argmax(axis=1) != y).sum()
+            twin.backward(loss.backward())
+            sgd.step()
+        assert record["train_loss"] == pytest.approx(total / 40)
+        assert record["train_error"] == wrong / 40
+        assert record["images_per_second"] > 0 and 0 < record["waited"] < 1
+    assert_values(net, values(twin))
+
+
+def test_it_learns():
+    split, net = toy()
+    records = train(net, SGD(net.parameters(), 0.1), loader(split, 8, 128, 64), 60)
+    assert records[0]["train_error"] > 0.4 and records[-1]["train_error"] < 0.1
+
+
+def test_hooks_are_told_what_happens_and_can_stop_it():
+    split, net = toy()
+    done, epochs = [], []
+
+    def on_batch(at):
+        done.append((at.epoch, at.batch, at.images, at.epochs, at.size))
+
+    def on_epoch(record):
+        epochs.append((record["epoch"], record["test_error"]))
+        return len(epochs) == 2
+
+    records = train(net, SGD(net.parameters(), 1.0), loader(split), 5, schedule=ByEpoch(lambda epoch: 0.1 / epoch),
+                    validate=lambda: {"test_error": 0.5}, on_batch=on_batch, on_epoch=on_epoch)
+    assert epochs == [(1, 0.5), (2, 0.5)] and len(records) == 2
+    assert [r["lr"] for r in records] == [0.1, 0.05]
+    assert done == [(e, b, n, 5, 40) for e in (1, 2) for b, n in ((1, 16), (2, 32), (3, 40))]
+
+
+def test_the_schedule_sees_the_validation_error_and_ends_the_training():
+    split, net = toy()
+    errors = iter([0.5, 0.4, 0.4, 0.4])                      # the training error falls all the time
+    records = train(net, SGD(net.parameters(), 1.0), loader(split), 99, schedule=WhenStuck(0.1, times=1, patience=1),
+                    validate=lambda: {"val_error": next(errors)})
+    assert [r["lr"] for r in records] == pytest.approx([0.1, 0.1, 0.1, 0.01])
+
+
+def test_without_a_validation_error_the_schedule_sees_the_training_error():
+    split, net = toy()
+    schedule = WhenStuck(0.1)
+    records = train(net, SGD(net.parameters(), 1.0), loader(split), 2, schedule=schedule)
+    assert schedule.best == min(r["train_error"] for r in records)
+
+
+def test_a_progress_is_gone_on_with():
+    split, net = toy()
+    _, twin = toy()
+    whole = train(net, SGD(net.parameters(), 0.1), loader(split), 3)
+    sgd, at, same = SGD(twin.parameters(), 0.1), Progress(), loader(split)
+
+    def leave_after_two(at):
+        if (at.epoch, at.batch) == (2, 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(twin, sgd, same, 3, progress=at, on_batch=leave_after_two)
+    records = train(twin, sgd, same, 3, progress=at)
+    assert_values(twin, values(net))
+    for record, other in zip(records, whole, strict=True):
+        assert {**record, "images_per_second": 0, "waited": 0} == {**other, "images_per_second": 0, "waited": 0}
+    assert train(twin, sgd, same, 3, progress=at) == records         # over: nothing more happens
+    assert_values(twin, values(net))
+
+
+def test_times_of_an_interrupted_epoch_are_added():
+    given = loader(toy()[0])
+    at = Progress(batch=1, images=16, seconds=100.0, waited=25.0, order=given.rng.bit_generator.state)
+    at.begin(given, 1)
+    for given.waited in 10.0, 15.0:                                  # the seconds since the epoch was gone on with
+        at.count(2.0, 4, 8, given)
+    record = at.end_epoch(0.1)
+    assert record["waited"] == pytest.approx(0.4, rel=0.01)          # 25 + 15 of 100 seconds
+    assert record["images_per_second"] == pytest.approx(0.32, rel=0.01)
+
+
+class TwoHeads(Layer):
+    """A net with two outputs in training, the second of them useless."""
+
+    def __init__(self, net):
+        self.net = net
+
+    def forward(self, x, train=False, keep=False):
+        scores = self.net.forward(x, train=train, keep=keep)
+        return scores, -scores
+
+    def backward(self, dy):
+        return self.net.backward(dy[0])
+
+    def children(self):
+        return [("net", self.net)]
+
+
+class FirstHead(SoftmaxCrossEntropy):
+    def forward(self, logits, labels):
+        return super().forward(logits[0], labels)
+
+    def backward(self):
+        return super().backward(), None
+
+
+def test_a_net_of_several_heads_brings_its_own_loss():
+    split, net = toy()
+    _, twin = toy()
+    expected = train(net, SGD(net.parameters(), 0.1), loader(split), 2)
+    heads = TwoHeads(twin)
+    records = train(heads, SGD(heads.parameters(), 0.1), loader(split), 2, loss=FirstHead())
+    assert [r["train_error"] for r in records] == [r["train_error"] for r in expected]
+    assert_values(twin, values(net))
+
+
+def test_a_net_that_is_no_sequential_says_what_it_can():
+    split, net = toy()
+    heads = TwoHeads(net)
+    net["fc2"].W.value[0] = np.nan
+    with pytest.raises(Diverged, match="the first of them is in the parameter net.fc2.W"):
+        train(heads, SGD(heads.parameters(), 0.1), loader(split), 1, loss=FirstHead())
+    net["fc2"].W.value[...] = 3e38
+    with pytest.raises(Diverged, match="TwoHeads gives the first of them, with a finite input"):
+        train(heads, SGD(heads.parameters(), 0.1), loader(split), 1, loss=FirstHead())
+
+
+def test_a_loader_in_order_is_refused():
+    split, net = toy()
+    with pytest.raises(ValueError, match=r"train: the loader gives the images in order.*Loader\(split, batch_size, rn"):
+        train(net, SGD(net.parameters(), 0.1), Loader(split, 16), 1)
+
+
+# ---------------------------------------------------------------------------------------- what is not finite
+
+
+def diverges(net, split, message, lr=0.1, **options):
+    """Training raises Diverged with this message, and the last step is not taken."""
+    before = []
+
+    def on_batch(at):
+        before.append(values(net))
+
+    start = values(net)
+    with pytest.raises(Diverged, match=message):
+        train(net, SGD(net.parameters(), lr), loader(split, 16, **options), 5, on_batch=on_batch)
+    assert_values(net, before[-1] if before else start)
+
+
+def test_a_weight_that_is_not_finite_is_named():
+    split, net = toy()
+    net["fc1"].W.value[2, 3] = np.nan
+    diverges(net, split, "epoch 1, batch 1: the net's scores hold NaN or infinity: the first of them is in the "
+                         "parameter fc1.W. A smaller learning rate may help")
+
+
+def test_a_layer_that_overflows_is_named():
+    split, net = toy()
+    net["fc2"].W.value[...] = 3e38
+    diverges(net, split, r"fc2 \(Linear\) gives the first of them, with a finite input")
+
+
+def test_an_input_that_is_not_finite_is_named_and_only_where_it_comes():
+    split, net = toy()
+    images = split.images.astype(np.float32)
+    images[np.random.default_rng(1).permutation(40)[20], 1, 1] = np.inf          # in the second batch
+    diverges(net, Split(images, split.labels), "epoch 1, batch 2: .*the input does already; look at what prepares")
+
+
+def test_steps_that_are_too_large_are_told_from_the_weights():
+    split, net = toy()
+    diverges(net, split, r"epoch 1, batch [23]: .*(fc1|fc2).*A smaller learning rate may help", lr=1e38)
+
+
+class BadGradient(Layer):
+    """Its output is finite, its gradient is not, once it is told so."""
+
+    bad = None
+
+    def forward(self, x, train=False, keep=False):
+        return x * 1
+
+    def backward(self, dy):
+        return dy if self.bad is None else dy * dy.dtype.type(self.bad)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_gradient_that_is_not_finite_is_named_where_backward_met_it_first(bad):
+    split, net = toy()
+    net = Sequential(flat=Flatten(), fc0=Linear(4, 4, rng=np.random.default_rng(2)), fc1=net["fc1"],
+                     spoilt=BadGradient(), relu1=ReLU(), fc2=net["fc2"])
+    net["spoilt"].bad = bad
+    diverges(net, split, "epoch 1, batch 1: the gradient of fc1.b holds NaN or infinity, though the loss is finite. "
+                         "A learning rate smaller than 0.1 may help")
+
+
+def test_a_large_gradient_whose_square_overflows_is_not_taken_for_infinity():
+    split, net = toy()
+    net = Sequential(flat=Flatten(), fc1=net["fc1"], large=BadGradient(), relu1=ReLU(), fc2=net["fc2"])
+    net["large"].bad = 1e30
+    train(net, SGD(net.parameters(), 1e-30), loader(split), 2)
+
+
+def test_a_frozen_parameter_may_have_any_gradient():
+    split, net = toy()
+    net = Sequential(flat=Flatten(), fc1=net["fc1"], spoilt=BadGradient(), relu1=ReLU(), fc2=net["fc2"])
+    net["spoilt"].bad = np.nan
+    net.freeze("fc1")
+    train(net, SGD(net.parameters(), 0.1), loader(split), 1)
+
+
+def test_a_loss_that_is_infinite_though_the_scores_are_not():
+    split, net = toy()
+    net["fc2"].W.value[...] = 0
+    net["fc2"].b.value[...] = [3e38, -3e38, 0, 0]
+    diverges(net, split, "epoch 1, batch 1: the loss is inf, though the net's scores are finite")
+
+
+def test_columns_are_checked_on_both_their_devices():
+    split, _ = toy()
+    devices, rng = (simulated(0), simulated(1)), np.random.default_rng(0)
+    net = Sequential(flat=Flatten(), fork=Fork(devices),
+                     fc1=Columns(Linear(4, 8, rng=rng), Linear(4, 8, rng=rng)), drop=Columns(Dropout(), Dropout()),
+                     join=Join(devices[0]), fc2=Linear(16, 4, rng=rng)).to(devices)
+    train(net, SGD(net.parameters(), 0.1), loader(split), 1)
+    net["fc1"].right.W.value[0, 0] = np.nan
+    diverges(net, split, "in the parameter fc1.right.W")
+    split, _ = toy()
+    net["fc1"].right.W.value[0, 0] = 0
+    net["fc1"].right.b.value[...] = np.float32(3e38)
+    net["fc2"].W.value[...] = 1e3
+    diverges(net, split, r"fc2 \(Linear\) gives the first of them")
+
+
+def test_other_errors_are_not_taken_for_divergence():
+    split, net = toy()
+    labels = split.labels + 4
+    with pytest.raises(ValueError, match="expected labels from 0 to 3") as error:
+        train(net, SGD(net.parameters(), 0.1), loader(Split(split.images, labels)), 1)
+    assert not isinstance(error.value, Diverged)
+
+
+# ---------------------------------------------------------------------------------------- what is around it
+
+
+def test_minus_leaves_the_images_alone():
+    images = np.full((2, 2, 2, 1), 7, np.uint8)
+    x = minus(np.full((2, 2, 1), 3, np.float32), scale=2)(images)
+    assert x.dtype == np.float32 and (x == 2).all() and (images == 7).all()
+
+
+def test_a_line_is_said_over_the_progress_line(monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    say("epoch 1")
+    assert terminal.getvalue() == "\r" + " " * 79 + "\r" and capsys.readouterr().out == "epoch 1\n"
+
+
+def test_progress_shows_speed_and_time_left_on_a_terminal_only(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for stream, shown in (Terminal(), True), (io.StringIO(), False):
+        monkeypatch.setattr("sys.stderr", stream)
+        on_batch = show_progress("net")
+        on_batch(Progress(batch=1, images=5, seconds=0.1, epochs=1, size=10))
+        on_batch(Progress(batch=2, images=10, seconds=0.2, epochs=1, size=10))
+        assert ("images/s" in stream.getvalue() and "100%" in stream.getvalue()) == shown
+
+
+def test_progress_of_a_resumed_training_counts_what_was_done_but_not_into_the_speed(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    show_progress("net")(Progress(epoch=3, batch=5, images=50, seconds=2.0, epochs=4, size=100))
+    assert "net:  62%      25 images/s      6 s left" in terminal.getvalue()
+
+
+def test_steps_is_a_schedule_of_the_loop():
+    split, net = toy()
+    records = train(net, SGD(net.parameters(), 1.0), loader(split), 3, schedule=Steps(0.1, at=(3,), factor=0.5))
+    assert [r["lr"] for r in records] == [0.1, 0.1, 0.05]

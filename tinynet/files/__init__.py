@@ -1,0 +1,1 @@
+"""Nets in files: our own (`storage.py`), and weights from and to PyTorch and Caffe (`weights.py`)."""

@@ -1,0 +1,126 @@
+"""Weights in and out, in the layouts of PyTorch and of Caffe.
+
+                      here                        PyTorch and Caffe
+    convolution       (KH, KW, C/groups, F)       (F, C/groups, KH, KW)
+    fully connected   (in, out)                   (out, in)
+    Flatten           row, column, channel        channel, row, column: fc6 has its inputs in another order
+    Dropout           times 1 - p at test         times 1 / (1 - p) in training: the weights that follow differ by 1 - p
+
+All of this is done here. But a net is more than its weights. What follows is left to whoever loads them, and none of it
+raises an error; each costs accuracy:
+
+    LRN        both divide α by n, LRN here does not: their 1e-4 is `LRN(k=1.0, alpha=1e-4 / 5)`. Their k is 1 unless
+               told otherwise, the paper's is 2; and their windows cross the columns: `groups=1`
+    order      Caffe's AlexNet normalises, then pools, as the paper does; its CaffeNet pools, then normalises
+    224, 227   Caffe's AlexNet sees 227x227 images, without padding: `alexnet(columns=1, input_size=227)`
+    BGR, RGB   Caffe's images are BGR, and so is the mean to subtract. `from_caffe` turns the first kernels to RGB
+    range      Caffe's pixels are 0..255 minus the mean; torchvision's 0..1 minus the mean, divided by the deviation
+    pooling    PyTorch rounds down unless told otherwise, Caffe rounds up: `ceil_mode=True`. Where a mean reaches over
+               the edge, both count the padding, AvgPool2d does not
+
+Nets of two columns: load into the net of one column, then `models.convert` it; the normalisation stays inside a column
+there. docs/weights.md has whole examples.
+"""
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..devices.device import device_of
+from ..layer import Layer
+from .layouts import inputs_of, to_ours, to_theirs
+from .storage import arrays_of, assign, read
+
+Arrays = Mapping[str, Any] | str | os.PathLike
+PYTORCH = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias",
+           "running_mean": "running_mean", "running_var": "running_var"}
+CAFFE = {"W": "0", "b": "1"}                                         # the positions among a layer's blobs
+
+
+def from_torch(net: Layer, arrays: Arrays, names: Mapping[str, str] | None = None) -> Layer:
+    """Put PyTorch's arrays into `net`, which must have one column; returns `net`.
+
+    arrays   a `state_dict()`, or NumPy arrays called as in one ("features.0.weight", ...), or an .npz file of them
+    names    whose weights are whose, {"features.0": "conv1", ...}. Without it layers go by their names if those are the
+             same here and there, and in the order of the arrays otherwise
+
+    Raises ValueError that lists every missing, unknown and misshapen array, and for layers that PyTorch does not have;
+    nothing has been changed then.
+    """
+    return _load(net, arrays, names, PYTORCH, "from_torch")
+
+
+def from_caffe(net: Layer, arrays: Arrays, names: Mapping[str, str] | None = None, to_rgb: bool = True) -> Layer:
+    """The same for Caffe's blobs, called "conv1.0" (weights) and "conv1.1" (biases):
+
+        {f"{name}.{i}": blob.data for name, blobs in caffe_net.params.items() for i, blob in enumerate(blobs)}
+
+    `to_rgb` turns the kernels of a first convolution that sees three channels, so that the net takes RGB images.
+    """
+    _load(net, arrays, names, CAFFE, "from_caffe")
+    first = next(iter(arrays_of(net).values()), np.empty(0))
+    if to_rgb and len(first.shape) == 4 and first.shape[2] == 3:
+        with device_of(first):
+            first[...] = first[:, :, ::-1].copy()
+    return net
+
+
+def to_torch(net: Layer) -> dict[str, np.ndarray]:
+    """The arrays of `net` in PyTorch's layouts, called after the layers here: "conv1.weight", "conv1.bias", ...
+
+    `np.savez(path, **to_torch(net))` writes them. Raises ValueError for layers that PyTorch does not have.
+    """
+    inputs, ours, theirs = inputs_of(net, PYTORCH), arrays_of(net), {}
+    for layer, x in inputs.items():
+        for kind, term in PYTORCH.items():
+            if (array := ours.get(f"{layer}.{kind}")) is not None:
+                theirs[f"{layer}.{term}"] = to_theirs(device_of(array).tohost(array), x)
+    return theirs
+
+
+def _load(net: Layer, arrays: Arrays, names: Mapping[str, str] | None, terms: dict[str, str], caller: str) -> Layer:
+    inputs, ours = inputs_of(net, terms), arrays_of(net)
+    arrays = read(arrays) if isinstance(arrays, (str, os.PathLike)) else arrays
+    arrays = {key: np.asarray(a) for key, a in arrays.items() if not key.endswith("num_batches_tracked")}  # a counter
+    names, how = _matched(list(arrays), list(inputs), names)
+    theirs = {to: layer for layer, to in names.items()}
+
+    def key_of(name: str) -> str | None:
+        layer, _, kind = name.rpartition(".")
+        return f"{theirs[layer]}.{terms[kind]}" if layer in theirs else None
+
+    keys = {name: key_of(name) for name in ours}
+    wrong = [problem for name, key in keys.items() for problem in _problems(name, ours[name].shape, key, arrays)]
+    wrong += [f"{key}: has no place in this net" for key in arrays if key not in keys.values()]
+    if wrong:
+        raise ValueError(f"{caller}: the arrays do not fit this net (layers matched {how}):\n  " + "\n  ".join(wrong))
+    for name, key in keys.items():
+        assign(ours[name], to_ours(arrays[key], inputs[name.rpartition(".")[0]]))
+    return net
+
+
+def _matched(keys: list[str], layers: list[str], names: Mapping[str, str] | None) -> tuple[Mapping[str, str], str]:
+    """Which of their layers is which of ours, {theirs: ours}, and by what they were matched."""
+    if names is not None:
+        return names, "as `names` says"
+    theirs = list(dict.fromkeys(key.rpartition(".")[0] for key in keys))
+    if set(theirs) <= set(layers) or set(layers) <= set(theirs):
+        return {layer: layer for layer in layers}, "by their names"
+    return dict(zip(theirs, layers, strict=False)), "in order, for want of `names`"
+
+
+def _problems(name: str, shape: tuple[int, ...], key: str | None, arrays: dict[str, np.ndarray]) -> list[str]:
+    """What keeps our array `name` from getting its values from arrays[key]."""
+    shape = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape[::-1]     # theirs
+    if key is None:
+        return [f"{name}: no layer of theirs is left for it"]
+    if key not in arrays:
+        return [f"{name}: {key} is missing"]
+    if arrays[key].shape != shape:
+        return [f"{name}: expected {key} of shape {shape}, got {arrays[key].shape}"]
+    if arrays[key].dtype.kind != "f":
+        return [f"{name}: expected floating-point numbers, {key} has {arrays[key].dtype}"]
+    return []

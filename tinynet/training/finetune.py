@@ -1,0 +1,84 @@
+"""How a net starts if not as its paper says: from weights scaled by fan-in; or from another net's weights, with a new
+last layer for other classes.
+
+Fine-tuning is AlexNet's Table 2: a net that has learned very many classes first is better at the thousand than one that
+has seen only these. The lower layers are what carries over:
+
+    net.load("runs/mine/checkpoints/best.npz")
+    replace_last(net, classes=20, rng=rng)
+    net.freeze("conv1")                                    # if they are not to change at all
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..init import Initialiser, constant, fan_in, gaussian
+from ..layer import Layer
+from ..layers.activation import ReLU
+from ..layers.conv import Conv2d
+from ..layers.linear import Linear
+from ..layers.pool import GlobalAvgPool2d
+from ..net import Sequential
+
+
+def replace_last(net: Sequential, classes: int, rng: np.random.Generator,
+                 weight_init: Initialiser = gaussian(0.01)) -> Sequential:
+    """Give `net` new, random last layers for `classes` classes; all others keep their weights. Returns the net.
+
+    GoogLeNet's heads get new last layers too. How fast the layer learns and decays stays as it was. An SGD of the net
+    made before has velocities of the old shape: make a new one.
+
+    Raises ValueError for fewer than two classes, and for a net that does not end in a fully-connected layer or a
+    convolution, or cannot end otherwise (LeNet-5's codes).
+    """
+    if classes < 2:
+        raise ValueError(f"replace_last: expected two classes or more, got {classes}")
+    for layer in classifiers(net):
+        for p, init in (layer.W, weight_init), (layer.b, constant(0.0)):
+            if p is not None:
+                value = init(rng, (*p.shape[:-1], classes)).astype(p.value.dtype)
+                p.value, p.grad = p.device.asarray(value), None
+        setattr(layer, "out_features" if isinstance(layer, Linear) else "out_channels", classes)
+    return net
+
+
+def start_by_fan_in(net: Sequential, rng: np.random.Generator) -> Sequential:
+    """Draw the weights of all but the last layers from N(0, sqrt(2 / inputs)); biases stay. Returns the net.
+
+    For images of about unit variance (`train.minus` with a scale). The paper's N(0, 0.01) suits layers of thousands of
+    inputs: in a narrower net the signal fades from layer to layer, and the net never begins to learn. A first layer
+    whose kernels are large enough to be looked at, above 3x3, keeps its small weights: it learns with them too, and its
+    kernels soon show what they have learned rather than what was drawn.
+    """
+    last = classifiers(net)
+    for layer in _layers_in(net):
+        W = getattr(layer, "W", None)
+        if W is not None and layer not in last and not _large_first(layer):
+            W.value[...] = W.device.asarray(fan_in(2.0)(rng, W.shape).astype(W.value.dtype))
+    return net
+
+
+def _large_first(layer: Layer) -> bool:
+    return isinstance(layer, Conv2d) and not layer.input_grad and min(layer.kernel_size) > 3
+
+
+def classifiers(net: Sequential) -> list[Linear | Conv2d]:
+    """The layers that give the classes' scores: the last with weights, of the net and of each head it has."""
+    return [_last(part) for part in (net[:], *getattr(net, "heads", {}).values())]
+
+
+def _last(layer: Layer) -> Linear | Conv2d:
+    while layer.children():
+        layer = next(inside for _, inside in reversed(layer.children())
+                     if not isinstance(inside, (ReLU, GlobalAvgPool2d)))
+    if not isinstance(layer, (Linear, Conv2d)):
+        raise ValueError(f"expected a net that ends in a fully-connected layer or a convolution, got {layer.label}")
+    return layer
+
+
+def _layers_in(layer: Layer) -> Iterator[Layer]:
+    yield layer
+    for _, inside in layer.children():
+        yield from _layers_in(inside)

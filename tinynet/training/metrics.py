@@ -1,0 +1,72 @@
+"""How good are the answers? Errors and the confusion matrix, from probabilities and labels. And can the net still
+learn? The share of its units that let hardly any gradient through."""
+from __future__ import annotations
+
+import numpy as np
+
+from ..layers.activation import ReLU, Tanh
+from ..net import Sequential
+
+
+def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> float:
+    """The share of rows of `probabilities` (N, classes) whose label is not among the k most probable classes.
+
+    AlexNet reports k = 1 and 5. Ties count against the net: a label is among the k best only if fewer than k other
+    classes are at least as probable, so a net that calls everything equally probable is always wrong.
+    """
+    probabilities, labels = check_probabilities(probabilities, labels)
+    if not 1 <= k <= probabilities.shape[1]:
+        raise ValueError(f"top_k_error: expected k from 1 to {probabilities.shape[1]} (the classes), got {k}")
+    right = probabilities[np.arange(len(labels)), labels][:, None]                   # (N, 1)
+    at_least_as_probable = (probabilities >= right).sum(axis=1)                      # (N,), itself included
+    return float((at_least_as_probable > k).mean())
+
+
+def confusion_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(classes, classes) counts: row, the true class; column, the class the net finds most probable."""
+    probabilities, labels = check_probabilities(probabilities, labels)
+    classes = probabilities.shape[1]
+    pairs = labels * classes + probabilities.argmax(axis=1)
+    return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+def confusion_table(matrix: np.ndarray, classes: tuple[str, ...]) -> str:
+    """The confusion matrix as text to print, with the share of each true class that was recognised."""
+    width = max(len(name) for name in classes)
+    cell = max(5, len(str(matrix.max())) + 1)
+    lines = [" " * width + "".join(f"{name[:cell - 1]:>{cell}}" for name in classes) + "  right"]
+    for name, row, right in zip(classes, matrix, matrix.diagonal(), strict=True):
+        share = f"{right / row.sum():6.1%}" if row.sum() else "     -"
+        lines.append(f"{name:>{width}}" + "".join(f"{count:>{cell}}" for count in row) + " " + share)
+    return "\n".join(lines)
+
+
+def flat_shares(net: Sequential, x: np.ndarray) -> dict[str, float]:
+    """For each nonlinearity, the share of its units that stand where it is flat (slope below 0.1), so that hardly any
+    gradient comes through: a tanh beyond ±0.95, a ReLU at 0."""
+    shares, x = {}, net.device.asarray(x)
+    for layer in net:
+        with layer.device:
+            x = layer.forward(x)
+        if isinstance(layer, (ReLU, Tanh)):
+            y = layer.device.tohost(x)
+            slope = 1 - y * y if isinstance(layer, Tanh) else y > 0
+            shares[layer.name] = round(float((slope < 0.1).mean()), 4)
+    return shares
+
+
+def check_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays, the labels int64. Raises ValueError for shapes that do not fit, labels out of range, NaN and
+    infinity; TypeError for labels that are no whole numbers."""
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
+        raise ValueError(f"expected probabilities (N, classes) and N labels, got shapes {probabilities.shape} and "
+                         f"{labels.shape}")
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"expected whole numbers as labels, got {labels.dtype}")
+    if labels.min() < 0 or labels.max() >= probabilities.shape[1]:
+        raise ValueError(f"expected labels from 0 to {probabilities.shape[1] - 1}, got {labels.min()} to "
+                         f"{labels.max()}")
+    if not np.isfinite(probabilities).all():
+        raise ValueError("the probabilities hold NaN or infinity: there is no order to rank classes by")
+    return probabilities, labels.astype(np.int64)

@@ -1,0 +1,196 @@
+"""A training in a folder: what it was told, how it goes, and all it needs to go on after Ctrl-C or a crash.
+
+    with Run("runs/mine", {"seed": 0, "data": data.source}) as run:
+        at = run.start(net, sgd, loader, schedule)
+        train(net, sgd, loader, 90, progress=at, schedule=schedule, on_batch=run.on_batch, on_epoch=run.on_epoch)
+
+    config.json                  what the caller says about the run; versions, threads, device
+    metrics.jsonl                the record of each epoch, one in a line
+    curves.png                   the errors, the loss and the steps of the learning rate
+    checkpoints/last.npz         of the end of each epoch, and of every few minutes in between (checkpoint.py)
+    checkpoints/best.npz         of the epoch with the lowest val_error; without such, the lowest train_error
+    checkpoints/epoch-0010.npz   of every `keep_every`-th epoch
+
+Every file takes its place whole. last.npz is written last, so at whatever moment a crash comes, the others are at least
+as new as it is, and what is newer is done once more, with the same result. `Run(..., resume=True)` goes on from
+last.npz: bit for bit as if nothing had happened, given the same number of threads.
+"""
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..data import Loader
+from ..fast.parallel import get_threads
+from ..files.storage import arrays_of, atomic_write, remove_torn
+from ..layer import Layer
+from ..look.curves import draw_training
+from . import checkpoint
+from .optim import SGD
+from .schedule import Schedule
+from .train import Progress, Record, say, show_progress
+
+MAY_DIFFER = ("device", "epochs", "workers")  # in the config of a run that is resumed
+
+
+def in_words(record: Record) -> str:
+    """An epoch in one line; with the share of its time that the net waited for images, from one percent on."""
+    errors = [f"{name.removesuffix('_error')} error {value:.1%}" for name, value in record.items()
+              if name.endswith("_error")]
+    waited = f", waited {record['waited']:.0%}" if record["waited"] >= 0.01 else ""
+    return (f"epoch {record['epoch']:3}  loss {record['train_loss']:.3f}  {', '.join(errors)}  "
+            f"{record['images_per_second']:.0f} images/s{waited}")
+
+
+class Run:
+    """The folder of one training, its hooks for `train`, and, within `with run:`, an end in good order.
+
+    `config` is what a reader should know about the run and what must not change when it is resumed, but for
+    `device`, `epochs` and `workers`; numbers, texts and lists, which JSON can hold. Checkpoints are written after each
+    epoch and every `minutes` within one. `how_to_resume` is what the message after Ctrl-C says.
+
+    Within `with run:`, Ctrl-C and SIGTERM let the step in progress finish, write a checkpoint and end the program with
+    status 130 or 143. A second one stops it at once.
+
+    Raises FileExistsError if the folder holds a run and `resume` is False, FileNotFoundError if it holds none and
+    `resume` is True, and ValueError that lists what differs from the config of the run to be resumed.
+    """
+
+    def __init__(self, folder: str | os.PathLike, config: dict[str, Any], *, resume: bool = False,
+                 keep_every: int | None = None, minutes: float = 10, how_to_resume: str = "") -> None:
+        self.folder, self.resume, self.keep_every, self.minutes = Path(folder), resume, keep_every, minutes
+        self.config = json.loads(json.dumps(config, default=checkpoint.plain))  # as it will be read again
+        self.how_to_resume = how_to_resume or f"go on with Run({str(folder)!r}, ..., resume=True)"
+        self.stopped_by: int | None = None
+        self._show, self._handlers = show_progress(self.folder.name), {}
+        there = (self.folder / "config.json").exists()
+        if there and not resume:
+            raise FileExistsError(f"{folder} holds an earlier run: resume it, name another folder, or delete it first")
+        if resume and not there:
+            raise FileNotFoundError(f"{folder} holds no run that could be resumed: there is no config.json in it")
+        if resume:
+            self._compare(json.loads((self.folder / "config.json").read_text(encoding="utf-8")))
+
+    def start(self, net: Layer, sgd: SGD, loader: Loader, schedule: Schedule | None = None) -> Progress:
+        """Begin, or put everything back to the last checkpoint; returns the `progress` for `train`.
+
+        What cannot work fails here rather than after the first epoch: raises OSError for a folder that cannot be
+        written to and for a disk without room for the checkpoints; and what `checkpoint.restore` raises.
+        """
+        self._training, last = (net, sgd, loader, schedule), self._path("last")
+        last.parent.mkdir(parents=True, exist_ok=True)
+        remove_torn(self.folder)
+        remove_torn(last.parent)
+        self._check_room(net)
+        self.at = checkpoint.restore(last, *self._training) if self.resume else Progress()
+        self._write_metrics()
+        self._save("last")
+        self._write_config(str(net.device))
+        return self.at
+
+    def on_batch(self, at: Progress) -> None:
+        """After each batch: the progress line; a checkpoint when it is time; the end after Ctrl-C."""
+        self._show(at)
+        if self.stopped_by or time.monotonic() - self.saved >= 60 * self.minutes:
+            self._save("last")
+        self._stop_if_asked()
+
+    def on_epoch(self, record: Record) -> None:
+        """After each epoch: a line on the screen, metrics, curves, checkpoints."""
+        say(f"{self.folder.name}  {in_words(record)}")
+        errors = [r.get("val_error", r["train_error"]) for r in self.at.history]
+        if errors[-1] < min(errors[:-1], default=float("inf")):
+            self._save("best")
+        if self.keep_every and record["epoch"] % self.keep_every == 0:
+            self._save(f"epoch-{record['epoch']:04}")
+        self._write_metrics()
+        self._draw()
+        self._save("last")
+        self._stop_if_asked()
+
+    def __enter__(self) -> Run:
+        if threading.current_thread() is threading.main_thread():  # no other may set handlers
+            for number in signal.SIGINT, signal.SIGTERM:
+                self._handlers[number] = signal.signal(number, self._asked_to_stop)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._handlers = {}
+
+    def _asked_to_stop(self, number: int, frame: Any) -> None:
+        if self.stopped_by:
+            raise KeyboardInterrupt
+        self.stopped_by = number
+        with suppress(OSError):  # not print: a signal may come while the program is printing
+            os.write(2, b"\nstopping after this step; once more to stop at once\n")
+
+    def _stop_if_asked(self) -> None:
+        if self.stopped_by:
+            say(f"stopped in epoch {self.at.epoch}, after batch {self.at.batch}; {self.how_to_resume}")
+            sys.exit(128 + self.stopped_by)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / "checkpoints" / f"{name}.npz"
+
+    def _save(self, name: str) -> None:
+        try:
+            checkpoint.save(self._path(name), *self._training, self.at)
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror or error}: the checkpoint could not be written, the ones "
+                          f"before are intact; make room, then {self.how_to_resume}", str(self._path(name))) from error
+        self.saved = time.monotonic()
+
+    def _write(self, name: str, text: str) -> None:
+        with atomic_write(self.folder / name) as file:
+            file.write(text.encode())
+
+    def _write_metrics(self) -> None:
+        """All of them, from the history that the checkpoint has: so lines of epochs after it are gone on resuming."""
+        lines = [json.dumps(record, default=checkpoint.plain) + "\n" for record in self.at.history]
+        self._write("metrics.jsonl", "".join(lines))
+
+    def _write_config(self, device: str) -> None:
+        now = {"tinynet": __version__, "numpy": np.__version__, "threads": get_threads(), "on": device}
+        changed = [f"{name} {value} (was {self._environment.get(name)})" for name, value in now.items()
+                   if self.resume and self._environment.get(name) != value]
+        if changed:
+            say(f"{self.folder} goes on, but not bit for bit as it would have: {', '.join(changed)}")
+        self._write("config.json", json.dumps({**self.config, "environment": now}, indent=1) + "\n")
+
+    def _draw(self) -> None:
+        try:
+            draw_training(self.folder / "curves.png", self.at.history)
+        except Exception as error:  # a picture is no reason to lose a training
+            say(f"no {self.folder / 'curves.png'}: {error}")
+
+    def _compare(self, before: dict[str, Any]) -> None:
+        """Raise ValueError if the config differs where it must not."""
+        self._environment = before.pop("environment", {})
+        wrong = [f"{name}: now {self.config.get(name)!r}, the run has {before.get(name)!r}"
+                 for name in {**before, **self.config}
+                 if name not in MAY_DIFFER and before.get(name) != self.config.get(name)]
+        if wrong:
+            raise ValueError(f"{self.folder} is another run than the one to be resumed:\n  " + "\n  ".join(wrong))
+
+    def _check_room(self, net: Layer) -> None:
+        """last, best, and the one that is being written: each holds the net and the velocities."""
+        size = sum(a.nbytes for a in arrays_of(net).values()) + sum(p.value.nbytes for _, p in net.parameters())
+        needed = size * (3 - sum(self._path(name).exists() for name in ("last", "best")))
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise OSError(errno.ENOSPC, f"checkpoints of {size / 1e6:.0f} MB each need {needed / 1e6:.0f} MB, the disk "
+                          f"has {free / 1e6:.0f} MB free", str(self.folder))
