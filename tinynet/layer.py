@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,19 @@ from .fast.parallel import over_batch
 from .files import storage
 from .parameter import Parameter, select
 from .softmax import softmax
+
+_aside = ContextVar("aside", default=False)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """In here, a forward that keeps nothing leaves what an earlier one kept: a net may be asked for an answer, by this
+    thread or another, while it is between a forward and its backward."""
+    token = _aside.set(True)
+    try:
+        yield
+    finally:
+        _aside.reset(token)
 
 
 class Layer:
@@ -95,8 +111,7 @@ class Layer:
             raise TypeError(f"{self.label}: expected float32 or float64, got {np.dtype(dtype)}")
         for value in vars(self).values():
             if isinstance(value, Parameter):
-                with value.device:
-                    value.value, value.grad = value.value.astype(dtype), None
+                value.astype(dtype)
         for _, layer in self.children():
             layer.astype(dtype)
         return self
@@ -104,6 +119,10 @@ class Layer:
     def over_batch(self, work: Any, n: int, cost: float = math.inf) -> list[Any]:
         """Call `work(slice)` over slices of a batch of `n`, a thread each, if it costs enough (parallel.py)."""
         return over_batch(work, n, self.device, cost)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """A new array on the layer's device, not cleared, for an operation to fill."""
+        return self.device.empty(shape, dtype)
 
     # ---- checks -----------------------------------------------------------------------------------------------
 
@@ -149,6 +168,13 @@ class Layer:
                              f"bring it over with send(), or move the layer with to()")
         return self._device.xp
 
+    def remember(self, wanted: bool, *values: Any) -> None:
+        """Keep what backward needs, if it is `wanted`; if not, forget what an earlier forward kept, but not `aside`."""
+        if wanted:
+            self._kept = values
+        elif not _aside.get():
+            self._kept = None
+
     def take(self) -> tuple:
         """What the last forward kept for backward; it can be had once."""
         kept, self._kept = self._kept, None
@@ -193,7 +219,8 @@ class Layer:
                              f"got {len(x)} images and batch_size={batch_size}")
         batches = []
         for first in range(0, len(x), batch_size):
-            logits = self.forward(x[first:first + batch_size])  # (n, classes)
+            with aside():
+                logits = self.forward(x[first:first + batch_size])  # (n, classes)
             if logits.ndim != 2:
                 raise ValueError(f"{self.label}: predict expects a net that ends in scores (N, classes), its output "
                                  f"has shape {tuple(logits.shape)}")

@@ -20,15 +20,23 @@ class FixedRate(float):
 class Parameter:
     """A learned array.
 
-    value      the array itself, on `device`
+    value      the array itself, on `device`: float32 or float64, and nobody else's
     grad       the gradient that the layer's last `backward` wrote, of the same shape; None before the first
     lr         multiplies the optimiser's learning rate; or a `FixedRate`, used as it is
     decay      multiplies the optimiser's weight decay
-    trainable  False: the optimiser leaves the value as it is ("frozen")
+    trainable  False: the optimiser leaves the value as it is ("frozen"), and backward writes no gradient
+
+    Raises TypeError for a value that is not float32 or float64.
     """
+
+    _place: Any = None  # where an optimiser wants the gradient: a part of its flat buffer
 
     def __init__(self, value: np.ndarray, device: Device = cpu, lr: float = 1.0, decay: float = 1.0,
                  trainable: bool = True) -> None:
+        value = np.array(value)
+        if value.dtype not in (np.float32, np.float64):
+            raise TypeError(f"Parameter: expected an array of float32 or float64, got {value.dtype}; convert it first: "
+                            "value.astype(np.float32)")
         self.device = device
         self.value = device.asarray(value)
         self.grad = None
@@ -45,6 +53,27 @@ class Parameter:
             raise ValueError(f"the initialiser gave an array of shape {value.shape}, expected {shape}")
         return cls(value, device)
 
+    def gradient(self) -> Any:
+        """The array that backward has to fill: from now on it is `grad`.
+
+        It lies in the flat buffer of the optimiser, if one has made a place for it; else it is a new array.
+        """
+        place, value = self._place, self.value
+        fits = place is not None and (place.shape, place.dtype) == (value.shape, value.dtype)
+        self.grad = None  # so that its memory can serve the new one
+        self.grad = place if fits else self.device.empty(value.shape, value.dtype)
+        return self.grad
+
+    def assign(self, values: Any) -> None:
+        """Write `values`, from the host or from the same device, into the parameter, in its dtype.
+
+        Raises ValueError for another shape; nothing has been changed then.
+        """
+        if tuple(values.shape) != self.shape:
+            raise ValueError(f"expected values of shape {self.shape}, got {tuple(values.shape)}")
+        with self.device:
+            self.value[...] = self.device.asarray(values).astype(self.value.dtype, copy=False)
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self.value.shape
@@ -55,9 +84,16 @@ class Parameter:
 
     def to(self, device: Device) -> Parameter:
         """Move the value to `device`. The gradient stays behind: the next backward writes it there."""
-        self.value = device.asarray(self.device.tohost(self.value))
-        self.grad = None
-        self.device = device
+        if device is not self.device:
+            self.value, self.grad, self._place = device.asarray(self.device.tohost(self.value)), None, None
+            self.device = device
+        return self
+
+    def astype(self, dtype: Any) -> Parameter:
+        """Convert the value to `dtype`, float32 or float64."""
+        if self.value.dtype != dtype:
+            with self.device:
+                self.value, self.grad, self._place = self.value.astype(dtype), None, None
         return self
 
     def __repr__(self) -> str:

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..fast.memory import fresh
 from . import cuda
 from .simulated import DeviceMismatch, SimulatedArray, entered
 from .simulated_xp import ArrayModule
@@ -64,6 +65,11 @@ class Device:
             raise DeviceMismatch(f"{self}.tohost", self, device_of(x))
         with self:
             return self._to_host(x)
+
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """A new array, not cleared; on the CPU, memory of large ones is lent again and again (fast/memory.py)."""
+        with self:
+            return fresh(shape, dtype, self.xp)
 
     def synchronize(self) -> None:
         """Wait until everything asked of this device is done: on the CPU it is."""

@@ -27,8 +27,6 @@ from typing import Any
 
 import numpy as np
 
-from ..devices.device import Device
-
 WORTH_A_THREAD = 2 ** 17  # numbers handled, about 100 µs of work
 
 
@@ -116,13 +114,13 @@ def get_threads() -> int:
     return getattr(_here, "threads", _threads)
 
 
-def over_batch(work: Callable[[slice], Any], n: int, device: Device, cost: float = math.inf) -> list[Any]:
+def over_batch(work: Callable[[slice], Any], n: int, device: Any = None, cost: float = math.inf) -> list[Any]:
     """Call `work(slice)` for slices that cover `range(n)`; the results, in the order of the slices.
 
     `cost` is about how many numbers `work` handles for all of `range(n)`; 64 multiply-adds of a matrix product count
     as one.
     """
-    if device.xp is not np:
+    if device is not None and device.xp is not np:
         return [work(slice(0, n))]
     threads = min(get_threads(), n)
     if cost < WORTH_A_THREAD or _blas.controller is None:
@@ -163,16 +161,16 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
     return result, future.result()
 
 
-def pieces(batch: slice, bytes_per_image: int, device: Device, least: int = 1) -> Iterator[slice]:
+def pieces(batch: slice, bytes_per_image: int, device: Any = None, least: int = 1) -> Iterator[slice]:
     """Cut a slice of the batch into even pieces whose scratch memory fits the cache of a core (or a share of a GPU);
     into larger ones, if that is needed for `least` images each."""
-    budget, n = 2 ** 21 if device.xp is np else 2 ** 30, batch.stop - batch.start
+    budget, n = 2 ** 30 if device is not None and device.xp is not np else 2 ** 21, batch.stop - batch.start
     count = -(-n // max(least, budget // max(1, bytes_per_image)))
     for i in range(count):
         yield slice(batch.start + n * i // count, batch.start + n * (i + 1) // count)
 
 
-def scratch(role: str, shape: tuple[int, ...], dtype: Any, xp: Any) -> Any:
+def scratch(role: str, shape: tuple[int, ...], dtype: Any, xp: Any = np) -> Any:
     """An array to work in, not cleared: this thread's own for this `role`, until it asks for the role again.
 
     Fresh memory costs about as much as what is done with it, because the system hands it out page by page. On a GPU,

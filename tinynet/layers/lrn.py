@@ -1,6 +1,6 @@
 """Response normalisation: each activation is divided by the strength of its neighbourhood.
 
-Shapes: x, y (N, H, W, C). With Ω the neighbourhood of a place, α, β and k constants:
+Shapes: x, y, s (N, H, W, C). With Ω the neighbourhood of a place, α, β and k constants:
 
     s = k + α Σ_Ω x²        y = x · s^-β                                             (1)
 
@@ -18,109 +18,110 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..fast.im2col import pad
-from ..fast.memory import fresh
-from ..fast.parallel import pieces, scratch
+from ..fast.operation import operation
 from ..layer import Layer
 from ..sizes import as_int
 
 
-class _ResponseNorm(Layer):
-    """Equations (1) and (2); what a neighbourhood is, `_neighbours` says."""
-
-    def __init__(self, alpha: float, beta: float, k: float) -> None:
-        self.alpha, self.beta, self.k = float(alpha), float(beta), float(k)
-
-    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
-        xp = self.expect(x, "N", "H", "W", "C")
-        y, kept = fresh(x.shape, x.dtype, xp), fresh(x.shape, x.dtype, xp) if train or keep else None
-
-        def one_slice(batch: slice) -> None:
-            for n in pieces(batch, 4 * x[0].nbytes, self.device):
-                squares = xp.multiply(x[n], x[n], out=scratch("squares", x[n].shape, x.dtype, xp))
-                s = scratch("s", x[n].shape, x.dtype, xp) if kept is None else kept[n]
-                xp.multiply(self._neighbours(squares, xp), self.alpha, out=s)
-                s += self.k
-                self._power(s, y[n], xp)
-                y[n] *= x[n]                                                         # eq. (1)
-
-        self.over_batch(one_slice, len(x), x.size)
-        self._kept = None if kept is None else (x, kept)
-        return y
-
-    def backward(self, dy: Any) -> Any:
-        x, s = self.take()
-        xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
-        dx = fresh(x.shape, x.dtype, xp)
-
-        def one_slice(batch: slice) -> None:
-            for n in pieces(batch, 4 * x[0].nbytes, self.device):
-                self._power(s[n], dx[n], xp)
-                dx[n] *= dy[n]
-                around = xp.multiply(dx[n], x[n], out=scratch("around", x[n].shape, x.dtype, xp))
-                around /= s[n]
-                xp.multiply(self._neighbours(around, xp), x[n], out=around)
-                around *= 2 * self.alpha * self.beta
-                dx[n] -= around                                                      # eq. (2)
-
-        self.over_batch(one_slice, len(x), x.size)
-        return dx
-
-    def _power(self, s: Any, out: Any, xp: Any) -> None:
-        """Fill `out` with s^-β, as e^(-β log s): faster than `power`, and exact but for a few units in the last place.
-        """
-        xp.log(s, out=out)
-        out *= -self.beta
-        xp.exp(out, out=out)
-
-    def _neighbours(self, a: Any, xp: Any) -> Any:
-        """Σ_Ω a, of the shape of a (n, H, W, C)."""
-        raise NotImplementedError
+@operation
+def lrn_forward(x: Any, y: Any, s: Any, n: int, k: float, alpha: float, beta: float, groups: int, xp: Any) -> None:
+    """Fill y; and s, unless it is None. Maps are neighbours within their group."""
+    strength = k + alpha * maps_around(x * x, n, groups, xp)
+    y[...] = x * strength ** -beta                                                   # eq. (1)
+    if s is not None:
+        s[...] = strength
 
 
-class LRN(_ResponseNorm):
+@operation
+def lrn_backward(dy: Any, x: Any, s: Any, dx: Any, n: int, alpha: float, beta: float, groups: int, xp: Any) -> None:
+    """Fill dx."""
+    around = maps_around(dy * x * s ** (-beta - 1), n, groups, xp)
+    dx[...] = dy * s ** -beta - 2 * alpha * beta * x * around                        # eq. (2)
+
+
+def maps_around(a: Any, n: int, groups: int, xp: Any) -> Any:
+    """Σ_Ω a: each map and n // 2 on either side, as far as they are in its group."""
+    a = a.reshape(*a.shape[:-1], groups, -1)                                         # (N, H, W, G, C/G)
+    total, C = xp.zeros_like(a), a.shape[-1]
+    for shift in range(-(n // 2), n // 2 + 1):
+        here, there = slice(max(0, -shift), C - max(0, shift)), slice(max(0, shift), C + min(0, shift))
+        if abs(shift) < C:
+            total[..., here] += a[..., there]
+    return total.reshape(*a.shape[:-2], -1)                                          # (N, H, W, C)
+
+
+@operation
+def within_map_forward(x: Any, y: Any, s: Any, size: int, k: float, alpha: float, beta: float, xp: Any) -> None:
+    """Fill y; and s, unless it is None."""
+    strength = k + alpha * pixels_around(x * x, size, xp)
+    y[...] = x * strength ** -beta                                                   # eq. (1)
+    if s is not None:
+        s[...] = strength
+
+
+@operation
+def within_map_backward(dy: Any, x: Any, s: Any, dx: Any, size: int, alpha: float, beta: float, xp: Any) -> None:
+    """Fill dx."""
+    around = pixels_around(dy * x * s ** (-beta - 1), size, xp)
+    dx[...] = dy * s ** -beta - 2 * alpha * beta * x * around                        # eq. (2)
+
+
+def pixels_around(a: Any, size: int, xp: Any) -> Any:
+    """Σ_Ω a: the size × size pixels around each, as far as there are any."""
+    half, (_, H, W_, _) = size // 2, a.shape
+    padded = xp.pad(a, ((0, 0), (half, half), (half, half), (0, 0)))                 # (N, H + 2·half, W + 2·half, C)
+    rows = sum(padded[:, i:i + H] for i in range(size))                              # (N, H, W + 2·half, C)
+    return sum(rows[:, :, j:j + W_] for j in range(size))                            # (N, H, W, C)
+
+
+class LRN(Layer):
     """Local response normalisation across `n` neighbouring maps (n odd), the paper's constants by default.
 
     `groups=2` normalises each half of the maps by itself, as each of AlexNet's columns does.
     """
 
     def __init__(self, n: int = 5, k: float = 2.0, alpha: float = 1e-4, beta: float = 0.75, groups: int = 1) -> None:
-        super().__init__(alpha, beta, k)
         self.n, self.groups = as_int(n, "LRN n"), as_int(groups, "LRN groups")
+        self.k, self.alpha, self.beta = float(k), float(alpha), float(beta)
         if n % 2 == 0:
             raise ValueError(f"LRN: expected an odd number n of neighbouring maps, got {n!r}")
 
-    def _neighbours(self, a: Any, xp: Any) -> Any:
-        """The maps of a pixel lie side by side in memory. With n//2 zeros between one pixel's (or group's) maps and
-        the next one's, windows cannot reach across, and the sum over a window is n - 1 additions of the whole array
-        to itself, shifted.
-        """
-        if a.shape[-1] % self.groups:
-            raise ValueError(f"{self.label}: groups={self.groups} must divide the {a.shape[-1]} channels")
-        half, C = self.n // 2, a.shape[-1] // self.groups
-        rows = a.size // C                                                           # pixels × groups
-        spaced = scratch("spaced", (rows * (C + half) + 2 * half,), a.dtype, xp)
-        spaced.fill(0)
-        spaced[half:half + rows * (C + half)].reshape(rows, C + half)[:, :C] = a.reshape(rows, C)
-        total = scratch("total", (rows * (C + half),), a.dtype, xp)
-        total[...] = spaced[:len(total)]
-        for shift in range(1, self.n):
-            total += spaced[shift:shift + len(total)]
-        return total.reshape(rows, C + half)[:, :C].reshape(a.shape)
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        xp = self.expect(x, "N", "H", "W", "C")
+        if x.shape[-1] % self.groups:
+            raise ValueError(f"{self.label}: groups={self.groups} must divide the {x.shape[-1]} channels")
+        y, s = self.empty(x.shape, x.dtype), self.empty(x.shape, x.dtype) if train or keep else None
+        lrn_forward(x, y, s, self.n, self.k, self.alpha, self.beta, self.groups, xp)
+        self.remember(train or keep, x, s)
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        x, s = self.take()
+        xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
+        dx = self.empty(x.shape, x.dtype)
+        lrn_backward(dy, x, s, dx, self.n, self.alpha, self.beta, self.groups, xp)
+        return dx
 
 
-class WithinMapNorm(_ResponseNorm):
+class WithinMapNorm(Layer):
     """Normalisation by the `size` × `size` pixels around, within each map (size odd; beyond the edge lie zeros)."""
 
     def __init__(self, size: int, alpha: float, beta: float, k: float = 1.0) -> None:
-        super().__init__(alpha, beta, k)
         self.size = as_int(size, "WithinMapNorm size")
+        self.k, self.alpha, self.beta = float(k), float(alpha), float(beta)
         if size % 2 == 0:
             raise ValueError(f"WithinMapNorm: expected an odd window size, got {size!r}")
 
-    def _neighbours(self, a: Any, xp: Any) -> Any:
-        _, H, W_, _ = a.shape
-        half = (self.size // 2, self.size // 2)
-        padded = pad(a, (half, half), 1, xp)[0]                                      # (n, H + 2·half, W + 2·half, C)
-        rows = sum(padded[:, i:i + H] for i in range(self.size))                     # (n, H, W + 2·half, C)
-        return sum(rows[:, :, j:j + W_] for j in range(self.size))                    # (n, H, W, C)
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        xp = self.expect(x, "N", "H", "W", "C")
+        y, s = self.empty(x.shape, x.dtype), self.empty(x.shape, x.dtype) if train or keep else None
+        within_map_forward(x, y, s, self.size, self.k, self.alpha, self.beta, xp)
+        self.remember(train or keep, x, s)
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        x, s = self.take()
+        xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
+        dx = self.empty(x.shape, x.dtype)
+        within_map_backward(dy, x, s, dx, self.size, self.alpha, self.beta, xp)
+        return dx
