@@ -32,7 +32,7 @@ from tinynet import (
 )
 from tinynet.devices.device import simulated
 from tinynet.fast import parallel
-from tinynet.fast.parallel import over_batch, pieces, scratch, side_by_side
+from tinynet.fast.parallel import over_batch, pieces, rectangles, scratch, side_by_side
 
 
 def blas_threads():
@@ -122,6 +122,12 @@ def test_two_columns_run_at_the_same_time_each_with_half_of_the_threads():
     shares = [slice(0, 2), slice(2, 4)]
     assert side_by_side(lambda: column("left"), lambda: column("right")) == (("left", 2, shares), ("right", 2, shares))
     assert get_threads() == 5
+
+
+def test_one_thread_is_one_thread_for_columns_too():
+    set_threads(1)
+    main = threading.get_ident()
+    assert side_by_side(threading.get_ident, threading.get_ident) == (main, main)
 
 
 def test_a_column_has_one_thread_at_least():
@@ -325,6 +331,20 @@ def test_numbers_do_not_depend_on_who_computes_them():
     set_threads(3)
     over_batch(work, 20, cpu)
     np.testing.assert_array_equal(y, x ** 2)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 12), slice(0, 5), slice(2, 3), slice(3, 11), slice(7, 8), slice(4, 12)])
+@pytest.mark.parametrize("size", [1, 2 ** 19, 2 ** 20, 2 ** 21, 2 ** 22])
+@pytest.mark.parametrize("least", [1, 3])
+def test_rectangles_cover_the_rows_of_a_stack_once_and_in_order(rows, size, least):
+    parts = list(rectangles(rows, 4, size, least))                           # three images of four rows
+    covered = [4 * n + p for images, band in parts for n in range(images.start, images.stop)
+               for p in range(band.start, band.stop)]
+    assert covered == list(range(rows.start, rows.stop))
+    for images, band in parts:
+        count = (images.stop - images.start) * (band.stop - band.start)
+        assert count <= max(least + 3, 2 ** 21 // size)
+        assert images.stop - images.start == 1 or band == slice(0, 4)        # a view of whole images, or of one
 
 
 # ---------------------------------------------------------------------------------------- scratch

@@ -88,6 +88,6 @@ def _pixels_around(a: Any, size: int) -> Any:
     """Along the columns first, then along the rows."""
     _, H, W_, _ = a.shape
     half = (size // 2, size // 2)
-    padded = pad(a, (half, half), 1, np)[0]                                          # (n, H + 2·half, W + 2·half, C)
+    padded = pad(a, (half, half), np)                                          # (n, H + 2·half, W + 2·half, C)
     rows = sum(padded[:, i:i + H] for i in range(size))                              # (n, H, W + 2·half, C)
     return sum(rows[:, :, j:j + W_] for j in range(size))                            # (n, H, W, C)
