@@ -32,7 +32,7 @@ from tinynet import (
 )
 from tinynet.devices.device import simulated
 from tinynet.fast import parallel
-from tinynet.fast.parallel import over_batch, pieces, rectangles, scratch, side_by_side
+from tinynet.fast.parallel import over_batch, pieces, rectangles, side_by_side
 
 
 def blas_threads():
@@ -347,19 +347,7 @@ def test_rectangles_cover_the_rows_of_a_stack_once_and_in_order(rows, size, leas
         assert images.stop - images.start == 1 or band == slice(0, 4)        # a view of whole images, or of one
 
 
-# ---------------------------------------------------------------------------------------- scratch
-
-
-def test_scratch_is_reused_by_role_and_thread():
-    a = scratch("a", (2, 3), np.float64, np)
-    assert a.shape == (2, 3) and a.dtype == np.float64
-    assert np.shares_memory(a, scratch("a", (3,), np.float32, np))          # smaller: the same memory
-    larger = scratch("a", (100, 3), np.float64, np)
-    assert not np.shares_memory(a, larger)                                  # larger: new memory, kept from now on
-    assert np.shares_memory(larger, scratch("a", (2, 3), np.float64, np))
-    assert not np.shares_memory(larger, scratch("b", (100, 3), np.float64, np))
-    with ThreadPoolExecutor(1) as another:
-        assert not np.shares_memory(larger, another.submit(scratch, "a", (100, 3), np.float64, np).result())
+# ---------------------------------------------------------------------------------------- memory
 
 
 def test_training_needs_no_more_memory_from_step_to_step():
@@ -379,8 +367,3 @@ def test_training_needs_no_more_memory_from_step_to_step():
     finally:
         tracemalloc.stop()
     assert max(peaks[6:]) < 1.01 * max(peaks[2:6])
-
-
-def test_on_other_devices_scratch_is_a_new_array():
-    xp = simulated(0).xp
-    assert scratch("a", (2,), np.float32, xp).device is simulated(0)

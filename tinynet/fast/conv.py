@@ -22,8 +22,8 @@ import numpy as np
 from ..sizes import Padding
 from . import winograd
 from .im2col import Empty, channels_of_groups, col2im, im2col, pad
-from .memory import fresh
-from .parallel import over_batch, rectangles, scratch
+from .memory import fresh, scratch
+from .parallel import over_batch, rectangles
 
 Pair = tuple[int, int]
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from .im2col import pad
-from .parallel import over_batch, pieces, scratch
+from .memory import scratch
+from .parallel import over_batch, pieces
 
 Sums = Callable[[np.ndarray], np.ndarray]  # Σ_Ω a, of the shape of a
 

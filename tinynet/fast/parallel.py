@@ -79,7 +79,7 @@ _blas: _Blas | None = None
 _pool: ThreadPoolExecutor | None = None
 _columns = ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")  # starts its thread at the first use
 _threads = 0  # 0: not yet decided
-_here = threading.local()  # of each thread: .threads, its share if it computes one of two columns; .buffers, scratch
+_here = threading.local()  # of each thread: .threads, its share if it computes one of two columns; .alone, see single()
 
 
 def set_threads(n: int) -> None:
@@ -207,18 +207,3 @@ def rectangles(rows: slice, height: int, bytes_per_row: int, least: int = 1) -> 
             yield batch, slice(0, height)
     if rest:
         yield from bands(last_image, 0, rest)
-
-
-def scratch(role: str, shape: tuple[int, ...], dtype: Any, xp: Any = np) -> Any:
-    """An array to work in, not cleared: this thread's own for this `role`, until it asks for the role again.
-
-    Fresh memory costs about as much as what is done with it, because the system hands it out page by page. On a GPU,
-    CuPy keeps a pool of memory, so there it is simply a new array.
-    """
-    if xp is not np:
-        return xp.empty(shape, dtype)
-    buffers = _here.__dict__.setdefault("buffers", {})
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    if role not in buffers or buffers[role].size < size:
-        buffers[role] = np.empty(size, np.uint8)
-    return buffers[role][:size].view(dtype).reshape(shape)
