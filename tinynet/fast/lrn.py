@@ -20,10 +20,12 @@ Sums = Callable[[np.ndarray], np.ndarray]  # Σ_Ω a, of the shape of a
 
 
 def lrn_forward(x, y, s, n, k, alpha, beta, groups, xp) -> None:
+    x, y, s = map(_rows, (x, y, s))
     _forward(x, y, s, partial(_maps_around, n=n, groups=groups), k, alpha, beta)
 
 
 def lrn_backward(dy, x, s, dx, n, alpha, beta, groups, xp) -> None:
+    dy, x, s, dx = map(_rows, (dy, x, s, dx))
     _backward(dy, x, s, dx, partial(_maps_around, n=n, groups=groups), alpha, beta)
 
 
@@ -35,8 +37,13 @@ def within_map_backward(dy, x, s, dx, size, alpha, beta, xp) -> None:
     _backward(dy, x, s, dx, partial(_pixels_around, size=size), alpha, beta)
 
 
+def _rows(a: Any) -> Any:
+    """(N·H, W, C): where pixels do not see one another, the rows of all images may be shared, even those of one."""
+    return None if a is None else a.reshape(-1, *a.shape[2:])
+
+
 def _forward(x: Any, y: Any, s: Any, neighbours: Sums, k: float, alpha: float, beta: float) -> None:
-    def some_images(batch: slice) -> None:
+    def some(batch: slice) -> None:
         for n in pieces(batch, 4 * x[0].nbytes):
             squares = np.multiply(x[n], x[n], out=scratch("squares", x[n].shape, x.dtype))
             strength = scratch("strength", x[n].shape, x.dtype) if s is None else s[n]
@@ -45,11 +52,11 @@ def _forward(x: Any, y: Any, s: Any, neighbours: Sums, k: float, alpha: float, b
             _power(strength, beta, y[n])
             y[n] *= x[n]                                                             # eq. (1)
 
-    over_batch(some_images, len(x), cost=x.size)
+    over_batch(some, len(x), cost=x.size)
 
 
 def _backward(dy: Any, x: Any, s: Any, dx: Any, neighbours: Sums, alpha: float, beta: float) -> None:
-    def some_images(batch: slice) -> None:
+    def some(batch: slice) -> None:
         for n in pieces(batch, 4 * x[0].nbytes):
             _power(s[n], beta, dx[n])
             dx[n] *= dy[n]
@@ -59,7 +66,7 @@ def _backward(dy: Any, x: Any, s: Any, dx: Any, neighbours: Sums, alpha: float, 
             around *= 2 * alpha * beta
             dx[n] -= around                                                          # eq. (2)
 
-    over_batch(some_images, len(x), cost=x.size)
+    over_batch(some, len(x), cost=x.size)
 
 
 def _power(s: Any, beta: float, out: Any) -> None:
