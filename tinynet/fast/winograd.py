@@ -153,15 +153,30 @@ def images_backward(dV: Any, shape: tuple[int, ...], form: Form) -> Any:
     n, H, W_, C = shape
     (m, K, s), t = form, form.t
     rows, columns = (H // s - K + 1) // m, (W_ // s - K + 1) // m
-    d_tiles = _both_axes(_matrix("B", form, dV), dV.reshape(t, t, -1), "tiles")  # eq. (3)
-    d_tiles = d_tiles.reshape(t, t, n, rows, columns, s, s, C)
-    dx = scratch("d_padded", (n, H // s, s, W_ // s, s, C), dV.dtype)
-    dx.fill(0)
+    d = _both_axes(_matrix("B", form, dV), dV.reshape(t, t, -1), "tiles")            # eq. (3)
+    d = _laid_over(d.reshape(t, t, n, rows, columns * s * s * C), m, "rows")         # (m, t, n, R, columns·s²·C)
+    R = d.shape[3]
+    d = _laid_over(d.reshape(m, t, n * R, columns, s * s * C).swapaxes(0, 1), m, "pixels")  # (m, m, n·R, Q, s²·C)
+    Q = d.shape[3]
+    pixels = d.reshape(m, m, n, R, Q, s, s, C).transpose(2, 3, 1, 5, 4, 0, 6, 7)     # (n, R, m, s, Q, m, s, C)
+    dx = scratch("d_padded", pixels.shape, d.dtype)
+    dx[...] = pixels
+    return dx.reshape(n, R * m * s, Q * m * s, C)[:, :H, :W_]
+
+
+def _laid_over(d: Any, m: int, role: str) -> Any:
+    """Tiles along one axis, one laid over the other: d (t, ..., ..., tiles, ...), where number i of tile k is at place
+    k·m + i of the line → (m, ..., ..., places / m, ...), place i of each m places; what lies at one place adds up."""
+    t, tiles = d.shape[0], d.shape[3]
+    line = scratch(role, (m, *d.shape[1:3], tiles - (-t // m) - 1, d.shape[4]), d.dtype)
+    line[:, :, :, tiles:] = 0
     for i in range(t):
-        for j in range(t):
-            part = d_tiles[i, j].swapaxes(2, 3)                                      # (n, rows, s, columns, s, C)
-            dx[:, i:i + m * rows:m, :, j:j + m * columns:m] += part
-    return dx.reshape(shape)
+        place = line[i % m, :, :, i // m:i // m + tiles]
+        if i < m:
+            place[...] = d[i]
+        else:
+            place += d[i]
+    return line
 
 
 def outputs(M: Any, y: Any, form: Form) -> None:
