@@ -138,8 +138,9 @@ def test_auto_takes_it_where_it_pays():
         kernel = K if isinstance(K, tuple) else (K, K)
         return best_algorithm(kernel, (stride, stride), (N, size, size, F), C, F)
 
-    assert chosen(48, 128, 5) == chosen(64, 64, 3) == chosen(3, 96, 11, stride=4, size=55) == "winograd"
-    assert chosen(3, 64, 7, stride=2) == chosen(16, 32, 5) == chosen(64, 64, 1) == "im2col"
+    assert chosen(48, 128, 5) == chosen(64, 64, 3) == chosen(16, 32, 5) == "winograd"
+    assert chosen(3, 96, 11, stride=4, size=55) == "winograd"          # 48 channels: blocks of 4 x 4 pixels, 3 colours
+    assert chosen(3, 64, 7, stride=2) == chosen(16, 64, 3) == chosen(64, 64, 1) == "im2col"
     assert chosen(64, 64, 3, stride=2) == chosen(64, 64, (3, 5)) == "im2col"
     assert chosen(256, 384, 3, N=1) == "im2col" and chosen(64, 64, 3, N=1, size=224) == "winograd"  # tiles enough
 

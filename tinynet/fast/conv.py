@@ -26,6 +26,8 @@ from .memory import fresh, scratch
 from .parallel import over_batch, rectangles
 
 Pair = tuple[int, int]
+WIDE = 80   # pixels along a kernel times channels, from which on Winograd's products outweigh its transforms of images
+TILES = 32  # from which on they outweigh its transform of the weights
 
 
 class Memo:
@@ -59,14 +61,14 @@ class Memo:
 def best_algorithm(kernel: Pair, stride: Pair, y_shape: tuple[int, ...], C: int, F: int) -> str:
     """"im2col" or "winograd", for outputs of `y_shape` (N, P, Q, ...), C input and F output channels in each group.
 
-    Winograd's algorithm exists for square kernels 3 to 5 strides wide. It is faster where there are many channels, so
-    that the products outweigh the transforms of the images, and many tiles, so that they outweigh those of the weights.
+    Winograd's algorithm exists for square kernels 3 to 5 strides wide. It saves the more multiplications the larger the
+    kernel is, and it is faster where its transforms count for little: there must be many channels, and many tiles.
     """
-    if not winograd.possible(kernel, stride) or min(C * stride[0] ** 2, F) < winograd.MANY:
+    form = winograd.best_form(kernel[0], stride[0], *y_shape[1:3], C, F) if winograd.possible(kernel, stride) else None
+    if form is None or form.K * min(C * form.s ** 2, F) < WIDE:
         return "im2col"
-    form = winograd.best_form(kernel[0], stride[0], *y_shape[1:3], C, F)
     tiles = y_shape[0] * form.tiles(y_shape[1]) * form.tiles(y_shape[2])
-    return "winograd" if tiles >= winograd.ROWS else "im2col"
+    return "winograd" if tiles >= TILES else "im2col"
 
 
 def conv_forward(x, W, b, y, stride: Pair, padding: Padding, memo: Memo, xp) -> Any:

@@ -45,7 +45,6 @@ from .memory import scratch
 
 POINTS = (0, 1, -1, 2, -0.5, -2, 0.5)  # as many of them as are needed; and infinity
 ROWS = 64   # tiles, from which on matrix products with them are fast
-MANY = 32  # channels, in and out, from which on the products outweigh the transforms
 
 
 class Form(NamedTuple):
