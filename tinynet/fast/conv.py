@@ -235,8 +235,8 @@ def _winograd_backward(x, form, U, dy, dx, dW, padding, batch: slice) -> Any:
 def _tile_row(form: winograd.Form, Q: int, C: int, F: int, itemsize: int) -> tuple[int, int]:
     """What a row of tiles counts in memory, and how many rows have so many tiles that it is worth reading U.
 
-    The memory is that of V or M, the larger one of which is at work at a time. On small pieces NumPy's calls would be so
-    short that the threads had to wait for each other at Python's lock.
+    The memory is that of V or of M, whichever is larger. On smaller pieces NumPy's calls would be so short that the
+    threads had to wait for each other at Python's lock.
     """
     return form.t ** 2 * form.tiles(Q) * max(C * form.s ** 2, F) * itemsize, -(-winograd.ROWS // form.tiles(Q))
 
