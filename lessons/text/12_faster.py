@@ -546,8 +546,8 @@ ax.set(xlabel="channels, in and out", ylabel="times faster", ylim=(0, None),
        title="Winograd against im2col");
 
 # %% [markdown]
-# Below the grey line Winograd is slower. tinynet's rule (`best_algorithm` in `tinynet/fast/conv.py`) looks at the size of
-# the kernel and the channels, and at how many tiles there are: for a single small image, to transform the weights is
+# Below the grey line Winograd is slower. tinynet's rule (`best_algorithm` in `tinynet/fast/conv.py`) looks at the size
+# of the kernel and the channels, and at how many tiles there are: for a single small image, to transform the weights is
 # more work than it saves. The two numbers in it were chosen once, by measurements like these, and are not tuned for
 # each machine.
 #
