@@ -511,7 +511,8 @@ print(f"from seven loops to the library: {faster:,.0f} times as fast")
 # on a machine with nothing else to do.
 #
 # Now open `tinynet/fast/im2col.py` and `tinynet/layers/conv.py`; the equations stand at the top. One argument of
-# `Conv2d` we have passed over: `groups` lets kernels see only a part of the maps. It is for AlexNet's two columns, lesson 10.
+# `Conv2d` we have passed over: `groups` lets kernels see only a part of the maps. It is for AlexNet's two columns,
+# lesson 10.
 
 # %% [markdown]
 # ## Does it help?

@@ -428,8 +428,8 @@ print(f"for 1.4 points to be twice the scatter: about {images_needed:,.0f} test 
 # The paper had 150,000 test images: enough for that, though it does not speak of several starts. Two years later the
 # authors of VGG trained a net with LRN and the same without (A-LRN and A, their section 4.1), found no gain, and left
 # it out from there on. (GoogLeNet, of the same year, still has two.) Soon nearly everybody did without. What took its
-# place, batch normalisation (`tinynet/layers/norm.py`), brings every map to mean 0 and variance 1 over the batch, and so makes
-# a net indifferent to the scale of its activations, which LRN never did.
+# place, batch normalisation (`tinynet/layers/norm.py`), brings every map to mean 0 and variance 1 over the batch, and
+# so makes a net indifferent to the scale of its activations, which LRN never did.
 #
 # And it is not free. The time for a batch of 128 images, forward:
 

@@ -629,10 +629,10 @@ ax.set_ylabel("MB")
 ax.legend(fontsize=8);
 
 # %% [markdown]
-# That is why `fast/conv.py` makes the windows of a few images at a time, in memory that it uses again and again, and makes
-# them a second time for backward: to copy them twice is cheaper than to keep them. And it is why the paper needed two
-# GPUs: lesson 10 counted the gradients of the outputs too, 2.5 GB in all, and each GPU had 3 GB (section 3.2) for this
-# and all else.
+# That is why `fast/conv.py` makes the windows of a few images at a time, in memory that it uses again and again, and
+# makes them a second time for backward: to copy them twice is cheaper than to keep them. And it is why the paper needed
+# two GPUs: lesson 10 counted the gradients of the outputs too, 2.5 GB in all, and each GPU had 3 GB (section 3.2) for
+# this and all else.
 #
 # ## What you know now
 #
