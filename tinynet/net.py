@@ -1,7 +1,10 @@
-"""The two ways layers are put together to a net, which is a layer again.
+"""The three ways layers are put together to a net, which is a layer again.
 
     Sequential    one after another; backward goes through them in the opposite order
     Branches      side by side on the same input, the outputs joined along the channels
+    Sum           side by side on the same input, the outputs added
+
+`Sum(block=Sequential(...), shortcut=Identity())` is the residual block of He et al. 2015: y = f(x) + x.
 """
 from __future__ import annotations
 
@@ -112,13 +115,11 @@ class Branches(Layer):
     def backward(self, dy: Any) -> Any:
         shape, dtype, channels = self.take()
         self.expect(dy, *shape, what="dy", dtype=dtype)
-        dx, first = None, 0
+        parts, first = [], 0
         for branch, C in zip(self.branches.values(), channels, strict=True):
-            part = branch.backward(dy[..., first:first + C])
-            if part is not None:  # a branch that begins with a net's first layer has no dx
-                dx = part if dx is None else dx + part
+            parts.append(branch.backward(dy[..., first:first + C]))
             first += C
-        return dx
+        return added(parts)  # a branch that begins with a net's first layer has no dx
 
     def children(self) -> list[tuple[str, Layer]]:
         return list(self.branches.items())
@@ -126,3 +127,61 @@ class Branches(Layer):
     @property
     def device(self) -> Device:
         return next(iter(self.branches.values())).device
+
+
+class Sum(Layer):
+    """Layers side by side: each sees the whole input, their outputs, of one shape, are added.
+
+        y  = Σ_i  f_i(x)        dx = Σ_i  backward_i(dy)
+    """
+
+    def __init__(self, **branches: Layer) -> None:
+        if not branches:
+            raise ValueError("Sum: expected at least one layer: Sum(block=Sequential(...), shortcut=Identity())")
+        self.branches = only_layers(branches, "Sum")
+        self.rename("")
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        outputs = [branch.forward(x, train=train, keep=keep) for branch in self.branches.values()]
+        if len({y.shape for y in outputs}) > 1:
+            shapes = ", ".join(f"{name} {tuple(y.shape)}" for name, y in zip(self.branches, outputs, strict=True))
+            raise ValueError(f"{self.label}: the branches' outputs differ in shape, so they cannot be added: {shapes}")
+        y = added(outputs)
+        self.remember(train or keep, y.shape, y.dtype)
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        shape, dtype = self.take()
+        self.expect(dy, *shape, what="dy", dtype=dtype)
+        return added([branch.backward(dy) for branch in self.branches.values()])
+
+    def children(self) -> list[tuple[str, Layer]]:
+        return list(self.branches.items())
+
+    @property
+    def device(self) -> Device:
+        return next(iter(self.branches.values())).device
+
+
+def added(arrays: list[Any]) -> Any:
+    """The sum of the arrays that are not None; None, if there are none. Never in place: a layer may have kept its
+    output for backward."""
+    total = None
+    for array in arrays:
+        if array is not None:
+            total = array if total is None else total + array
+    return total
+
+
+class Identity(Layer):
+    """y = x, as a new array: the shortcut of a residual block."""
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        self.expect(x)
+        self.remember(train or keep, x.shape, x.dtype)
+        return x.copy()
+
+    def backward(self, dy: Any) -> Any:
+        shape, dtype = self.take()
+        self.expect(dy, *shape, what="dy", dtype=dtype)
+        return dy.copy()
