@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .columns import Columns
+from .container import current
 from .devices.device import Device, traffic
 from .layer import Layer
-from .net import Branches, Sequential, current
+from .net import Branches, Sequential
 
 
 class Row(NamedTuple):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..container import current
 from ..devices.device import Device, device_of
 from ..layer import Layer
-from ..net import Sequential, current
+from ..net import Sequential
 from .optim import SGD
 
 if TYPE_CHECKING:
