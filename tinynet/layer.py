@@ -25,6 +25,7 @@ from .fast.parallel import over_batch
 from .parameter import Parameter, select
 from .softmax import softmax
 
+NO_GRADIENT = ": the layer after it gives no gradient; input_grad=False is for the first layer of a net"
 _aside = ContextVar("aside", default=False)
 
 
@@ -160,9 +161,8 @@ class Layer:
         array of another device.
         """
         if not hasattr(x, "dtype") or not hasattr(x, "shape"):
-            reason = ": the layer after it gives no gradient; input_grad=False is for the first layer of a net"
             raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
-                            + (reason if what == "dy" and x is None else ""))
+                            + (NO_GRADIENT if what == "dy" and x is None else ""))
         if is_tensor(x):
             raise TypeError(f"{self.label}: expected an array for {what}, got a PyTorch tensor; convert it first: "
                             f"{what}.numpy()")
