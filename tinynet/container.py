@@ -38,10 +38,11 @@ class Container(Layer):
 
     def wants(self, input_grad: bool | None) -> bool:
         """Whether backward has to give dx: as its caller says; else if the lowest weights are trained, or none are."""
-        if input_grad is not None or not trains(self):
-            return input_grad is not False
+        if input_grad is not None:
+            return input_grad
         layers = [(name.rpartition(".")[0], p) for name, p in self.parameters()]
-        return any(p.trainable for layer, p in layers if layer == layers[0][0])
+        lowest = [p for layer, p in layers if layer == layers[0][0]]
+        return any(p.trainable for p in lowest) or not trains(self)
 
     @property
     def device(self) -> Device:
@@ -85,4 +86,5 @@ def current(device: Any) -> AbstractContextManager:
 
 
 def trains(layer: Layer) -> bool:
+    """Whether the layer, or a layer inside it, has something to learn."""
     return any(p.trainable for _, p in layer.parameters())

@@ -163,10 +163,10 @@ class Layer:
         if not hasattr(x, "dtype") or not hasattr(x, "shape"):
             raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
                             + (NO_GRADIENT if what == "dy" and x is None else ""))
-        if is_tensor(x):
-            raise TypeError(f"{self.label}: expected an array for {what}, got a PyTorch tensor; convert it first: "
-                            f"{what}.numpy()")
         if x.dtype not in (np.float32, np.float64):
+            if is_tensor(x):
+                raise TypeError(f"{self.label}: expected an array for {what}, got a PyTorch tensor; convert it first: "
+                                f"{what}.numpy()")
             raise TypeError(f"{self.label}: expected float32 or float64 for {what}, got {x.dtype}; "
                             f"convert it first: {what}.astype(np.float32)")
         if dtype is not None and x.dtype != dtype:
