@@ -54,7 +54,7 @@ def run(name: str, layer: Layer, x: Any, train: bool = False, keep: bool = False
     """`layer.forward(x)`, for a layer called `name` in a net: on its device, and seen.
 
     A layer that was put nowhere goes where x lives first, so that the device is the current one already when the layer
-    makes its first array.
+    makes its first array. `run("", net, x, seen=f)` shows a net that may be a single layer, which knows no `seen`.
     """
     if not layer.placed and (device := place_of(x)):
         layer.to(device)
