@@ -20,6 +20,7 @@ from tinynet import (
     Dropout,
     Flatten,
     GlobalAvgPool2d,
+    Identity,
     Layer,
     Linear,
     LocallyConnected2d,
@@ -30,6 +31,7 @@ from tinynet import (
     Sequential,
     Sigmoid,
     Subsample2d,
+    Sum,
     TableConv2d,
     Tanh,
     WithinMapNorm,
@@ -56,6 +58,13 @@ def small_net():
 def branching_net():
     deep = Sequential(one=Conv2d(4, 3, 1, **start(8)), tanh=Tanh(), two=Conv2d(3, 2, 3, padding=1, **start(9)))
     return Branches(wide=Conv2d(4, 2, 3, padding=1, **start()), deep=deep, plain=MaxPool2d(3, stride=1, padding=1))
+
+
+def residual_net():
+    """A block with a shortcut, on a block whose shortcut has weights, as where the number of maps grows."""
+    first = Sum(block=Sequential(one=Conv2d(4, 3, 3, padding=1, **start()), tanh=Tanh(),
+                                 two=Conv2d(3, 6, 3, padding=1, **start(8))), shortcut=Conv2d(4, 6, 1, **start(9)))
+    return Sequential(first=first, tanh1=Tanh(), second=Sum(tanh=Tanh(), shortcut=Identity()), tanh2=Tanh())
 
 
 def worn_norm():
@@ -93,6 +102,9 @@ CASES = {  # name: (how to make the layer, the shape of an input)
     "dropout": (lambda: Dropout(0.4, np.random.default_rng(7)), MAPS),
     "net": (small_net, MAPS),
     "branches": (branching_net, MAPS),
+    "identity": (lambda: Identity(), MAPS),
+    "sum": (lambda: Sum(conv=Conv2d(4, 4, 3, padding=1, **start()), tanh=Tanh(), shortcut=Identity()), MAPS),
+    "residual net": (residual_net, MAPS),
 }
 
 
@@ -513,7 +525,7 @@ def test_unknown_layers_and_turned_slices_are_refused():
         net["conv1":"relu1":2]
 
 
-@pytest.mark.parametrize("kind", [Sequential, Branches])
+@pytest.mark.parametrize("kind", [Sequential, Branches, Sum])
 def test_a_net_of_no_layers_is_refused(kind):
     with pytest.raises(ValueError, match=f"{kind.__name__}: expected at least one layer"):
         kind()
@@ -572,6 +584,40 @@ def test_branches_that_cannot_be_joined_are_refused():
                "(1, 4, 4, 3), (1, 4, 2, 3)")
     with pytest.raises(ValueError, match=re.escape(message)):
         net.forward(np.ones((1, 4, 4, 3)))
+
+
+# ---------------------------------------------------------------------------------------- Sum
+
+
+def test_a_sum_adds_the_outputs_and_gives_every_branch_the_whole_gradient():
+    # y = 2 x + 3 x + x = 6 x, and so dx = 6 dy
+    net = Sum(two=scale(2.0), three=scale(3.0), shortcut=Identity())
+    np.testing.assert_array_equal(net.forward(np.array([[1.0, 5.0]]), keep=True), [[6.0, 30.0]])
+    np.testing.assert_array_equal(net.backward(np.array([[1.0, -2.0]])), [[6.0, -12.0]])
+
+
+def test_a_sum_passes_on_only_the_gradients_that_there_are():
+    first, x = Conv2d(2, 2, 1, input_grad=False, **start()), distinct(1, 3, 3, 2)
+    net = Sum(first=first, shortcut=Identity())
+    net.forward(x, keep=True)
+    np.testing.assert_array_equal(net.backward(x), x)
+    net = Sum(first=first)
+    net.forward(x, keep=True)
+    assert net.backward(x) is None
+
+
+def test_what_a_branch_kept_for_backward_is_not_added_to():
+    net, x = Sum(tanh=Tanh(), shortcut=Identity()), distinct(2, 3)
+    net.forward(x, keep=True)
+    assert_close(net.backward(np.ones((2, 3))), 1 - np.tanh(x) ** 2 + 1)  # Tanh keeps its output
+
+
+def test_branches_that_cannot_be_added_are_refused():
+    net = Sequential(block2=Sum(conv=Conv2d(3, 4, 1), shortcut=Identity()))
+    message = ("block2 (Sum): the branches' outputs differ in shape, so they cannot be added: conv (1, 2, 2, 4), "
+               "shortcut (1, 2, 2, 3)")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        net.forward(np.ones((1, 2, 2, 3)))
 
 
 # ---------------------------------------------------------------------------------------- freeze, predict
@@ -641,7 +687,7 @@ def test_predict_refuses_no_images_and_no_batch(images, batch_size):
 
 
 def test_what_is_no_layer_is_refused():
-    for kind in Sequential, Branches:
+    for kind in Sequential, Branches, Sum:
         with pytest.raises(TypeError, match=f"{kind.__name__}: expected a layer for relu1, got 5"):
             kind(relu1=5)
 

@@ -7,8 +7,8 @@ import pytest
 import tinynet
 
 
-def test_importing_it_needs_numpy_only():
-    others = "'PIL', 'matplotlib', 'threadpoolctl', 'cupy', 'urllib.request'"
+def test_importing_it_needs_numpy_only_and_no_files():
+    others = "'PIL', 'matplotlib', 'threadpoolctl', 'cupy', 'urllib.request', 'tinynet.files'"
     code = f"import sys, tinynet; print([module for module in ({others}) if module in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 

@@ -22,7 +22,7 @@ from .layers.rbf import RBF
 from .layers.subsample import Subsample2d
 from .layers.table_conv import TableConv2d
 from .loss import MeanSquaredError, SoftmaxCrossEntropy
-from .net import Branches, Sequential
+from .net import Branches, Identity, Sequential, Sum
 from .parameter import FixedRate, Parameter
 from .softmax import softmax
 from .summary import count_parameters, summary
@@ -31,11 +31,11 @@ from .training.optim import SGD
 __version__ = "0.1.0"
 __all__ = [
     "AvgPool2d", "BatchNorm2d", "Branches", "Columns", "Conv2d", "Device", "DeviceMismatch", "Dropout", "Exchange",
-    "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "Join", "LRN", "Layer", "Linear", "LocallyConnected2d",
-    "MaxPool2d", "MeanSquaredError", "Parameter", "RBF", "ReLU", "SGD", "ScaledTanh", "Sequential", "Sigmoid",
-    "SoftmaxCrossEntropy", "Subsample2d", "TableConv2d", "Tanh", "WithinMapNorm", "constant", "count_parameters",
-    "cpu", "device_of", "fan_in", "free_memory", "gaussian", "get_threads", "gpu", "gradcheck", "pair", "send",
-    "set_threads", "simulated", "softmax", "summary", "traffic", "uniform_fan_in",
+    "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "Identity", "Join", "LRN", "Layer", "Linear",
+    "LocallyConnected2d", "MaxPool2d", "MeanSquaredError", "Parameter", "RBF", "ReLU", "SGD", "ScaledTanh",
+    "Sequential", "Sigmoid", "SoftmaxCrossEntropy", "Subsample2d", "Sum", "TableConv2d", "Tanh", "WithinMapNorm",
+    "constant", "count_parameters", "cpu", "device_of", "fan_in", "free_memory", "gaussian", "get_threads", "gpu",
+    "gradcheck", "pair", "send", "set_threads", "simulated", "softmax", "summary", "traffic", "uniform_fan_in",
 ]
 
 

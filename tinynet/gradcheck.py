@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from .container import current
 from .devices.device import Device, device_of
 from .layer import Layer
 from .loss import SoftmaxCrossEntropy
-from .net import current
 
 
 def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, train: bool = False,
