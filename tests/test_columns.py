@@ -211,6 +211,24 @@ def test_the_columns_run_at_the_same_time(devices, threads):
     columns.backward(columns.forward(on(devices, np.ones(1), np.ones(1))))   # alone, either would wait in vain
 
 
+def test_one_thread_launches_both_columns_where_devices_are_asynchronous(monkeypatch):
+    class Where(Layer):
+        def forward(self, x, train=False, keep=False):
+            threads.append(threading.get_ident())
+            return x
+
+        def backward(self, dy):
+            threads.append(threading.get_ident())
+            return dy
+
+    devices, threads = pair("simulated"), []
+    monkeypatch.setattr(devices[0], "asynchronous", True, raising=False)
+    set_threads(2)
+    columns = Columns(Where(), Where())
+    columns.backward(columns.forward(on(devices, np.ones(1), np.ones(1))))
+    assert threads == 4 * [threading.get_ident()]
+
+
 class Fail(Layer):
     def forward(self, x, train=False, keep=False):
         raise ValueError("this column fails")

@@ -19,7 +19,7 @@ Join, and `with traffic() as log:` proves it. AlexNet, section 3.2: the GPUs com
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -97,10 +97,11 @@ class Fork(Layer):
 
 
 class Columns(_OnPairs, Container):
-    """Two layers side by side, `left` and `right`, each on its own device and in a thread of its own.
+    """Two layers side by side, `left` and `right`, each on its own device.
 
-    Parameters are called left.W, right.W, ...; `device` is the pair of the two devices. With `seen`, the left one runs
-    first, then the right one, so that what is seen comes in order.
+    Parameters are called left.W, right.W, ...; `device` is the pair of the two devices. On a CPU each has a thread of
+    its own. GPUs work side by side by themselves: one thread launches the left one's work, then the right one's, and
+    waits for neither. With `seen`, the left one runs first, so that what is seen comes in order.
     """
 
     def __init__(self, left: Layer, right: Layer) -> None:
@@ -115,13 +116,17 @@ class Columns(_OnPairs, Container):
                 layer.to(device)
         left, right = (partial(run, name, layer, part, train, keep, seen)
                        for (name, layer), part in zip(self.children(), x, strict=True))
-        return Pair((left(), right()) if seen else side_by_side(left, right), self.device)
+        return self._both(left, right, in_turn=seen is not None)
 
     def backward(self, dy: Pair, input_grad: bool | None = None) -> Pair:
         dy, input_grad = self.expect_pair(dy, "dy"), self.wants(input_grad)
         left, right = (partial(run_back, layer, part, input_grad)
                        for (_, layer), part in zip(self.children(), dy, strict=True))
-        return Pair(side_by_side(left, right), self.device)
+        return self._both(left, right)
+
+    def _both(self, left: Callable[[], Any], right: Callable[[], Any], in_turn: bool = False) -> Pair:
+        in_turn = in_turn or self.left.device.asynchronous
+        return Pair((left(), right()) if in_turn else side_by_side(left, right), self.device)
 
     def children(self) -> list[tuple[str, Layer]]:
         return [("left", self.left), ("right", self.right)]

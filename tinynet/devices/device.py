@@ -40,7 +40,10 @@ class Device:
     """A place that holds arrays and computes on them: `name`, and its array module `xp`. This one is the CPU.
 
     `with device:` makes it the current device of this thread, and can be nested. Devices compare by identity.
+    `asynchronous` says whether a call only asks for work, and returns before it is done.
     """
+
+    asynchronous = False
 
     def __init__(self, name: str, xp: Any) -> None:
         self.name, self.xp = name, xp
@@ -129,6 +132,8 @@ class Simulated(Device):
 
 class Gpu(Device):
     """GPU `index` through CuPy, on a stream of its own or on the null stream, which waits for all others."""
+
+    asynchronous = True
 
     def __init__(self, index: int, stream: int | None = None) -> None:
         cuda.check_index(index)
