@@ -88,11 +88,13 @@ def without_lrn(net: Sequential) -> Sequential:
                          if not isinstance(getattr(layer, "left", layer), LRN)})
 
 
-CASES = {"alexnet-32": alexnet_case(32, lrn=True), "alexnet-32-nolrn": alexnet_case(32, lrn=False),
+CASES = {"alexnet-1": alexnet_case(1, lrn=True),
+         "alexnet-32": alexnet_case(32, lrn=True), "alexnet-32-nolrn": alexnet_case(32, lrn=False),
          "alexnet-128": alexnet_case(128, lrn=True), "alexnet-128-nolrn": alexnet_case(128, lrn=False),
          "80sec-128": cifar_case(cifar.cifar_80sec, torch=True),
          "18pct-128": cifar_case(cifar.cifar_18pct, torch=False),
          "tiny": alexnet_case(4, lrn=True, **SMALL), "tiny-nolrn": alexnet_case(4, lrn=False, **SMALL)}  # for the tests
+
 
 
 # ---- measuring: each in a process of its own ----------------------------------------------------------------------
