@@ -26,7 +26,17 @@ def lrn(shape, dtype, rng):
         yield "within_map_backward", (dy, x, abs(s) + 1, np.empty_like(x), size, 0.5, 0.75)
 
 
-CASES = {"lrn": lrn}  # file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
+def optim(shape, dtype, rng):
+    w, g, m, v = (distinct(*shape, dtype=dtype, seed=i).ravel() for i in range(4))
+    for rate, momentum, decay in (0.1, 0.9, 0.3), (1e-3, 0.0, 0.0):
+        yield "sgd_step", (w, g, v, rate, momentum, decay)
+        for t in 1, 100:
+            yield "adam_step", (w, g, m, v * v, rate, 0.9, 0.999, 1e-8, decay, t)
+    yield "sum_of_squares", (g, np.empty(1, dtype))
+
+
+# file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
+CASES = {"lrn": lrn, "optim": optim}
 
 
 def room_of(file):

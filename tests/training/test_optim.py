@@ -27,7 +27,7 @@ def test_two_steps_by_hand():
     assert_close(w.value, [0.799])
     sgd.step()
     assert_close(w.value, [0.497701])
-    assert_close(sgd.velocities["w"], [-0.301299])
+    assert_close(sgd.slots["velocity"]["w"], [-0.301299])
 
 
 def test_constants_are_the_papers_unless_given():
@@ -45,9 +45,9 @@ def test_agrees_with_the_naive_rule(shape, dtype):
         p.grad = gradient.astype(dtype)
         sgd.step()
         w, v = naive.sgd(w, v, gradient, 0.1, 0.7, 0.3)
-        assert p.value.dtype == sgd.velocities["w"].dtype == dtype
+        assert p.value.dtype == sgd.slots["velocity"]["w"].dtype == dtype
         assert_close(p.value, w)
-        assert_close(sgd.velocities["w"], v)
+        assert_close(sgd.slots["velocity"]["w"], v)
         np.testing.assert_array_equal(p.grad, gradient.astype(dtype))  # the gradient is read only
 
 
@@ -56,7 +56,7 @@ def test_rates_of_double_precision_leave_float32_alone():
     p.grad = np.ones(3, np.float32)
     sgd = SGD([("w", p)], lr=np.float64(0.1))
     sgd.step()
-    assert p.value.dtype == sgd.velocities["w"].dtype == np.float32
+    assert p.value.dtype == sgd.slots["velocity"]["w"].dtype == np.float32
 
 
 def test_multipliers_are_a_parameters_own():

@@ -18,6 +18,7 @@ import pytest
 
 from tinynet import SGD, Dropout, Flatten, Linear, ReLU, Sequential, set_threads
 from tinynet.data import Loader, Split
+from tinynet.look import curves
 from tinynet.look.curves import draw_training
 from tinynet.training import run
 from tinynet.training.diverged import Diverged
@@ -56,7 +57,7 @@ def no_curves(monkeypatch):
     """To draw, and to wait for the disk, takes most of the time of these runs; one test draws."""
     drawn = []
     monkeypatch.setattr(os, "fsync", lambda file: None)
-    monkeypatch.setattr(run, "draw_training", lambda path, records: drawn.append((path.name, len(records))))
+    monkeypatch.setattr(curves, "draw_training", lambda path, records: drawn.append((path.name, len(records))))
     return drawn
 
 
@@ -117,13 +118,13 @@ def test_without_a_validation_error_the_best_is_that_of_training(tmp_path):
 
 
 def test_the_curves_are_drawn_and_their_failure_does_not_end_the_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(run, "draw_training", draw_training)
+    monkeypatch.setattr(curves, "draw_training", draw_training)
     go(tmp_path / "run", epochs=1)
     assert matplotlib.image.imread(tmp_path / "run/curves.png").std() > 0.05
 
     def broken(path, records):
         raise RuntimeError("no fonts")
-    monkeypatch.setattr(run, "draw_training", broken)
+    monkeypatch.setattr(curves, "draw_training", broken)
     go(tmp_path / "other", epochs=2)
     assert len(metrics(tmp_path / "other")) == 2 and "curves.png: no fonts" in capsys.readouterr().out
 
@@ -137,7 +138,11 @@ def test_the_first_checkpoint_is_there_before_the_first_batch(tmp_path):
 @pytest.mark.parametrize("minutes, expected", [(0, [1, 2, 3]), (10, [])])
 def test_checkpoints_within_an_epoch(tmp_path, monkeypatch, minutes, expected):
     saved, save = [], Run._save
-    monkeypatch.setattr(Run, "_save", lambda self, name: (saved.append(self.at.batch), save(self, name)))
+
+    def noted(self, *names, like=None):
+        saved.append(self.progress.batch)
+        save(self, *names, like=like)
+    monkeypatch.setattr(Run, "_save", noted)
     go(tmp_path / "run", epochs=1, minutes=minutes)
     assert saved[:1] == [0] and [batch for batch in saved if batch] == expected
 
@@ -370,7 +375,7 @@ def test_in_another_thread_there_are_no_handlers_and_the_run_goes_well(tmp_path)
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_status_of_a_program_that_was_asked_to_stop(tmp_path, number, status):
     program = ("import sys, time; sys.path.insert(0, sys.argv[1]); import test_run\n"
-               "test_run.run.draw_training = lambda path, records: None\n"
+               "test_run.curves.draw_training = lambda path, records: None\n"
                "def hook(net, at): print('batch', flush=True); time.sleep(0.02)\n"
                "test_run.go(sys.argv[2], epochs=1000, hook=hook)")
     process = subprocess.Popen([sys.executable, "-c", program, str(Path(__file__).parent), str(tmp_path / "run")],
