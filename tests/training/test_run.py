@@ -16,14 +16,14 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from tinynet import SGD, Dropout, Flatten, Linear, ReLU, Sequential, set_threads
+from tinynet import SGD, Dropout, Flatten, Linear, MeanSquaredError, ReLU, Sequential, set_threads
 from tinynet.data import Loader, Split
 from tinynet.look import curves
 from tinynet.look.curves import draw_training
-from tinynet.training import run
+from tinynet.training import checkpoint, run
 from tinynet.training.diverged import Diverged
 from tinynet.training.run import Run
-from tinynet.training.schedule import Steps
+from tinynet.training.schedule import ByEpoch, Steps
 from tinynet.training.train import train
 
 CONFIG = {"seed": 0, "batch_size": 8, "epochs": 3, "rates": (0.1, 0.01)}
@@ -100,6 +100,54 @@ def test_what_is_in_the_folder(tmp_path, no_curves, capsys):
     assert (twins["last"]["fc1"].W.value == net["fc1"].W.value).all()
     assert (twins["best"]["fc1"].W.value == twins["epoch-0002"]["fc1"].W.value).all()
     assert (twins["best"]["fc1"].W.value != net["fc1"].W.value).any()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_the_same_is_written_once(tmp_path, monkeypatch, links):
+    written, save = [], checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", lambda path, *rest: (written.append(path.stem), save(path, *rest)))
+    if not links:
+        def refuse(source, path):
+            raise OSError("no links here")
+        monkeypatch.setattr(os, "link", refuse)
+    errors = iter([0.5, 0.6, 0.7, 0.4])
+    go(tmp_path / "run", epochs=4, keep_every=2, validate=lambda: {"val_error": next(errors)})
+    assert written == ["last", "best", "epoch-0002", "last", "best"]
+    folder = tmp_path / "run/checkpoints"
+    content = {name: (folder / f"{name}.npz").read_bytes() for name in ("best", "epoch-0002", "epoch-0004", "last")}
+    assert content["best"] == content["epoch-0004"] == content["last"] != content["epoch-0002"]
+    assert len({os.stat(path).st_ino for path in folder.iterdir()}) == (2 if links else 4)
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    monkeypatch.setattr(curves, "draw_training", lambda path, records: None)
+    go(tmp_path / "run", epochs=5, resume=True, validate=lambda: {"val_error": 0.9})        # replaces last alone
+    assert (folder / "best.npz").read_bytes() == content["best"] != (folder / "last.npz").read_bytes()
+
+
+def test_a_table_of_rates_that_ends_loses_no_epoch(tmp_path):
+    net, sgd, loader, _ = parts()
+    schedule = ByEpoch(lambda epoch: [0.1, 0.01][epoch - 1])
+    with Run(tmp_path / "run", CONFIG) as run:
+        progress = run.start(net, sgd, loader, schedule)
+        train(net, sgd, loader, 2, progress=progress, schedule=schedule, on_batch=run.on_batch, on_epoch=run.on_epoch)
+        assert len(metrics(tmp_path / "run")) == 2
+        with pytest.raises(IndexError):                                 # there is no rate for a third
+            train(net, sgd, loader, 3, progress=progress, schedule=schedule, on_epoch=run.on_epoch)
+    with np.load(tmp_path / "run/checkpoints/last.npz") as file:
+        assert json.loads(file["training/rest"].item())["progress"]["epoch"] == 3
+        np.testing.assert_array_equal(file["fc2.W"], net["fc2"].W.value)
+
+
+def test_without_errors_the_best_is_that_of_the_lowest_loss(tmp_path):
+    net, sgd, loader, _ = parts()
+    loader.split = Split(loader.split.images, np.ones((20, 3), np.float32))
+    with Run(tmp_path / "run", CONFIG) as run:
+        progress = run.start(net, sgd, loader)
+        train(net, sgd, loader, 3, loss=MeanSquaredError(), progress=progress, on_batch=run.on_batch,
+              on_epoch=lambda record: run.on_epoch(record) or setattr(sgd, "lr", 10.0))      # from now on it gets worse
+    losses = [record["train_loss"] for record in metrics(tmp_path / "run")]
+    with np.load(tmp_path / "run/checkpoints/best.npz") as file:
+        assert json.loads(file["training/rest"].item())["progress"]["epoch"] == losses.index(min(losses)) + 2 == 2
 
 
 @pytest.mark.parametrize("waited, said", [(0.004, ""), (0.01, ", waited 1%"), (0.35, ", waited 35%")])

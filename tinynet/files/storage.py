@@ -43,9 +43,9 @@ def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
 
 
-def same_file(source: str | os.PathLike, path: str | os.PathLike) -> None:
-    """Let `path` have what `source` has, without writing it once more where the file system can do that ("hard link").
-    Neither may be written into afterwards, only replaced. What was at `path` stays until then, as in `atomic_write`."""
+def link_or_copy(source: str | os.PathLike, path: str | os.PathLike) -> None:
+    """Put the file `source` at `path` too: as a second name for it, if the file system can do that, which writes
+    nothing. Neither is to be written into afterwards, only replaced. A crash leaves the old file, or none."""
     path = Path(path)
     temporary = _temporary(path)
     try:
@@ -53,8 +53,11 @@ def same_file(source: str | os.PathLike, path: str | os.PathLike) -> None:
     except OSError:
         with open(source, "rb") as there, atomic_write(path) as here:
             shutil.copyfileobj(there, here)
-    else:
+        return
+    try:
         os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def remove_torn(folder: str | os.PathLike) -> None:

@@ -34,7 +34,7 @@ import numpy as np
 from .. import __version__
 from ..data import Loader
 from ..fast.parallel import get_threads
-from ..files.storage import arrays_of, atomic_write, remove_torn, same_file
+from ..files.storage import arrays_of, atomic_write, link_or_copy, remove_torn
 from ..layer import Layer
 from . import checkpoint
 from .optimizer import Optimizer
@@ -150,11 +150,11 @@ class Run:
         """Write a checkpoint, once, under one name or several; or give this name to the one called `like`, too."""
         try:
             if like:
-                same_file(self._path(like), self._path(name))
+                link_or_copy(self._path(like), self._path(name))
             else:
                 checkpoint.save(self._path(name), *self._training, self.progress)
             for other in others:
-                same_file(self._path(name), self._path(other))
+                link_or_copy(self._path(name), self._path(other))
         except OSError as error:
             raise OSError(error.errno, f"{error.strerror or error}: the checkpoint could not be written, the ones "
                           f"before are intact; make room, then {self.how_to_resume}", str(self._path(name))) from error
