@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinynet.look.confusion import draw_confusion
-from tinynet.look.curves import crossing, draw_relu_vs_tanh, draw_training, ratio_in_words
+from tinynet.look.curves import crossing, draw_lr_finder, draw_relu_vs_tanh, draw_training, ratio_in_words
 
 
 @pytest.mark.parametrize("errors, at", [
@@ -40,6 +40,12 @@ def test_the_curves_of_a_training_are_written(tmp_path, epochs, errors):
                 **{name: 1 / (i + 1) for name in errors}} for i in range(1, epochs + 1)]
     draw_training(tmp_path / "curves.png", records)
     assert matplotlib.image.imread(tmp_path / "curves.png").std() > 0.05
+
+
+@pytest.mark.parametrize("losses", [[2.3, 2.2, 2.0, 7.0], [2.3, 2.3], [2.3]])
+def test_what_the_lr_finder_found_is_drawn(tmp_path, losses):
+    draw_lr_finder(tmp_path / "lr.png", [10.0 ** i for i in range(len(losses))], losses, chosen=0.1, note="which net")
+    assert matplotlib.image.imread(tmp_path / "lr.png").std() > 0.03
 
 
 def test_confusion_is_written(tmp_path):
