@@ -319,6 +319,16 @@ def test_the_norm_is_that_of_all_gradients_together():
     assert gradient_norm(SGD([], 0.1)) == 0
 
 
+def test_the_norm_of_numbers_whose_squares_are_too_large_for_float32():
+    w, v = Parameter(np.zeros(2, np.float32)), Parameter(np.zeros(1))
+    w.grad, v.grad = np.array([3e30, 4e30], np.float32), np.array([12e30])
+    with np.errstate(over="ignore"):
+        assert gradient_norm(SGD([("w", w), ("v", v)], 0.1)) == pytest.approx(13e30)
+    w.grad[0] = np.inf
+    with np.errstate(over="ignore"):
+        assert gradient_norm(SGD([("w", w), ("v", v)], 0.1)) == np.inf
+
+
 def test_neighbours_that_are_treated_alike_are_updated_in_one_go(monkeypatch):
     seen = []
     monkeypatch.setattr("tinynet.training.optim.sgd_step", lambda w, g, v, rate, momentum, decay, xp: seen.append(

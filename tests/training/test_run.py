@@ -155,6 +155,8 @@ def test_an_epoch_in_words(waited, said):
     record = {"epoch": 7, "lr": 0.1, "train_loss": 1.5, "train_error": 0.25, "images_per_second": 812.4,
               "waited": waited, "val_error": 0.5}
     assert run.in_words(record) == f"epoch   7  loss 1.500  train error 25.0%, val error 50.0%  812 images/s{said}"
+    del record["train_error"], record["val_error"]
+    assert run.in_words(record) == f"epoch   7  loss 1.500  812 images/s{said}"
 
 
 def test_without_a_validation_error_the_best_is_that_of_training(tmp_path):

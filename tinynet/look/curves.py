@@ -101,4 +101,7 @@ def draw_training(path: str | os.PathLike, records: Sequence[dict[str, Any]]) ->
         ax.set(xlabel="epochs", ylabel="error", ylim=(0, None))
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        ax.legend(frameon=False, loc="lower left")
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(frameon=False, loc="lower left")
+        else:
+            ax.set(ylabel="", yticks=[])  # a training without errors has a loss alone

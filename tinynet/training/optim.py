@@ -95,5 +95,8 @@ def gradient_norm(optimizer: Optimizer) -> float:
         with device_of(g) as device:
             total = device.xp.empty(1, np.float64)
             sum_of_squares(g, total, device.xp)
-            squares += float(total[0])
+            square = float(total[0])
+            if not math.isfinite(square):  # that of a finite number may be too large for float32
+                square = float((g.astype(np.float64) ** 2).sum())
+            squares += square
     return math.sqrt(squares)

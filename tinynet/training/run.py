@@ -46,11 +46,11 @@ MAY_DIFFER = ("device", "epochs", "workers")  # in the config of a run that is r
 
 def in_words(record: Record) -> str:
     """An epoch in one line; with the share of its time that the net waited for images, from one percent on."""
-    errors = [f"{name.removesuffix('_error')} error {value:.1%}" for name, value in record.items()
-              if name.endswith("_error")]
+    errors = ", ".join(f"{name.removesuffix('_error')} error {value:.1%}" for name, value in record.items()
+                       if name.endswith("_error"))
     waited = f", waited {record['waited']:.0%}" if record["waited"] >= 0.01 else ""
-    return (f"epoch {record['epoch']:3}  loss {record['train_loss']:.3f}  {', '.join(errors)}  "
-            f"{record['images_per_second']:.0f} images/s{waited}")
+    return "  ".join([f"epoch {record['epoch']:3}", f"loss {record['train_loss']:.3f}", *([errors] if errors else []),
+                      f"{record['images_per_second']:.0f} images/s{waited}"])
 
 
 class Run:
