@@ -49,7 +49,7 @@ def check_step(loss: float, optimizer: Optimizer, at: Progress) -> float:
     if not math.isfinite(loss):
         raise Diverged(f"{where}: the loss is {loss}, though the net's scores are finite. {_hint(optimizer.lr)}")
     norm = gradient_norm(optimizer)
-    bad = [] if math.isfinite(norm) else _bad_gradients(optimizer)  # the square of a finite gradient may overflow
+    bad = [] if math.isfinite(norm) else _bad_gradients(optimizer)  # or their squares are too large
     if bad:  # NaN flows from the last layer to the first: it began where backward came first
         raise Diverged(f"{where}: the gradient of {bad[-1]} holds NaN or infinity, though the loss is finite. "
                        f"{_hint(optimizer.lr)}")

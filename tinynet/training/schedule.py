@@ -22,12 +22,13 @@ class Schedule:
 
     KEPT: tuple[str, ...] = ("lr",)
     finished = False
+    settings: dict[str, Any] = {}
     lr: float
 
     def __init__(self, lr: float, **settings: Any) -> None:
         if not 0 < lr < float("inf"):
             raise ValueError(f"{type(self).__name__}: expected a learning rate above 0, got {lr!r}")
-        self.settings: dict[str, Any] = {"lr": float(lr), **settings}
+        self.settings = {"lr": float(lr), **settings}
         self.lr = float(lr)
 
     def seen(self, error: float) -> None:
