@@ -96,7 +96,6 @@ CASES = {"alexnet-1": alexnet_case(1, lrn=True),
          "tiny": alexnet_case(4, lrn=True, **SMALL), "tiny-nolrn": alexnet_case(4, lrn=False, **SMALL)}  # for the tests
 
 
-
 # ---- measuring: each in a process of its own ----------------------------------------------------------------------
 
 def contender(case: Case, who: str) -> Ours | Theirs:

@@ -23,7 +23,6 @@ from tinynet import (
     Sequential,
     SoftmaxCrossEntropy,
     cpu,
-    fan_in,
     get_threads,
     gpu,
     pair,
@@ -34,6 +33,7 @@ from tinynet import (
 from tinynet.data import Loader, Split, cifar10, cifar10_sample, mean_image
 from tinynet.data.augment import enlarge
 from tinynet.models import alexnet, alexnet_half
+from tinynet.training.finetune import start_by_fan_in
 from tinynet.training.train import minus, say, show_progress, train
 
 SIZE = {"classes": 10, "input_size": 64}
@@ -43,7 +43,7 @@ TIMED_STEPS = 8
 
 def main() -> None:
     args = parse()
-    rng = np.random.default_rng(args.seed)
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
     try:
         device = cpu if args.device == "cpu" else gpu(0)
         devices = pair(args.pair or ("cpu" if device is cpu else None))
@@ -55,9 +55,8 @@ def main() -> None:
     print(f"data: {data.source}, enlarged to 64x64")
     print(f"columns on {devices[0]} and {devices[1]}; {get_threads()} threads\n")
 
-    net = wider_start(alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng, **SIZE), rng)
-    sgd = SGD(net.parameters(), lr=0.01)
-    train(net, sgd, Loader(images, args.batch, rng, prepare=prepare), args.epochs,
+    net = start_by_fan_in(alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng_net, **SIZE), rng_net)
+    train(net, SGD(net.parameters(), lr=0.01), Loader(images, args.batch, rng_data, prepare=prepare), args.epochs,
           on_batch=show_progress("two columns"), on_epoch=print_epoch)
     batch, labels = prepare(images.images[:args.batch]), images.labels[:args.batch]
     print_traffic(net, batch, labels)
@@ -80,23 +79,9 @@ def parse() -> argparse.Namespace:
     return args
 
 
-def wider_start(net: Sequential, rng: np.random.Generator) -> Sequential:
-    """Weights scaled by fan-in, but for conv1: the paper's N(0, 0.01) suits layers several times as wide."""
-    for name, p in net.parameters():
-        if name.endswith("W") and not name.startswith("conv1"):
-            p.assign(fan_in(2.0)(rng, p.shape))
-    return net
-
-
 def print_epoch(record: dict) -> None:
     say(f"epoch {record['epoch']}  loss {record['train_loss']:.3f}  training error {record['train_error']:.1%}  "
         f"{record['images_per_second']:.0f} images/s")
-
-
-def step(net: Sequential, sgd: SGD, loss: SoftmaxCrossEntropy, images: np.ndarray, labels: np.ndarray) -> None:
-    loss.forward(net.forward(images, train=True), labels)
-    net.backward(loss.backward())
-    sgd.step()
 
 
 def print_traffic(net: Sequential, images: np.ndarray, labels: np.ndarray) -> None:
@@ -130,12 +115,13 @@ def print_times(device: Device, devices: tuple[Device, Device], images: np.ndarr
     if device is cpu and threads > 1:
         nets["one column, half the kernels, half the threads"] = (half, threads // 2)
     seconds: dict[str, list[float]] = {name: [] for name in nets}
-    optimisers = {name: SGD(net.parameters(), lr=0.001) for name, (net, _) in nets.items()}
+    optimizers = {name: SGD(net.parameters(), lr=0.001) for name, (net, _) in nets.items()}
+    one_batch = Loader(Split(images, labels), len(images), rng)
     for turn in range(TIMED_STEPS + 1):
         for name, (net, share) in nets.items():
             set_threads(share)
             start = time.perf_counter()
-            step(net, optimisers[name], SoftmaxCrossEntropy(), images, labels)
+            train(net, optimizers[name], one_batch, epochs=1)  # one step
             net["fc8"].device.synchronize()
             if turn:  # the first one warms up
                 seconds[name].append(time.perf_counter() - start)

@@ -17,10 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from tinynet import SGD, Sequential, SoftmaxCrossEntropy, count_parameters, cpu, get_threads, gpu
-from tinynet.data import Dataset, batches, mnist, mnist_sample
+from tinynet.data import Dataset, Loader, mnist, mnist_sample
 from tinynet.look.confusion import draw_confusion
 from tinynet.models.lenet5 import MAPLoss, lenet5, normalised
+from tinynet.training.diverged import Diverged
 from tinynet.training.metrics import confusion_matrix, confusion_table, top_k_error
+from tinynet.training.schedule import ByEpoch
+from tinynet.training.train import train
 
 LOSSES = {"rbf": MAPLoss, "linear": SoftmaxCrossEntropy}
 RATES = {"rbf": 0.002, "linear": 0.03}  # of the first epoch; distances are steeper than learned units
@@ -31,19 +34,19 @@ BATCH_SIZE, SHIFT = 16, 2               # each batch is moved by up to two pixel
 def main() -> None:
     args = parse()
     out = Path(args.out or f"runs/lenet5-{args.output}-{time.strftime('%Y%m%d-%H%M%S')}")
-    rng = np.random.default_rng(args.seed)
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
     try:
-        net = lenet5(args.output, rng, device=gpu(0) if args.device == "gpu" else cpu)
+        net = lenet5(args.output, rng_net, device=gpu(0) if args.device == "gpu" else cpu)
         data = mnist(args.root) if args.data == "full" else mnist_sample()
         out.mkdir(parents=True)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {out}")
     try:
-        train(net, LOSSES[args.output](), data, args.rate or RATES[args.output], args.epochs, rng)
+        learn(net, args, data, rng_data)
     except KeyboardInterrupt:
         print("\nstopped; this is how far it came:")
-    except ValueError as error:  # scores that are not finite: the learning rate is too large
+    except Diverged as error:
         sys.exit(str(error))
     report(net, data, out)
 
@@ -68,22 +71,25 @@ def parse() -> argparse.Namespace:
     return args
 
 
-def train(net: Sequential, loss: SoftmaxCrossEntropy, data: Dataset, rate: float, epochs: int,
-          rng: np.random.Generator) -> None:
-    """The whole training: batches, forward, loss, backward, step."""
-    sgd = SGD(net.parameters(), rate, weight_decay=0)
-    for epoch in range(1, epochs + 1):
-        total, start = 0.0, time.perf_counter()
-        for images, labels in batches(*data.train, BATCH_SIZE, rng):
-            images = np.roll(normalised(images), rng.integers(-SHIFT, SHIFT + 1, 2), axis=(1, 2))
-            total += len(labels) * loss.forward(net.forward(images, train=True), labels)
-            net.backward(loss.backward())
-            sgd.step()
-        N, seconds = len(data.train.labels), time.perf_counter() - start
-        error = top_k_error(probabilities(net, data), data.test.labels)
-        print(f"epoch {epoch:2}  rate {sgd.lr:.5f}  loss {total / N:.4f}  test error {error:.2%}  "
-              f"{N / seconds:.0f} images/s", flush=True)
-        sgd.lr *= DECAY
+def learn(net: Sequential, args: argparse.Namespace, data: Dataset, rng: np.random.Generator) -> None:
+    """The whole training."""
+    rate = args.rate or RATES[args.output]
+
+    def test() -> dict[str, float]:
+        return {"test_error": top_k_error(probabilities(net, data), data.test.labels)}
+
+    train(net, SGD(net.parameters(), rate, weight_decay=0), Loader(data.train, BATCH_SIZE, rng, augment=shifted),
+          args.epochs, loss=LOSSES[args.output](), schedule=ByEpoch(lambda epoch: rate * DECAY ** (epoch - 1)),
+          validate=test, on_epoch=print_epoch)
+
+
+def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return np.roll(normalised(images), rng.integers(-SHIFT, SHIFT + 1, 2), axis=(1, 2))  # (B, 32, 32, 1)
+
+
+def print_epoch(record: dict) -> None:
+    print(f"epoch {record['epoch']:2}  rate {record['lr']:.5f}  loss {record['train_loss']:.4f}  "
+          f"test error {record['test_error']:.2%}  {record['images_per_second']:.0f} images/s", flush=True)
 
 
 def probabilities(net: Sequential, data: Dataset) -> np.ndarray:

@@ -317,3 +317,14 @@ def sgd(w, v, g, lr, momentum, weight_decay):
     """AlexNet, section 5: the new w and v. Not in place."""
     v = momentum * v - weight_decay * lr * w - lr * g
     return w + v, v
+
+
+def adam(w, m, v, g, t, lr, beta1, beta2, eps, weight_decay):
+    """Kingma and Ba 2015, algorithm 1: the new w, m and v, number by number. Not in place."""
+    w, m, v = (np.array(a, np.float64) for a in (w, m, v))
+    for i in np.ndindex(w.shape):
+        gi = g[i] + weight_decay * w[i]
+        m[i] = beta1 * m[i] + (1 - beta1) * gi
+        v[i] = beta2 * v[i] + (1 - beta2) * gi ** 2
+        w[i] -= lr * (m[i] / (1 - beta1 ** t)) / (math.sqrt(v[i] / (1 - beta2 ** t)) + eps)
+    return w, m, v

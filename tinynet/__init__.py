@@ -26,16 +26,17 @@ from .net import Branches, Identity, Sequential, Sum
 from .parameter import FixedRate, Parameter
 from .softmax import softmax
 from .summary import count_parameters, summary
-from .training.optim import SGD
+from .training.optim import SGD, Adam, Optimizer
 
 __version__ = "0.1.0"
 __all__ = [
-    "AvgPool2d", "BatchNorm2d", "Branches", "Columns", "Conv2d", "Device", "DeviceMismatch", "Dropout", "Exchange",
-    "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "Identity", "Join", "LRN", "Layer", "Linear",
-    "LocallyConnected2d", "MaxPool2d", "MeanSquaredError", "Parameter", "RBF", "ReLU", "SGD", "ScaledTanh",
-    "Sequential", "Sigmoid", "SoftmaxCrossEntropy", "Subsample2d", "Sum", "TableConv2d", "Tanh", "WithinMapNorm",
-    "constant", "count_parameters", "cpu", "device_of", "fan_in", "free_memory", "gaussian", "get_threads", "gpu",
-    "gradcheck", "pair", "send", "set_threads", "simulated", "softmax", "summary", "traffic", "uniform_fan_in",
+    "Adam", "AvgPool2d", "BatchNorm2d", "Branches", "Columns", "Conv2d", "Device", "DeviceMismatch", "Dropout",
+    "Exchange", "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "Identity", "Join", "LRN", "Layer", "Linear",
+    "LocallyConnected2d", "MaxPool2d", "MeanSquaredError", "Optimizer", "Parameter", "RBF", "ReLU", "SGD",
+    "ScaledTanh", "Sequential", "Sigmoid", "SoftmaxCrossEntropy", "Subsample2d", "Sum", "TableConv2d", "Tanh",
+    "WithinMapNorm", "constant", "count_parameters", "cpu", "device_of", "fan_in", "free_memory", "gaussian",
+    "get_threads", "gpu", "gradcheck", "pair", "send", "set_threads", "simulated", "softmax", "summary", "traffic",
+    "uniform_fan_in",
 ]
 
 

@@ -1,7 +1,7 @@
 """A parameter: a learned array, the gradient of the loss with respect to it, and how the optimiser treats it.
 
 The papers give some parameters a step of their own (AlexNet's source code: biases at twice the weights' rate and
-without weight decay), so each parameter carries its multipliers with it; `optim.SGD` reads them.
+without weight decay), so each parameter carries its multipliers with it; the optimiser reads them.
 """
 from __future__ import annotations
 
@@ -95,6 +95,10 @@ class Parameter:
             with self.device:
                 self.value, self.grad, self._place = self.value.astype(dtype), None, None
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what comes out of a pickle, lies in no optimiser's buffer."""
+        return {**vars(self), "_place": None}
 
     def __repr__(self) -> str:
         return f"Parameter(shape={self.shape}, dtype={self.value.dtype}, device={self.device.name})"

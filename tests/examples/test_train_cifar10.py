@@ -27,7 +27,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(example, "cifar10_sample", lambda: Dataset(*splits, names, "forty random images"))
     monkeypatch.setattr(example, "cifar10", lambda root: Dataset(*splits, names, f"all of it, in {root}"))
     monkeypatch.setattr(example, "RATES", (0.001, 0.01))
-    monkeypatch.setattr("tinynet.training.run.draw_training", lambda path, records: None)  # longer than the epochs,
+    monkeypatch.setattr("tinynet.look.curves.draw_training", lambda path, records: None)  # longer than the epochs,
     monkeypatch.setattr("os.fsync", lambda file: None)                              # and so does a busy disk
 
     def run(*arguments):

@@ -44,7 +44,7 @@ def run(tmp_path, data, monkeypatch, capsys):
     spec = importlib.util.spec_from_file_location("train_imagenet", EXAMPLE)
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    monkeypatch.setattr("tinynet.training.run.draw_training", lambda path, records: None)  # longer than the epochs,
+    monkeypatch.setattr("tinynet.look.curves.draw_training", lambda path, records: None)  # longer than the epochs,
     monkeypatch.setattr("os.fsync", lambda file: None)                              # and so does a busy disk
     monkeypatch.chdir(tmp_path)
 

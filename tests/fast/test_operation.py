@@ -64,8 +64,17 @@ def linear(shape, dtype, rng):
     yield "linear_backward", (x, W, dy, dx, None, None)
 
 
+def optim(shape, dtype, rng):
+    w, g, m, v = (distinct(*shape, dtype=dtype, seed=i).ravel() for i in range(4))
+    for rate, momentum, decay in (0.1, 0.9, 0.3), (1e-3, 0.0, 0.0):
+        yield "sgd_step", (w, g, v, rate, momentum, decay)
+        for t in 1, 100:
+            yield "adam_step", (w, g, m, v * v, rate, 0.9, 0.999, 1e-8, decay, t)
+    yield "sum_of_squares", (g, np.empty(1, dtype))
+
+
 # file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
-CASES = {"conv": conv, "linear": linear, "lrn": lrn}
+CASES = {"conv": conv, "linear": linear, "lrn": lrn, "optim": optim}
 
 
 def room_of(file):

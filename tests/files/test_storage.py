@@ -10,7 +10,8 @@ import pytest
 
 from tinynet import Branches, Conv2d, Dropout, Layer, Linear, ReLU, Sequential, gaussian
 from tinynet.devices.device import simulated
-from tinynet.files.storage import atomic_write
+from tinynet.devices.simulated import must_be_current
+from tinynet.files.storage import atomic_write, link_or_copy
 
 
 class RunningMean(Layer):
@@ -233,6 +234,24 @@ def test_a_missing_file_is_a_missing_file(tmp_path):
         small_net().save(tmp_path / "no such folder" / "net.npz")
 
 
+@pytest.mark.parametrize("device", [None, simulated(1)])
+def test_arrays_are_written_on_the_nets_device_and_in_place(tmp_path, device):
+    net = Sequential(norm=RunningMean(3), fc=Linear(3, 2, rng=np.random.default_rng(1)))
+    net["norm"].mean[...] = 5
+    net.save(tmp_path / "net.npz")
+    other = Sequential(norm=RunningMean(3), fc=Linear(3, 2, rng=np.random.default_rng(2)))
+    if device:
+        other.to(device)
+        other["norm"].mean = device.asarray(other["norm"].mean)
+    arrays = other["norm"].mean, other["fc"].W.value
+    with must_be_current():
+        other.load(tmp_path / "net.npz")
+    afterwards, saved = (other["norm"].mean, other["fc"].W.value), (np.full(3, 5), net["fc"].W.value)
+    for array, now, expected in zip(arrays, afterwards, saved, strict=True):
+        assert array is now
+        np.testing.assert_array_equal(device.tohost(now) if device else now, expected)
+
+
 # ---------------------------------------------------------------------------------------- never half a file
 
 
@@ -279,3 +298,40 @@ def test_a_saved_net_may_be_read_by_whoever_may_read_other_new_files(tmp_path):
     small_net().save(tmp_path / "net.npz")
     (tmp_path / "other").write_bytes(b"")
     assert oct((tmp_path / "net.npz").stat().st_mode) == oct((tmp_path / "other").stat().st_mode)
+
+
+# ---------------------------------------------------------------------------------------- one file, two names
+
+
+@pytest.fixture(params=[True, False], ids=["links", "copies"])
+def links(request, monkeypatch):
+    """Whether the file system can give a file a second name."""
+    if not request.param:
+        def refuse(source, path):
+            raise OSError("no links here")
+        monkeypatch.setattr(os, "link", refuse)
+    return request.param
+
+
+def test_a_file_gets_a_second_name(tmp_path, links):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_bytes(b"new")
+    second.write_bytes(b"old")
+    for _ in range(2):  # the second time it is there already
+        link_or_copy(first, second)
+        assert second.read_bytes() == b"new" and sorted(os.listdir(tmp_path)) == ["first", "second"]
+        assert (os.stat(first).st_ino == os.stat(second).st_ino) == links
+    with atomic_write(first) as file:
+        file.write(b"newer")
+    assert second.read_bytes() == b"new"
+
+
+def test_an_accident_on_the_way_to_a_second_name_leaves_the_old_file(tmp_path, links):
+    (tmp_path / "first").write_bytes(b"new")
+    (tmp_path / "second").mkdir()
+    with pytest.raises(OSError):
+        link_or_copy(tmp_path / "first", tmp_path / "second")
+    assert sorted(os.listdir(tmp_path)) == ["first", "second"]
+    with pytest.raises(FileNotFoundError):
+        link_or_copy(tmp_path / "none", tmp_path / "third")
+    assert sorted(os.listdir(tmp_path)) == ["first", "second"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinynet.look.confusion import draw_confusion
-from tinynet.look.curves import crossing, draw_relu_vs_tanh, draw_training, ratio_in_words
+from tinynet.look.curves import crossing, draw_lr_finder, draw_relu_vs_tanh, draw_training, ratio_in_words
 
 
 @pytest.mark.parametrize("errors, at", [
@@ -34,12 +34,18 @@ def test_curves_are_written(tmp_path, tanh):
 
 
 @pytest.mark.parametrize("epochs", [1, 3])
-@pytest.mark.parametrize("errors", [[], ["val_error"], ["test_error", "val_error"]])
+@pytest.mark.parametrize("errors", [[], ["train_error"], ["train_error", "test_error", "val_error"]])
 def test_the_curves_of_a_training_are_written(tmp_path, epochs, errors):
-    records = [{"epoch": i, "lr": 0.1 / i, "train_loss": 2 / i, "train_error": 0.9 / i,
-                **{name: 1 / (i + 1) for name in errors}} for i in range(1, epochs + 1)]
+    records = [{"epoch": i, "lr": 0.1 / i, "train_loss": 2 / i, **{name: 1 / (i + 1) for name in errors}}
+               for i in range(1, epochs + 1)]
     draw_training(tmp_path / "curves.png", records)
     assert matplotlib.image.imread(tmp_path / "curves.png").std() > 0.05
+
+
+@pytest.mark.parametrize("losses", [[2.3, 2.2, 2.0, 7.0], [2.3, 2.3], [2.3]])
+def test_what_the_lr_finder_found_is_drawn(tmp_path, losses):
+    draw_lr_finder(tmp_path / "lr.png", [10.0 ** i for i in range(len(losses))], losses, chosen=0.1, note="which net")
+    assert matplotlib.image.imread(tmp_path / "lr.png").std() > 0.03
 
 
 def test_confusion_is_written(tmp_path):

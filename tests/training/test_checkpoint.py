@@ -8,12 +8,12 @@ import os
 import numpy as np
 import pytest
 
-from tinynet import SGD, Branches, Dropout, FixedRate, Flatten, Layer, Linear, ReLU, Sequential, simulated
+from tinynet import SGD, Adam, Branches, Dropout, FixedRate, Flatten, Layer, Linear, ReLU, Sequential, simulated
 from tinynet.columns import Columns, Fork, Join
 from tinynet.data import Loader, Split
-from tinynet.training.checkpoint import REST, VELOCITY, plain, restore, save
+from tinynet.training.checkpoint import REST, _fingerprint, plain, restore, save
 from tinynet.training.diverged import Diverged
-from tinynet.training.schedule import Steps, WhenStuck
+from tinynet.training.schedule import ByEpoch, Steps, WhenStuck
 from tinynet.training.train import Progress, train
 
 
@@ -73,13 +73,13 @@ class Training:
     def everything(self):
         """All that must come out the same, as plain numbers."""
         arrays = {name: p.device.tohost(p.value).tolist() for name, p in self.net.parameters()}
-        velocities = {name: self.sgd.parameters[name].device.tohost(v).tolist()
-                      for name, v in self.sgd.velocities.items()}
+        slots = {(slot, name): self.sgd.parameters[name].device.tohost(array).tolist()
+                 for slot, of in self.sgd.slots.items() for name, array in of.items()}
         generators = [self.loader.rng, *(s for _, s in self.net.state() if isinstance(s, np.random.Generator))]
         state = [json.dumps(rng.bit_generator.state, default=plain) for rng in generators]
         state += [s.tolist() for _, s in self.net.state() if not isinstance(s, np.random.Generator)]
         history = [{**record, "images_per_second": 0, "waited": 0} for record in self.at.history]
-        return copy.deepcopy((arrays, velocities, state, history, self.sgd.lr, self.schedule.state(),
+        return copy.deepcopy((arrays, slots, state, history, self.sgd.lr, self.schedule and self.schedule.state(),
                               self.at.epoch, self.at.batch, self.at.loss))
 
 
@@ -125,7 +125,7 @@ def test_it_goes_on_from_between_two_epochs_and_from_before_the_first(tmp_path):
 def test_settings_of_the_optimiser_come_back_and_a_finished_schedule_stays_finished(tmp_path):
     first, second = Training(), Training()
     first.sgd.momentum, first.sgd.weight_decay = 0.5, 0.25
-    first.schedule = WhenStuck(0.1, patience=1, times=0)
+    first.schedule, second.schedule = (WhenStuck(0.1, patience=1, times=0) for _ in range(2))
     records = first.train(99, validate=lambda: {"val_error": 0.5})
     assert len(records) == 2 and first.schedule.finished
     first.save(tmp_path / "c.npz")
@@ -143,7 +143,7 @@ def test_frozen_parameters_and_rates_of_their_own(tmp_path):
     whole.train(3)
     first.train(1)
     first.save(tmp_path / "c.npz")
-    assert list(first.sgd.velocities) == ["fc2.W", "fc2.b"]
+    assert set(first.sgd.slots["velocity"]) == {"fc2.W", "fc2.b"}
     second.at = restore(tmp_path / "c.npz", *second.parts)
     second.train(3)
     assert second.everything() == whole.everything()
@@ -214,18 +214,51 @@ def test_every_mismatch_is_named_and_nothing_is_changed(path):
         "  training/velocity/fc1.b: expected float32 of shape (7,), the file has float32 of shape (6,)",
         "  training/velocity/fc2.W: expected float64 of shape (8, 3), the file has float32 of shape (6, 3)",
         "  training/velocity/fc2.b: expected float64 of shape (3,), the file has float32 of shape (3,)",
-        "  the schedule: expected Steps, with lr, epoch, the file has WhenStuck, with lr, best, waited, drops, "
-        "finished",
+        "  the schedule: expected Steps(lr=0.1, at=[2], factor=0.1), which keeps lr, epoch, the file has WhenStuck("
+        "lr=0.1, factor=0.1, times=3, patience=1), which keeps lr, best, waited, drops, finished",
         "  the loader's images: expected 12, the file has 11",
+        f"  the fingerprint of its labels: expected {_fingerprint(np.arange(12) % 3)}, the file has "
+        f"{_fingerprint(np.arange(11) % 3)}",
         "  the generator loader: expected MT19937, the file has PCG64",
         "  the generator more.a.rng: expected PCG64, the file has None",
         "  the generator drop.rng: expected None, the file has PCG64"]
 
 
-def test_another_batch_size_is_named(path):
+def loader(labels, batch_size, images=11):
+    return Loader(Split(np.zeros((images, 2, 2, 1), np.float32), labels), batch_size, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda t: setattr(t, "loader", loader(np.arange(11) % 3, 5)),             # 3 batches, as of 4
+     "the loader's batch size: expected 5, the file has 4"),
+    (lambda t: setattr(t, "loader", loader((np.arange(11) + 1) % 3, 4)),
+     "the fingerprint of its labels: expected .{8}, the file has .{8}$"),
+    (lambda t: setattr(t, "schedule", WhenStuck(0.2, patience=1)),
+     r"the schedule: expected WhenStuck\(lr=0.2, .*, the file has WhenStuck\(lr=0.1, "),
+    (lambda t: setattr(t, "schedule", WhenStuck(0.1, patience=2)), r"patience=2\).* the file has .*patience=1\)"),
+    (lambda t: setattr(t, "sgd", SGD(t.net.parameters(), 0.5)),
+     r"the optimiser: expected SGD\(lr=0.5, weight_decay=0.0005, momentum=0.9\), the file has SGD\(lr=0.1, "),
+    (lambda t: setattr(t, "sgd", SGD(t.net.parameters(), 0.1, momentum=0.5)), "momentum=0.5.*, the file has "),
+    (lambda t: setattr(t, "sgd", SGD(t.net.parameters(), 0.1, weight_decay=0)), "weight_decay=0.0, .*, the file has ")])
+def test_another_training_is_refused(path, change, message):
     training = Training()
-    training.loader.batches = 2
-    refused(path, training, "the loader's batches: expected 2, the file has 3")
+    change(training)
+    assert len(refused(path, training, message).splitlines()) == 2
+
+
+def test_another_optimiser_is_refused_in_one_line(path):
+    training = Training()
+    training.sgd = Adam(training.net.parameters(), 0.1)
+    lines = refused(path, training, "does not fit this training").splitlines()
+    assert lines[1:] == ["  the optimiser: expected Adam(lr=0.1, weight_decay=0.0, beta1=0.9, beta2=0.999, eps=1e-08), "
+                         "the file has SGD(lr=0.1, weight_decay=0.0005, momentum=0.9)"]
+
+
+def test_the_fingerprint_of_very_many_labels_looks_at_a_part_of_them():
+    labels = np.zeros((2 ** 21 + 1, 4))                                        # 64 MB: every third row
+    before = _fingerprint(labels)
+    labels[3] = 1
+    assert _fingerprint(labels) != before
 
 
 def test_without_the_schedule(path):
@@ -246,7 +279,7 @@ def rewrite(path, change):
 
 def test_a_velocity_that_is_missing_or_unknown(path):
     def change(arrays, rest):
-        arrays[VELOCITY + "fc9.W"] = arrays.pop(VELOCITY + "fc2.W")
+        arrays["training/velocity/fc9.W"] = arrays.pop("training/velocity/fc2.W")
     rewrite(path, change)
     lines = refused(path, Training(), "does not fit").splitlines()[1:]
     assert lines == ["  training/velocity/fc2.W: missing in the file",
@@ -260,8 +293,11 @@ def test_a_velocity_that_is_missing_or_unknown(path):
     lambda arrays, rest: rest["generators"].update({"drop.rng": 7}),
     lambda arrays, rest: rest["generators"]["loader"].update(state={"state": -1, "inc": 1}),
     lambda arrays, rest: rest.update(loader=None),
-    lambda arrays, rest: rest.update(velocities=3),
-    lambda arrays, rest: rest["sgd"].pop("momentum"),
+    lambda arrays, rest: rest["optimizer"]["slots"].update(velocity=3),
+    lambda arrays, rest: rest["optimizer"]["now"].pop("momentum"),
+    lambda arrays, rest: rest["optimizer"]["now"].update(momentum=-1),
+    lambda arrays, rest: rest["optimizer"].update(steps="many"),
+    lambda arrays, rest: rest.update(optimizer=None),
     lambda arrays, rest: rest.pop("format")])
 def test_a_damaged_rest_is_refused(path, change):
     rewrite(path, change)
@@ -277,8 +313,77 @@ def test_a_rest_that_is_no_json_is_refused(path, rest):
 
 
 def test_another_format_is_refused(path):
-    rewrite(path, lambda arrays, rest: rest.update(format=2))
-    refused(path, Training(), "expected a checkpoint of format 1, got format 2")
+    rewrite(path, lambda arrays, rest: rest.update(format=3))
+    refused(path, Training(), "expected a checkpoint of format 2, got format 3")
+
+
+# ---------------------------------------------------------------------------------------- other optimisers, old files
+
+
+def test_adam_goes_on_bit_for_bit(tmp_path):
+    def with_adam(training):
+        training.sgd = Adam(training.net.parameters(), 0.01, weight_decay=0.1)
+        training.schedule = None
+        return training
+    whole, first, second = (with_adam(Training(seed=seed)) for seed in (0, 0, 1))
+    whole.train(4)
+    with pytest.raises(Enough):
+        first.train(4, on_batch=stop_at(2, 2))
+    first.save(tmp_path / "c.npz")
+    with np.load(tmp_path / "c.npz") as file:
+        assert {"training/mean/fc1.W", "training/square/fc2.b"} <= set(file.files)
+    second.at = restore(tmp_path / "c.npz", *second.parts)
+    assert second.sgd.steps == 5
+    second.train(4)
+    assert second.everything() == whole.everything()
+
+
+def to_format_1(arrays, rest):
+    """What the version of format 1 would have written."""
+    optimizer, progress = rest.pop("optimizer"), rest["progress"]
+    for name in "grad_norm", "last_loss":
+        progress.pop(name)
+    progress["wrong"] = progress.pop("error") or 0
+    rest["format"] = 1
+    rest["sgd"] = {name: optimizer["now"][name] for name in ("lr", "momentum", "weight_decay")}
+    rest["velocities"] = optimizer["slots"]["velocity"]
+    rest["loader"] = {name: rest["loader"][name] for name in ("images", "batches")}
+    if rest["schedule"]:
+        del rest["schedule"]["settings"]
+        if rest["schedule"]["kind"] == "ByEpoch":
+            rest["schedule"]["state"]["lr"] = 0.05
+
+
+@pytest.mark.parametrize("make", [lambda: WhenStuck(0.1, patience=1), lambda: ByEpoch(lambda epoch: 0.1 / epoch),
+                                  lambda: None])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_checkpoint_of_format_1_goes_on(tmp_path, make, batch):
+    whole, first, second = Training(), Training(), Training(seed=1)
+    whole.schedule, first.schedule, second.schedule = make(), make(), make()
+    whole.train(4)
+    with pytest.raises(Enough):
+        first.train(4, on_batch=stop_at(2, batch))
+    first.save(tmp_path / "c.npz")
+    rewrite(tmp_path / "c.npz", to_format_1)
+    second.at = restore(tmp_path / "c.npz", *second.parts)
+    assert second.sgd.steps == 3 + batch
+    second.train(4)
+    for training in whole, second:
+        training.at.history[1]["grad_norm"] = None          # of the batches that were done before, it is not known
+    assert second.everything() == whole.everything()
+
+
+def test_a_checkpoint_of_format_1_that_does_not_fit(path):
+    rewrite(path, to_format_1)
+    training = Training()
+    training.schedule = Steps(0.1, at=(2,))
+    training.sgd = Adam(training.net.parameters(), 0.1)
+    lines = refused(path, training, "does not fit").splitlines()
+    assert [line.split(":")[0] for line in lines[1:]] == ["  the optimiser", "  the schedule"]
+    training.schedule = None
+    refused(path, training, "the schedule: expected None, the file has WhenStuck")
+    rewrite(path, lambda arrays, rest: rest.pop("velocities"))
+    refused(path, Training(), "training/rest is damaged: KeyError")
 
 
 def test_a_file_with_a_net_alone_is_no_checkpoint(tmp_path):
@@ -302,7 +407,7 @@ def test_garbage_and_truncated_files_are_refused(path):
 @pytest.mark.parametrize("where, message", [
     (lambda t: t.net["fc1"].W.value, "epoch 3, after batch 0: fc1.W holds NaN or infinity: .* is not written"),
     (lambda t: t.net["norm"].mean, "norm.mean holds NaN"),
-    (lambda t: t.sgd.velocities["fc2.b"], "velocity/fc2.b holds NaN")])
+    (lambda t: t.sgd.slots["velocity"]["fc2.b"], "velocity/fc2.b holds NaN")])
 @pytest.mark.parametrize("bad", [np.nan, -np.inf])
 def test_what_is_not_finite_is_not_written(tmp_path, where, message, bad):
     training = Training()

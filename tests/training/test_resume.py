@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 import numpy as np
 from tinynet import SGD, Dropout, Flatten, Linear, ReLU, Sequential, set_threads
+from tinynet.look import curves
 from tinynet.training import run
 from tinynet.data import Loader, Split
 from tinynet.data.augment import random_crops
@@ -28,7 +29,7 @@ from tinynet.training.schedule import WhenStuck
 from tinynet.training.train import minus, train
 
 set_threads(1)
-run.draw_training = lambda path, records: None                  # matplotlib takes longer to import than all the rest
+curves.draw_training = lambda path, records: None                # matplotlib takes longer to import than all the rest
 os.fsync = lambda file: time.sleep(0.003)                       # a disk that is always as slow: many kills hit a write
 folder = Path(sys.argv[1])
 data = np.random.default_rng(0)

@@ -16,13 +16,14 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from tinynet import SGD, Dropout, Flatten, Linear, ReLU, Sequential, set_threads
+from tinynet import SGD, Dropout, Flatten, Linear, MeanSquaredError, ReLU, Sequential, set_threads
 from tinynet.data import Loader, Split
+from tinynet.look import curves
 from tinynet.look.curves import draw_training
-from tinynet.training import run
+from tinynet.training import checkpoint, run
 from tinynet.training.diverged import Diverged
 from tinynet.training.run import Run
-from tinynet.training.schedule import Steps
+from tinynet.training.schedule import ByEpoch, Steps
 from tinynet.training.train import train
 
 CONFIG = {"seed": 0, "batch_size": 8, "epochs": 3, "rates": (0.1, 0.01)}
@@ -56,7 +57,7 @@ def no_curves(monkeypatch):
     """To draw, and to wait for the disk, takes most of the time of these runs; one test draws."""
     drawn = []
     monkeypatch.setattr(os, "fsync", lambda file: None)
-    monkeypatch.setattr(run, "draw_training", lambda path, records: drawn.append((path.name, len(records))))
+    monkeypatch.setattr(curves, "draw_training", lambda path, records: drawn.append((path.name, len(records))))
     return drawn
 
 
@@ -101,11 +102,61 @@ def test_what_is_in_the_folder(tmp_path, no_curves, capsys):
     assert (twins["best"]["fc1"].W.value != net["fc1"].W.value).any()
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_the_same_is_written_once(tmp_path, monkeypatch, links):
+    written, save = [], checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", lambda path, *rest: (written.append(path.stem), save(path, *rest)))
+    if not links:
+        def refuse(source, path):
+            raise OSError("no links here")
+        monkeypatch.setattr(os, "link", refuse)
+    errors = iter([0.5, 0.6, 0.7, 0.4])
+    go(tmp_path / "run", epochs=4, keep_every=2, validate=lambda: {"val_error": next(errors)})
+    assert written == ["last", "best", "epoch-0002", "last", "best"]
+    folder = tmp_path / "run/checkpoints"
+    content = {name: (folder / f"{name}.npz").read_bytes() for name in ("best", "epoch-0002", "epoch-0004", "last")}
+    assert content["best"] == content["epoch-0004"] == content["last"] != content["epoch-0002"]
+    assert len({os.stat(path).st_ino for path in folder.iterdir()}) == (2 if links else 4)
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    monkeypatch.setattr(curves, "draw_training", lambda path, records: None)
+    go(tmp_path / "run", epochs=5, resume=True, validate=lambda: {"val_error": 0.9})        # replaces last alone
+    assert (folder / "best.npz").read_bytes() == content["best"] != (folder / "last.npz").read_bytes()
+
+
+def test_a_table_of_rates_that_ends_loses_no_epoch(tmp_path):
+    net, sgd, loader, _ = parts()
+    schedule = ByEpoch(lambda epoch: [0.1, 0.01][epoch - 1])
+    with Run(tmp_path / "run", CONFIG) as run:
+        progress = run.start(net, sgd, loader, schedule)
+        train(net, sgd, loader, 2, progress=progress, schedule=schedule, on_batch=run.on_batch, on_epoch=run.on_epoch)
+        assert len(metrics(tmp_path / "run")) == 2
+        with pytest.raises(IndexError):                                 # there is no rate for a third
+            train(net, sgd, loader, 3, progress=progress, schedule=schedule, on_epoch=run.on_epoch)
+    with np.load(tmp_path / "run/checkpoints/last.npz") as file:
+        assert json.loads(file["training/rest"].item())["progress"]["epoch"] == 3
+        np.testing.assert_array_equal(file["fc2.W"], net["fc2"].W.value)
+
+
+def test_without_errors_the_best_is_that_of_the_lowest_loss(tmp_path):
+    net, sgd, loader, _ = parts()
+    loader.split = Split(loader.split.images, np.ones((20, 3), np.float32))
+    with Run(tmp_path / "run", CONFIG) as run:
+        progress = run.start(net, sgd, loader)
+        train(net, sgd, loader, 3, loss=MeanSquaredError(), progress=progress, on_batch=run.on_batch,
+              on_epoch=lambda record: run.on_epoch(record) or setattr(sgd, "lr", 10.0))      # from now on it gets worse
+    losses = [record["train_loss"] for record in metrics(tmp_path / "run")]
+    with np.load(tmp_path / "run/checkpoints/best.npz") as file:
+        assert json.loads(file["training/rest"].item())["progress"]["epoch"] == losses.index(min(losses)) + 2 == 2
+
+
 @pytest.mark.parametrize("waited, said", [(0.004, ""), (0.01, ", waited 1%"), (0.35, ", waited 35%")])
 def test_an_epoch_in_words(waited, said):
     record = {"epoch": 7, "lr": 0.1, "train_loss": 1.5, "train_error": 0.25, "images_per_second": 812.4,
               "waited": waited, "val_error": 0.5}
     assert run.in_words(record) == f"epoch   7  loss 1.500  train error 25.0%, val error 50.0%  812 images/s{said}"
+    del record["train_error"], record["val_error"]
+    assert run.in_words(record) == f"epoch   7  loss 1.500  812 images/s{said}"
 
 
 def test_without_a_validation_error_the_best_is_that_of_training(tmp_path):
@@ -117,13 +168,13 @@ def test_without_a_validation_error_the_best_is_that_of_training(tmp_path):
 
 
 def test_the_curves_are_drawn_and_their_failure_does_not_end_the_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(run, "draw_training", draw_training)
+    monkeypatch.setattr(curves, "draw_training", draw_training)
     go(tmp_path / "run", epochs=1)
     assert matplotlib.image.imread(tmp_path / "run/curves.png").std() > 0.05
 
     def broken(path, records):
         raise RuntimeError("no fonts")
-    monkeypatch.setattr(run, "draw_training", broken)
+    monkeypatch.setattr(curves, "draw_training", broken)
     go(tmp_path / "other", epochs=2)
     assert len(metrics(tmp_path / "other")) == 2 and "curves.png: no fonts" in capsys.readouterr().out
 
@@ -137,7 +188,11 @@ def test_the_first_checkpoint_is_there_before_the_first_batch(tmp_path):
 @pytest.mark.parametrize("minutes, expected", [(0, [1, 2, 3]), (10, [])])
 def test_checkpoints_within_an_epoch(tmp_path, monkeypatch, minutes, expected):
     saved, save = [], Run._save
-    monkeypatch.setattr(Run, "_save", lambda self, name: (saved.append(self.at.batch), save(self, name)))
+
+    def noted(self, *names, like=None):
+        saved.append(self.progress.batch)
+        save(self, *names, like=like)
+    monkeypatch.setattr(Run, "_save", noted)
     go(tmp_path / "run", epochs=1, minutes=minutes)
     assert saved[:1] == [0] and [batch for batch in saved if batch] == expected
 
@@ -370,7 +425,7 @@ def test_in_another_thread_there_are_no_handlers_and_the_run_goes_well(tmp_path)
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_status_of_a_program_that_was_asked_to_stop(tmp_path, number, status):
     program = ("import sys, time; sys.path.insert(0, sys.argv[1]); import test_run\n"
-               "test_run.run.draw_training = lambda path, records: None\n"
+               "test_run.curves.draw_training = lambda path, records: None\n"
                "def hook(net, at): print('batch', flush=True); time.sleep(0.02)\n"
                "test_run.go(sys.argv[2], epochs=1000, hook=hook)")
     process = subprocess.Popen([sys.executable, "-c", program, str(Path(__file__).parent), str(tmp_path / "run")],

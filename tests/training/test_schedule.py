@@ -25,6 +25,34 @@ def test_a_function_of_the_epoch():
     assert rates(ByEpoch(lambda epoch: 1 / epoch), [0.5] * 3) == [1, 1 / 2, 1 / 3, 1 / 4]
 
 
+def test_a_function_of_the_epoch_is_asked_only_for_epochs_that_come():
+    table = [0.1, 0.01]
+    schedule = ByEpoch(lambda epoch: table[epoch - 1])
+    schedule.seen(0.5)
+    assert schedule.lr == 0.01
+    schedule.seen(0.5)                                                  # after the last epoch
+    assert schedule.state() == {"epoch": 3}
+    with pytest.raises(IndexError):
+        schedule.lr  # noqa: B018
+
+
+def test_a_rate_below_0_is_refused_when_it_is_given():
+    schedule = ByEpoch(lambda epoch: 0.1 - 0.1 * epoch if epoch > 1 else 0.1)
+    schedule.seen(0.5)
+    with pytest.raises(ValueError, match="ByEpoch: expected a learning rate of 0 or more, got -0.1 for epoch 2"):
+        schedule.lr  # noqa: B018
+
+
+@pytest.mark.parametrize("schedule, settings", [
+    (Schedule(0.1), {"lr": 0.1}), (ByEpoch(lambda epoch: 1 / epoch), {"rate(1)": 1.0}),
+    (Steps(1, at=(2, 4)), {"lr": 1.0, "at": [2, 4], "factor": 0.1}),
+    (WhenStuck(0.1, times=2), {"lr": 0.1, "factor": 0.1, "times": 2, "patience": 5})])
+def test_what_it_was_made_with_stays_known(schedule, settings):
+    for error in 0.5, 0.5, 0.5:
+        schedule.seen(error)
+    assert schedule.settings == settings
+
+
 def test_steps():
     assert rates(Steps(0.01, at=(3, 4)), [0.5] * 4) == [0.01, 0.01, 0.001, 0.0001, 0.0001]
     assert rates(Steps(1, at=(2,), factor=0.5), [0.5] * 2) == [1, 0.5, 0.5]
@@ -71,7 +99,7 @@ def test_another_kind_of_state_is_refused_and_nothing_is_changed():
 @pytest.mark.parametrize("make, message", [
     (lambda: Schedule(0), "Schedule: expected a learning rate above 0, got 0"),
     (lambda: WhenStuck(math.nan), "WhenStuck: expected a learning rate above 0, got nan"),
-    (lambda: ByEpoch(lambda epoch: -1), "ByEpoch: expected a learning rate above 0, got -1"),
+    (lambda: ByEpoch(lambda epoch: -1), "ByEpoch: expected a learning rate of 0 or more, got -1 for epoch 1"),
     (lambda: Steps(0.1, at=(3, 3)), "Steps: expected epochs from 2 on in ascending order"),
     (lambda: Steps(0.1, at=(1,)), "Steps: expected epochs from 2 on in ascending order"),
     (lambda: Steps(0.1, at=(2,), factor=10), "Steps: expected a factor between 0 and 1, got 10"),

@@ -5,7 +5,19 @@ import io
 import numpy as np
 import pytest
 
-from tinynet import SGD, Dropout, Flatten, Layer, Linear, ReLU, Sequential, SoftmaxCrossEntropy, simulated
+from tinynet import (
+    SGD,
+    Adam,
+    Dropout,
+    Flatten,
+    Layer,
+    Linear,
+    MeanSquaredError,
+    ReLU,
+    Sequential,
+    SoftmaxCrossEntropy,
+    simulated,
+)
 from tinynet.columns import Columns, Fork, Join
 from tinynet.data import Loader, Split, batches
 from tinynet.training.diverged import Diverged
@@ -65,8 +77,8 @@ def test_hooks_are_told_what_happens_and_can_stop_it():
     split, net = toy()
     done, epochs = [], []
 
-    def on_batch(at):
-        done.append((at.epoch, at.batch, at.images, at.epochs, at.size))
+    def on_batch(progress):
+        done.append((progress.epoch, progress.batch, progress.images, progress.epochs, progress.size))
 
     def on_epoch(record):
         epochs.append((record["epoch"], record["test_error"]))
@@ -94,14 +106,161 @@ def test_without_a_validation_error_the_schedule_sees_the_training_error():
     assert schedule.best == min(r["train_error"] for r in records)
 
 
+def test_a_hook_after_a_batch_can_stop_it_within_an_epoch():
+    split, net = toy()
+    progress, done = Progress(), []
+
+    def on_batch(progress):
+        done.append(progress.batch)
+        return len(done) == 5
+
+    records = train(net, SGD(net.parameters(), 0.1), loader(split), 3, progress=progress, on_batch=on_batch)
+    assert done == [1, 2, 3, 1, 2] and len(records) == 1 and (progress.epoch, progress.batch) == (2, 2)
+    _, twin = toy()
+    sgd, same = SGD(twin.parameters(), 0.1), loader(split)
+    train(twin, sgd, same, 1)
+    train(twin, sgd, same, 2, progress=Progress(epoch=2), on_batch=lambda progress: progress.batch == 2)
+    assert_values(twin, values(net))
+
+
+def test_before_a_step_the_gradients_can_be_changed():
+    split, net = toy()
+    _, twin = toy()
+    sgd = SGD(net.parameters(), 0.1)
+
+    def halve():
+        for g in sgd.gradients():
+            g /= 2
+
+    halved = train(net, sgd, loader(split), 2, before_step=halve)
+    records = train(twin, SGD(twin.parameters(), 0.05, weight_decay=1e-3), loader(split), 2)
+    for name, value in values(net).items():                             # ε·(λ·w + g / 2) = ε/2·(2·λ·w + g)
+        np.testing.assert_allclose(value, values(twin)[name], rtol=1e-4, atol=1e-6)
+    assert halved[0]["grad_norm"] == pytest.approx(records[0]["grad_norm"] / 2, rel=1e-3)
+
+
+def test_what_a_hook_breaks_is_found_before_the_step():
+    split, net = toy()
+    sgd, before = SGD(net.parameters(), 0.1), values(net)
+    with pytest.raises(Diverged, match="the gradient of fc2.b holds NaN or infinity"):
+        train(net, sgd, loader(split), 1, before_step=lambda: net["fc2"].b.grad.fill(np.nan))
+    assert_values(net, before)
+
+
+def test_the_norm_of_the_gradient_is_in_the_record():
+    split, net = toy()
+    norms = []
+
+    def on_batch(progress):
+        norms.append(np.sqrt(sum((p.grad.astype(np.float64) ** 2).sum() for _, p in net.parameters())))
+
+    for record in train(net, SGD(net.parameters(), 0.1), loader(split), 2, on_batch=on_batch):
+        of_epoch = norms[3 * record["epoch"] - 3:3 * record["epoch"]]
+        assert record["grad_norm"] == pytest.approx(np.mean(of_epoch), rel=1e-5)
+
+
+def regression():
+    """Forty vectors, and for each the two numbers that a net is to answer."""
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    net = Sequential(fc1=Linear(4, 2, rng=np.random.default_rng(1)))
+    return Split(x, np.stack([x.sum(axis=1), x[:, 0]], axis=1)), net
+
+
+def test_numbers_can_be_learned_as_well_as_classes():
+    split, net = regression()
+    _, twin = regression()
+    given = Loader(split, 16, np.random.default_rng(1))
+    records = train(net, SGD(net.parameters(), 0.1), given, 30, loss=MeanSquaredError())
+    assert "train_error" not in records[0]
+    assert records[0]["train_loss"] > 0.5 and records[-1]["train_loss"] < 0.01
+
+    loss, sgd, rng = MeanSquaredError(), SGD(twin.parameters(), 0.1), np.random.default_rng(1)
+    for record in records:
+        total = 0.0
+        for x, y in batches(*split, 16, rng):
+            total += loss.forward(twin.forward(x, train=True), y) * len(y)
+            twin.backward(loss.backward())
+            sgd.step()
+        assert record["train_loss"] == pytest.approx(total / 40)
+    assert_values(net, values(twin))
+
+
+def test_a_metric_is_summed_over_the_images_and_the_schedule_looks_at_it():
+    split, net = regression()
+    given, schedule = Loader(split, 16, np.random.default_rng(1)), WhenStuck(1e-9)
+    metric = lambda y, target: np.abs(y - target).max(axis=1).sum()  # noqa: E731
+    (record,) = train(net, SGD(net.parameters(), 0.1), given, 1, loss=MeanSquaredError(), metric=metric,
+                      schedule=schedule)
+    expected = np.abs(net.forward(split.images) - split.labels).max(axis=1).mean()     # it has hardly moved
+    assert record["train_error"] == pytest.approx(expected, rel=1e-4) and schedule.best == record["train_error"]
+
+
+def test_without_a_metric_the_schedule_looks_at_the_loss():
+    split, net = regression()
+    schedule = WhenStuck(0.1)
+    records = train(net, SGD(net.parameters(), 0.1), Loader(split, 16, np.random.default_rng(1)), 2,
+                    loss=MeanSquaredError(), schedule=schedule)
+    assert schedule.best == min(r["train_loss"] for r in records)
+
+
+def test_a_loss_of_numbers_that_is_not_finite_is_explained_too():
+    split, net = regression()
+    net["fc1"].W.value[...] = 3e38
+    with pytest.raises(Diverged, match=r"epoch 1, batch 1: .*fc1 \(Linear\) gives the first of them"):
+        train(net, SGD(net.parameters(), 0.1), Loader(split, 16, np.random.default_rng(1)), 1, loss=MeanSquaredError())
+    targets = split.labels.copy()
+    targets[:] = np.inf
+    net["fc1"].W.value[...] = 1
+    with pytest.raises(ValueError, match="MeanSquaredError: the loss is inf: the target is not finite") as error:
+        train(net, SGD(net.parameters(), 0.1), Loader(Split(split.images, targets), 16, np.random.default_rng(1)), 1,
+              loss=MeanSquaredError())
+    assert not isinstance(error.value, Diverged)
+
+
+class Mute(SoftmaxCrossEntropy):
+    """A loss that does not look at what it is given."""
+
+    def forward(self, logits, labels):
+        return float(np.sum(logits))
+
+
+def test_scores_are_looked_at_if_a_loss_does_not_but_is_not_finite():
+    split, net = toy()
+    net["fc2"].W.value[0, 0] = np.nan
+    with pytest.raises(Diverged, match="the net's scores hold NaN or infinity: the first .* the parameter fc2.W"):
+        train(net, SGD(net.parameters(), 0.1), loader(split), 1, loss=Mute())
+
+
+def test_scores_are_looked_at_once(monkeypatch):
+    split, net = toy()
+    seen = []
+    monkeypatch.setattr("tinynet.training.diverged.check_scores", lambda *args: seen.append(args))
+    train(net, SGD(net.parameters(), 0.1), loader(split), 1)
+    assert not seen                                                     # the loss has looked at them
+
+
+def test_adam_trains_by_the_same_loop():
+    split, net = toy()
+    records = train(net, Adam(net.parameters(), 0.01), loader(split, 8, 128, 64), 60)
+    assert records[0]["train_error"] > 0.4 and records[-1]["train_error"] < 0.1
+
+
+def test_a_rate_that_the_schedule_should_not_give_is_refused_where_it_is_given():
+    split, net = toy()
+    progress, schedule = Progress(), ByEpoch(lambda epoch: 0.1 - 0.05 * epoch)
+    with pytest.raises(ValueError, match="ByEpoch: expected a learning rate of 0 or more, got -0.05.* for epoch 3"):
+        train(net, SGD(net.parameters(), 0.1), loader(split), 5, schedule=schedule, progress=progress)
+    assert [record["epoch"] for record in progress.history] == [1, 2]
+
+
 def test_a_progress_is_gone_on_with():
     split, net = toy()
     _, twin = toy()
     whole = train(net, SGD(net.parameters(), 0.1), loader(split), 3)
     sgd, at, same = SGD(twin.parameters(), 0.1), Progress(), loader(split)
 
-    def leave_after_two(at):
-        if (at.epoch, at.batch) == (2, 2):
+    def leave_after_two(progress):
+        if (progress.epoch, progress.batch) == (2, 2):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -115,14 +274,12 @@ def test_a_progress_is_gone_on_with():
 
 
 def test_times_of_an_interrupted_epoch_are_added():
-    given = loader(toy()[0])
-    at = Progress(batch=1, images=16, seconds=100.0, waited=25.0, order=given.rng.bit_generator.state)
-    at.begin(given, 1)
-    for given.waited in 10.0, 15.0:                                  # the seconds since the epoch was gone on with
-        at.count(2.0, 4, 8, given)
-    record = at.end_epoch(0.1)
-    assert record["waited"] == pytest.approx(0.4, rel=0.01)          # 25 + 15 of 100 seconds
-    assert record["images_per_second"] == pytest.approx(0.32, rel=0.01)
+    split, net = toy()
+    given = loader(split)
+    progress = Progress(batch=1, images=16, seconds=100.0, waited=25.0, order=given.rng.bit_generator.state)
+    (record,) = train(net, SGD(net.parameters(), 0.1), given, 1, progress=progress)
+    assert record["waited"] == pytest.approx(0.25, rel=0.05)             # 25 of 100 seconds, and what it took here
+    assert record["images_per_second"] == pytest.approx(0.4, rel=0.05)   # 40 images
 
 
 class TwoHeads(Layer):
@@ -184,7 +341,7 @@ def diverges(net, split, message, lr=0.1, **options):
     """Training raises Diverged with this message, and the last step is not taken."""
     before = []
 
-    def on_batch(at):
+    def on_batch(progress):
         before.append(values(net))
 
     start = values(net)
@@ -244,7 +401,8 @@ def test_a_large_gradient_whose_square_overflows_is_not_taken_for_infinity():
     split, net = toy()
     net = Sequential(flat=Flatten(), fc1=net["fc1"], large=BadGradient(), relu1=ReLU(), fc2=net["fc2"])
     net["large"].bad = 1e30
-    train(net, SGD(net.parameters(), 1e-30), loader(split), 2)
+    records = train(net, SGD(net.parameters(), 1e-30), loader(split), 2)
+    assert 1e27 < records[0]["grad_norm"] < 1e33
 
 
 def test_a_frozen_parameter_may_have_any_gradient():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ TRAINING = "training/"  # what a checkpoint holds besides the net is called so; 
 def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """A file that takes its place at `path` only once it is complete: a crash leaves the old file, or none."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    temporary = _temporary(path)
     try:
         with open(temporary, "wb") as file:
             yield file
@@ -36,6 +37,27 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+
+
+def link_or_copy(source: str | os.PathLike, path: str | os.PathLike) -> None:
+    """Put the file `source` at `path` too: as a second name for it, if the file system can do that, which writes
+    nothing. Neither is to be written into afterwards, only replaced. A crash leaves the old file, or none."""
+    path = Path(path)
+    temporary = _temporary(path)
+    try:
+        os.link(source, temporary)
+    except OSError:
+        with open(source, "rb") as there, atomic_write(path) as here:
+            shutil.copyfileobj(there, here)
+        return
+    try:
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def remove_torn(folder: str | os.PathLike) -> None:
@@ -67,8 +89,7 @@ def load(net: Any, path: str | os.PathLike, names: tuple[str, ...] = ()) -> None
             wrong.append(f"{n}: expected floating-point numbers, the file has {found[n].dtype}")
     if wrong:
         raise ValueError(f"{path} does not fit this net:\n  " + "\n  ".join(wrong))
-    for n, array in wanted.items():
-        assign(array, found[n])
+    write_into(net, {n: found[n] for n in wanted})
 
 
 def arrays_of(net: Any, names: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -78,10 +99,20 @@ def arrays_of(net: Any, names: tuple[str, ...] = ()) -> dict[str, Any]:
     return select(named, names, net.label)
 
 
+def write_into(net: Any, arrays: dict[str, np.ndarray]) -> None:
+    """Write host arrays, which have the names and shapes of the net's own, into those."""
+    parameters, others = dict(net.parameters()), dict(net.state())
+    for name, values in arrays.items():
+        if name in parameters:
+            parameters[name].assign(values)
+        else:
+            assign(others[name], values)
+
+
 def assign(array: Any, values: np.ndarray) -> None:
-    """Write host values into an array, on whatever device it lives."""
+    """Write host values into an array that is no parameter's, on whatever device it lives."""
     with device_of(array) as device:
-        array[...] = device.asarray(values.astype(array.dtype))
+        array[...] = device.asarray(values.astype(array.dtype, copy=False))
 
 
 def read(path: str | os.PathLike, without: str | None = None) -> dict[str, np.ndarray]:

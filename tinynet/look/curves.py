@@ -59,6 +59,23 @@ def draw_relu_vs_tanh(path: str | os.PathLike, relu: Sequence[float], tanh: Sequ
         ax.legend(frameon=False)
 
 
+def draw_lr_finder(path: str | os.PathLike, rates: Sequence[float], losses: Sequence[float], *, chosen: float,
+                   note: str = "") -> None:
+    """Write to `path` what `training.lr_finder.find_lr` found: the loss over the learning rates, and a mark at the rate
+    that was `chosen`. `note` is small print below: which net, which data."""
+    with figure(path, 7.5, 5, note) as ax:
+        ax.plot(rates, losses, linewidth=2)
+        lowest = min(losses)
+        ax.plot([rates[losses.index(lowest)]], [lowest], "o", color="C0")
+        ax.axvline(chosen, color="C3", linewidth=1, linestyle="--")
+        ax.annotate(f"{chosen:.1e}", (chosen, 1), xycoords=("data", "axes fraction"), xytext=(4, -4),
+                    textcoords="offset points", va="top", color="C3", fontweight="bold")
+        room = max(losses[:len(losses) // 2], default=lowest) - lowest or 1.0  # for what comes before it flies away
+        ax.set(xscale="log", xlabel="learning rate", ylabel="loss after a step with it",
+               ylim=(lowest - 0.1 * room, lowest + 1.3 * room))
+        ax.grid(axis="x", color="0.9")
+
+
 def draw_training(path: str | os.PathLike, records: Sequence[dict[str, Any]]) -> None:
     """Write how a training goes to `path`: its errors on the left scale, the loss on the right one, and a vertical
     line where the learning rate changed.
@@ -84,4 +101,7 @@ def draw_training(path: str | os.PathLike, records: Sequence[dict[str, Any]]) ->
         ax.set(xlabel="epochs", ylabel="error", ylim=(0, None))
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        ax.legend(frameon=False, loc="lower left")
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(frameon=False, loc="lower left")
+        else:
+            ax.set(ylabel="", yticks=[])  # a training without errors has a loss alone

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import batches
+from ..data import Loader, Split
 from ..devices.device import Device, cpu, device_of
 from ..init import fan_in
 from ..layer import Layer
@@ -29,6 +29,8 @@ from ..loss import MeanSquaredError
 from ..net import Sequential
 from ..sizes import as_int
 from ..training.optim import SGD
+from ..training.schedule import ByEpoch
+from ..training.train import train
 
 
 class Round(Layer):
@@ -36,7 +38,7 @@ class Round(Layer):
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         self.expect(x)
-        self._kept = (x.shape, x.dtype) if train or keep else None
+        self.remember(train or keep, x.shape, x.dtype)
         return (x >= 0.5).astype(x.dtype)
 
     def backward(self, dy: Any) -> Any:
@@ -74,31 +76,25 @@ class Autoencoder(Sequential):
     def state(self) -> list[tuple[str, np.ndarray]]:
         return [*super().state(), ("mean", self.mean), ("scale", self.scale), ("thresholds", self.thresholds)]
 
-    @np.errstate(over="ignore", invalid="ignore")  # the loss finds what overflows
     def fit(self, features: np.ndarray, epochs: int, rng: np.random.Generator, *, lr: float = 0.5,
             batch_size: int = 128) -> list[float]:
         """Train on `features` (N, D), then set the thresholds; returns the loss of each epoch. A loss of 1 is what
         the mean alone costs, whatever the input.
 
         The learning rate falls from `lr` to 0 in a straight line. Raises ValueError for a wrong shape, NaN, features
-        that are all the same, and, from the loss, when training diverges.
+        that are all the same, and when training diverges.
         """
         features = self._checked(features)
         self.mean[...] = features.mean(axis=0, dtype=np.float64)
         self.scale[...] = (features - self.mean).std(dtype=np.float64)
         if self.scale == 0:
             raise ValueError("Autoencoder: the features are all the same: there is nothing to tell apart")
-        x = self._scaled(features)
-        loss, sgd, history = MeanSquaredError(), SGD(self.parameters(), lr, weight_decay=0.0), []
-        for epoch in range(as_int(epochs, "Autoencoder.fit epochs")):
-            sgd.lr, total = lr * (1 - epoch / epochs), 0.0
-            for batch, target in batches(x, x, batch_size, rng):                     # what it should say is its input
-                total += loss.forward(self.forward(batch, train=True), target) * len(batch)
-                self.backward(loss.backward())                                       # eq. (1)
-                sgd.step()
-            history.append(total / len(x))
+        x, epochs = self._scaled(features), as_int(epochs, "Autoencoder.fit epochs")
+        loader = Loader(Split(x, x), batch_size, rng)                                # what it should say is its input
+        records = train(self, SGD(self.parameters(), lr, weight_decay=0.0), loader, epochs, loss=MeanSquaredError(),
+                        schedule=ByEpoch(lambda epoch: lr * (1 - (epoch - 1) / epochs)))   # eq. (1)
         self.thresholds[...] = np.median(self._before_rounding(features), axis=0)
-        return history
+        return [record["train_loss"] for record in records]
 
     def encode(self, features: np.ndarray) -> np.ndarray:
         """The codes of `features` (N, D): (N, bits // 8) uint8, eight bits to a byte.

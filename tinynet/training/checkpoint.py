@@ -3,18 +3,21 @@
 One .npz (storage.py) with everything that the next step depends on:
 
     conv1.W, ...                    parameters and running statistics, under their names: `net.load(path)` takes them
-    training/velocity/conv1.W, ...  the velocities of SGD
-    training/rest                   as JSON: how far the training is, the settings of SGD, the schedule, and the states
-                                    of all random generators: those of layers (dropout), and the loader's
+    training/velocity/conv1.W, ...  the slots of the optimiser, each under its own name
+    training/rest                   as JSON: how far the training is, the optimiser's settings, the schedule, the
+                                    loader, and the states of all random generators: the layers' and the loader's
 
 Within an epoch, `Progress` also has the state in which the loader's generator was at the epoch's *beginning*, and the
 number of batches done: `train` draws the same order again and passes over that many batches. So nothing else may draw
 from the loader's generator during an epoch.
+
+Files of format 1, which knew SGD alone, are read too.
 """
 from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -24,59 +27,62 @@ import numpy as np
 from .. import __version__
 from ..data import Loader
 from ..devices.device import device_of
-from ..files.storage import TRAINING, arrays_of, assign, atomic_write, read
+from ..files.storage import TRAINING, arrays_of, atomic_write, read, write_into
 from ..layer import Layer
 from .diverged import Diverged
-from .optim import SGD
+from .optimizer import Optimizer
+from .progress import Progress
 from .schedule import Schedule
-from .train import Progress
 
-FORMAT = 1
-VELOCITY, REST = TRAINING + "velocity/", TRAINING + "rest"
-SETTINGS = "lr", "momentum", "weight_decay"
+FORMAT = 2
+REST = TRAINING + "rest"
 
 
-def save(path: str | os.PathLike, net: Layer, sgd: SGD, loader: Loader, schedule: Schedule | None,
+def save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None,
          progress: Progress) -> None:
     """Write the training to `path`, where the old file stays until the new one is complete.
 
-    Raises Diverged, and writes nothing, if a parameter, a running statistic or a velocity is not finite.
+    Raises Diverged, and writes nothing, if a parameter, a running statistic or a slot is not finite.
     """
-    arrays = arrays_of(net) | {VELOCITY + name: v for name, v in sgd.velocities.items()}
+    arrays = arrays_of(net) | {_stored(slot, name): array for slot, of in optimizer.slots.items()
+                               for name, array in of.items()}
     arrays = {name: device_of(array).tohost(array) for name, array in arrays.items()}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise Diverged(f"epoch {progress.epoch}, after batch {progress.batch}: {name.removeprefix(TRAINING)} holds "
-                           f"NaN or infinity: {path} is not written. A learning rate smaller than {sgd.lr:g} may help")
-    rest = _rest(net, sgd, loader, schedule, progress)
+                           f"NaN or infinity: {path} is not written. A learning rate smaller than {optimizer.lr:g} may "
+                           "help")
+    rest = _rest(net, optimizer, loader, schedule, progress)
     with atomic_write(path) as file:
         np.savez(file, **arrays, **{REST: np.array(json.dumps(rest, default=plain).encode())})
 
 
-def restore(path: str | os.PathLike, net: Layer, sgd: SGD, loader: Loader, schedule: Schedule | None) -> Progress:
+def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None
+            ) -> Progress:
     """Put the training back to where `save` found it, and return how far it was.
 
     Raises ValueError for a file that is no checkpoint, and one that lists everything in which the training in the file
     is another one than this; nothing has been changed then.
     """
     found = read(path)
-    there, here = _parse(path, found.pop(REST, None)), _rest(net, sgd, loader, schedule, Progress())
+    here = json.loads(json.dumps(_rest(net, optimizer, loader, schedule, Progress()), default=plain))
+    there = _parse(path, found.pop(REST, None))
     try:
-        wrong = list(_wrong_arrays(found, there["velocities"], net, sgd))
+        there = _from_format_1(there, here) if there["format"] == 1 else there
+        wrong = list(_wrong_arrays(found, there, net, optimizer))
         wrong += _wrong_settings(_outline(there), _outline(here))
-        progress, settings = Progress(**there["progress"]), [there["sgd"][name] for name in SETTINGS]
+        progress, was = Progress(**there["progress"]), there["optimizer"]
+        slots = {slot: {name: found.get(_stored(slot, name)) for name in names} for slot, names in was["slots"].items()}
         if not wrong:
             for name, rng in _generators(net, loader).items():
                 type(rng.bit_generator)().state = there["generators"][name]  # a trial: it raises if it is damaged
+            optimizer.restore(was["steps"], was["now"], slots)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {REST} is damaged: {error!r}") from error
     if wrong:
         raise ValueError(f"{path} does not fit this training:\n  " + "\n  ".join(wrong))
 
-    for name, array in arrays_of(net).items():
-        assign(array, found[name])
-    sgd.velocities = {name: sgd.parameters[name].device.asarray(found[VELOCITY + name]) for name in there["velocities"]}
-    sgd.lr, sgd.momentum, sgd.weight_decay = settings
+    write_into(net, {name: found[name] for name in arrays_of(net)})
     for name, rng in _generators(net, loader).items():
         rng.bit_generator.state = there["generators"][name]
     if schedule:
@@ -91,13 +97,30 @@ def plain(value: Any) -> Any:
     raise TypeError(f"expected numbers, texts, lists and dictionaries, which JSON can hold, got {value!r}")
 
 
-def _rest(net: Layer, sgd: SGD, loader: Loader, schedule: Schedule | None, progress: Progress) -> dict[str, Any]:
+def _stored(slot: str, name: str) -> str:
+    """How the file calls a slot of a parameter."""
+    return f"{TRAINING}{slot}/{name}"
+
+
+def _rest(net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None, progress: Progress
+          ) -> dict[str, Any]:
     """What is no array of numbers, for JSON."""
     states = {name: rng.bit_generator.state for name, rng in _generators(net, loader).items()}
     return {"format": FORMAT, "tinynet": __version__, "progress": asdict(progress),
-            "sgd": {name: getattr(sgd, name) for name in SETTINGS}, "velocities": list(sgd.velocities),
-            "schedule": schedule and {"kind": type(schedule).__name__, "state": schedule.state()},
-            "loader": {"images": loader.images, "batches": loader.batches}, "generators": states}
+            "optimizer": {"kind": type(optimizer).__name__, "settings": optimizer.settings, "steps": optimizer.steps,
+                          "now": {name: getattr(optimizer, name) for name in optimizer.settings},
+                          "slots": {slot: list(of) for slot, of in optimizer.slots.items()}},
+            "schedule": schedule and {"kind": type(schedule).__name__, "settings": schedule.settings,
+                                      "state": schedule.state()},
+            "loader": {"images": loader.images, "batches": loader.batches, "batch_size": loader.batch_size,
+                       "labels": _fingerprint(loader.split.labels)},
+            "generators": states}
+
+
+def _fingerprint(labels: np.ndarray) -> str:
+    """Eight digits that other labels, or the same in another order, do not have; of very many, a part is looked at."""
+    labels = np.asarray(labels)
+    return f"{zlib.crc32(np.ascontiguousarray(labels[::1 + labels.nbytes // 2 ** 25])):08x}"
 
 
 def _generators(net: Layer, loader: Loader) -> dict[str, np.random.Generator]:
@@ -116,20 +139,40 @@ def _parse(path: str | os.PathLike, rest: np.ndarray | None) -> dict[str, Any]:
         version = there["format"]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {REST} is damaged: {error!r}") from error
-    if version != FORMAT:
+    if version not in (1, FORMAT):
         raise ValueError(f"{path}: expected a checkpoint of format {FORMAT}, got format {version}: it is from another "
                          "version of tinynet, which can continue it; net.load reads its net")
     return there
 
 
-def _wrong_arrays(found: dict[str, np.ndarray], velocities: list[str], net: Layer, sgd: SGD) -> Iterator[str]:
+def _from_format_1(there: dict[str, Any], here: dict[str, Any]) -> dict[str, Any]:
+    """A rest of format 1 as one of format 2; what it does not say is taken to be as it is here."""
+    progress, schedule = dict(there["progress"]), there["schedule"]
+    progress["error"] = progress.pop("wrong") or None
+    steps = (progress["epoch"] - 1) * there["loader"]["batches"] + progress["batch"]
+    optimizer = {"kind": "SGD", "settings": here["optimizer"]["settings"], "steps": steps, "now": there["sgd"],
+                 "slots": {"velocity": there["velocities"]}}
+    if schedule:
+        state = {name: value for name, value in schedule["state"].items() if (schedule["kind"], name) !=
+                 ("ByEpoch", "lr")}
+        schedule = {**schedule, "settings": (here["schedule"] or {}).get("settings", {}), "state": state}
+    return {**there, "progress": progress, "optimizer": optimizer, "schedule": schedule,
+            "loader": {**here["loader"], **there["loader"]}}
+
+
+def _wrong_arrays(found: dict[str, np.ndarray], there: dict[str, Any], net: Layer, optimizer: Optimizer
+                  ) -> Iterator[str]:
     """What is missing in the file, unknown here, or of another shape or dtype."""
-    net_arrays = arrays_of(net)
-    for name in [*net_arrays, *(VELOCITY + name for name in velocities)]:
+    known = arrays_of(net)
+    expected = [*known, *(_stored(slot, name) for slot, names in there["optimizer"]["slots"].items() for name in names)]
+    for name in expected:
         if name not in found:
             yield f"{name}: missing in the file"
-    known = net_arrays | {VELOCITY + name: p.value for name, p in sgd.parameters.items()}
+    same_kind = there["optimizer"]["kind"] == type(optimizer).__name__
+    known |= {_stored(slot, name): p.value for slot in optimizer.SLOTS for name, p in optimizer.parameters.items()}
     for name, array in found.items():
+        if name.startswith(TRAINING) and not same_kind:
+            continue
         if name not in known:
             yield f"{name}: unknown to this training"
         elif (array.shape, array.dtype) != (known[name].shape, known[name].dtype):
@@ -139,10 +182,16 @@ def _wrong_arrays(found: dict[str, np.ndarray], velocities: list[str], net: Laye
 
 def _outline(rest: dict[str, Any]) -> dict[str, Any]:
     """What two trainings must have in common for one to continue the other."""
-    schedule = rest["schedule"] and f"{rest['schedule']['kind']}, with {', '.join(rest['schedule']['state'])}"
-    return {"the schedule": schedule,
-            "the loader's images": rest["loader"]["images"], "the loader's batches": rest["loader"]["batches"],
+    schedule, loader = rest["schedule"], rest["loader"]
+    return {"the optimiser": _in_words(rest["optimizer"]),
+            "the schedule": schedule and f"{_in_words(schedule)}, which keeps {', '.join(schedule['state'])}",
+            "the loader's images": loader["images"], "the loader's batches": loader["batches"],
+            "the loader's batch size": loader["batch_size"], "the fingerprint of its labels": loader["labels"],
             **{f"the generator {name}": state["bit_generator"] for name, state in rest["generators"].items()}}
+
+
+def _in_words(made: dict[str, Any]) -> str:
+    return f"{made['kind']}({', '.join(f'{name}={value}' for name, value in made['settings'].items())})"
 
 
 def _wrong_settings(there: dict[str, Any], here: dict[str, Any]) -> Iterator[str]:

@@ -8,15 +8,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..container import run
-from ..devices.device import Device, device_of
+from ..devices.device import device_of
 from ..layer import Layer
-from .optim import SGD
+from .optim import Optimizer, gradient_norm
 
 if TYPE_CHECKING:
-    from .train import Progress
+    from .progress import Progress
 
 
 class Diverged(ValueError):
@@ -30,35 +28,39 @@ def check_scores(scores: Any, net: Layer, x: Any, at: Progress) -> None:
                        f"{_first_fault(net, x)}")
 
 
-def check_step(loss: float, sgd: SGD, at: Progress) -> None:
-    """Raise Diverged if the loss or the gradient of a parameter is not finite."""
+def checked_loss(loss: Any, scores: Any, targets: Any, net: Layer, x: Any, at: Progress) -> float:
+    """L. Raises Diverged, as `check_scores` does, if that is why there is none; else what the loss raises."""
+    try:
+        L = loss.forward(scores, targets)
+    except ValueError:  # a loss refuses what is not finite, but cannot know where it comes from
+        check_scores(scores, net, x, at)
+        raise
+    if not math.isfinite(L):
+        check_scores(scores, net, x, at)
+    return L
+
+
+def check_step(loss: float, optimizer: Optimizer, at: Progress) -> float:
+    """The length of the gradient (optim.gradient_norm). Raises Diverged if the loss, or the gradient of a parameter, is
+    not finite."""
     where = f"epoch {at.epoch}, batch {at.batch + 1}"
     if not math.isfinite(loss):
-        raise Diverged(f"{where}: the loss is {loss}, though the net's scores are finite. {_hint(sgd.lr)}")
-    bad = _bad_gradients(sgd)
+        raise Diverged(f"{where}: the loss is {loss}, though the net's scores are finite. {_hint(optimizer.lr)}")
+    norm = gradient_norm(optimizer)
+    bad = [] if math.isfinite(norm) else _bad_gradients(optimizer)  # or their squares are too large
     if bad:  # NaN flows from the last layer to the first: it began where backward came first
         raise Diverged(f"{where}: the gradient of {bad[-1]} holds NaN or infinity, though the loss is finite. "
-                       f"{_hint(sgd.lr)}")
+                       f"{_hint(optimizer.lr)}")
+    return norm
 
 
 def _hint(lr: float) -> str:
     return f"A learning rate smaller than {lr:g} may help"
 
 
-def _bad_gradients(sgd: SGD) -> list[str]:
-    """The parameters whose gradients are not finite: one number for each, and one transfer for each device."""
-    by_device: dict[Device, dict[str, Any]] = {}
-    for name, p in sgd.parameters.items():
-        if p.trainable and p.grad is not None:
-            by_device.setdefault(p.device, {})[name] = p.grad
-    bad = set()
-    for device, grads in by_device.items():
-        with device:
-            squares = device.tohost(device.xp.stack([device.xp.vdot(g, g) for g in grads.values()]))
-        for (name, g), square in zip(grads.items(), squares, strict=True):
-            if not np.isfinite(square) and not _finite(g):  # the square of a finite gradient may overflow
-                bad.add(name)
-    return [name for name in sgd.parameters if name in bad]
+def _bad_gradients(optimizer: Optimizer) -> list[str]:
+    """The trained parameters whose gradients are not finite."""
+    return [name for name, p in optimizer.parameters.items() if p.trainable and not _finite(p.grad)]
 
 
 def _finite(x: Any) -> bool:

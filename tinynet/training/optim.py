@@ -1,70 +1,102 @@
-"""Stochastic gradient descent as AlexNet, section 5, writes it.
+"""The rules by which parameters change, given their gradients.
 
-With w a parameter, v its velocity (0 at first), g = ∂L/∂w over the batch, m the momentum, λ the weight decay and ε the
-learning rate:
+With w a parameter, g = ∂L/∂w over the batch, ε the learning rate and λ the weight decay:
+
+SGD as AlexNet, section 5, writes it. v is the velocity, 0 at first, m the momentum:
 
     v ← m·v - λ·ε·w - ε·g                                                            (1)
     w ← w + v                                                                        (2)
+
+Adam (Kingma and Ba 2015, algorithm 1). m and v are running means of g and of g², and t counts the steps: both begin at
+0, so after t steps they are too small by 1 - β^t. The decay is added to the gradient, g + λ·w, first:
+
+    m ← β₁·m + (1 - β₁)·g                                                            (3)
+    v ← β₂·v + (1 - β₂)·g²                                                           (4)
+    w ← w - ε · m / (1 - β₁^t) / (√(v / (1 - β₂^t)) + δ)                             (5)
 
 A parameter's own multipliers scale ε (`lr`) and λ (`decay`).
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from ..fast.memory import scratch
-from ..fast.parallel import over_batch, pieces
-from ..parameter import FixedRate, Parameter
+from ..devices.device import device_of
+from ..fast.operation import operation
+from ..parameter import Parameter
+from .optimizer import Optimizer
+
+__all__ = ["SGD", "Adam", "Optimizer", "gradient_norm"]
 
 
-class SGD:
-    """`SGD(net.parameters(), lr=0.01).step()` after every backward. Assign to `lr` to change the learning rate.
+@operation
+def sgd_step(w: Any, g: Any, v: Any, rate: float, momentum: float, decay: float, xp: Any) -> None:
+    """Change v and w."""
+    v[...] = momentum * v - rate * (decay * w + g)                                   # eq. (1)
+    w += v                                                                           # eq. (2)
 
-    Frozen parameters (`trainable` False) are left alone, as is their velocity.
-    """
+
+@operation
+def adam_step(w: Any, g: Any, m: Any, v: Any, rate: float, beta1: float, beta2: float, eps: float, decay: float,
+              t: int, xp: Any) -> None:
+    """Change m, v and w."""
+    g = decay * w + g
+    m[...] = beta1 * m + (1 - beta1) * g                                             # eq. (3)
+    v[...] = beta2 * v + (1 - beta2) * (g * g)                                       # eq. (4)
+    w -= rate * (m / (1 - beta1 ** t)) / (xp.sqrt(v / (1 - beta2 ** t)) + eps)       # eq. (5)
+
+
+@operation
+def sum_of_squares(g: Any, total: Any, xp: Any) -> None:
+    """Fill `total`, an array of one number."""
+    total[...] = xp.vdot(g, g)
+
+
+class SGD(Optimizer):
+    """`SGD(net.parameters(), lr=0.01)`: AlexNet's rule, equations (1) and (2), with its constants. Slot: velocity."""
+
+    SLOTS = ("velocity",)
 
     def __init__(self, parameters: Iterable[tuple[str, Parameter]], lr: float, momentum: float = 0.9,
                  weight_decay: float = 5e-4) -> None:
-        self.parameters = dict(parameters)
-        for what, value in ("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay):
-            if not value >= 0:  # also true of NaN
-                raise ValueError(f"SGD: expected {what} of 0 or more, got {value!r}")
-        self.lr, self.momentum, self.weight_decay = float(lr), float(momentum), float(weight_decay)
-        self.velocities: dict[str, Any] = {}  # made at the first step, beside their parameters
+        super().__init__(parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
-    def step(self) -> None:
-        """One update of every parameter. Raises RuntimeError if one has no gradient yet; none is changed then."""
-        trained = {name: p for name, p in self.parameters.items() if p.trainable}
-        missing = [name for name, p in trained.items() if p.grad is None]
-        if missing:
-            raise RuntimeError(f"SGD: no gradient in {', '.join(missing)}: call the net's backward before step(), "
-                               "or freeze what is not to be trained")
-        for name, p in trained.items():
-            with p.device:
-                if name not in self.velocities:
-                    self.velocities[name] = p.device.xp.zeros(p.shape, p.value.dtype)
-                self._update(p, self.velocities[name])
+    def _update(self, w: Any, g: Any, slots: list[Any], rate: float, decay: float, xp: Any) -> None:
+        sgd_step(w, g, *slots, rate, float(self.momentum), decay, xp)
 
-    def _update(self, p: Parameter, v: Any) -> None:
-        """Equations (1) and (2) in place; on a CPU the threads share the elements, in pieces that fit the cache."""
-        rate = float(p.lr) if isinstance(p.lr, FixedRate) else self.lr * p.lr
-        decay, xp = self.weight_decay * p.decay, p.device.xp
-        arrays = p.value, p.grad, v
-        if all(a.flags.c_contiguous for a in arrays):
-            arrays = [a.reshape(-1) for a in arrays]                                 # views
-        w, g, v = arrays
 
-        def some_elements(part: slice) -> None:
-            for n in pieces(part, 2 * w[:1].nbytes, p.device):
-                step = scratch("step", w[n].shape, w.dtype) if xp is np else xp.empty(w[n].shape, w.dtype)
-                xp.multiply(w[n], decay, out=step)
-                step += g[n]
-                step *= rate
-                v[n] *= self.momentum
-                v[n] -= step                                                         # eq. (1)
-                w[n] += v[n]                                                         # eq. (2)
+class Adam(Optimizer):
+    """`Adam(net.parameters(), lr=0.001)`: equations (3) to (5), with the paper's constants; `eps` is δ.
+    Slots: mean (m) and square (v).
 
-        over_batch(some_elements, len(w), p.device, w.size)
+    Raises ValueError, too, if beta1 or beta2 is not below 1, or eps not above 0.
+    """
+
+    SLOTS = ("mean", "square")
+
+    def __init__(self, parameters: Iterable[tuple[str, Parameter]], lr: float = 1e-3, beta1: float = 0.9,
+                 beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0) -> None:
+        if not (beta1 < 1 and beta2 < 1 and eps > 0):
+            raise ValueError("Adam: expected beta1 and beta2 below 1 and eps above 0, got "
+                             f"beta1={beta1!r}, beta2={beta2!r}, eps={eps!r}")
+        super().__init__(parameters, lr=lr, weight_decay=weight_decay, beta1=beta1, beta2=beta2, eps=eps)
+
+    def _update(self, w: Any, g: Any, slots: list[Any], rate: float, decay: float, xp: Any) -> None:
+        adam_step(w, g, *slots, rate, self.beta1, self.beta2, self.eps, decay, self.steps, xp)
+
+
+def gradient_norm(optimizer: Optimizer) -> float:
+    """√Σ g² over all that `optimizer` trains: the length of the gradient. Raises what `optimizer.gradients` raises."""
+    squares = 0.0
+    for g in optimizer.gradients():
+        with device_of(g) as device:
+            total = device.xp.empty(1, np.float64)
+            sum_of_squares(g, total, device.xp)
+            square = float(total[0])
+            if not math.isfinite(square):  # that of a finite number may be too large for float32
+                square = float((g.astype(np.float64) ** 2).sum())
+            squares += square
+    return math.sqrt(squares)

@@ -1,14 +1,14 @@
 """A training in a folder: what it was told, how it goes, and all it needs to go on after Ctrl-C or a crash.
 
     with Run("runs/mine", {"seed": 0, "data": data.source}) as run:
-        at = run.start(net, sgd, loader, schedule)
-        train(net, sgd, loader, 90, progress=at, schedule=schedule, on_batch=run.on_batch, on_epoch=run.on_epoch)
+        progress = run.start(net, sgd, loader, schedule)
+        train(net, sgd, loader, 90, progress=progress, schedule=schedule, on_batch=run.on_batch, on_epoch=run.on_epoch)
 
     config.json                  what the caller says about the run; versions, threads, device
     metrics.jsonl                the record of each epoch, one in a line
     curves.png                   the errors, the loss and the steps of the learning rate
     checkpoints/last.npz         of the end of each epoch, and of every few minutes in between (checkpoint.py)
-    checkpoints/best.npz         of the epoch with the lowest val_error; without such, the lowest train_error
+    checkpoints/best.npz         of the epoch with the lowest val_error; without such, train_error or train_loss
     checkpoints/epoch-0010.npz   of every `keep_every`-th epoch
 
 Every file takes its place whole. last.npz is written last, so at whatever moment a crash comes, the others are at least
@@ -34,24 +34,23 @@ import numpy as np
 from .. import __version__
 from ..data import Loader
 from ..fast.parallel import get_threads
-from ..files.storage import arrays_of, atomic_write, remove_torn
+from ..files.storage import arrays_of, atomic_write, link_or_copy, remove_torn
 from ..layer import Layer
-from ..look.curves import draw_training
 from . import checkpoint
-from .optim import SGD
+from .optimizer import Optimizer
+from .progress import Progress, Record, judged_by, say, show_progress
 from .schedule import Schedule
-from .train import Progress, Record, say, show_progress
 
 MAY_DIFFER = ("device", "epochs", "workers")  # in the config of a run that is resumed
 
 
 def in_words(record: Record) -> str:
     """An epoch in one line; with the share of its time that the net waited for images, from one percent on."""
-    errors = [f"{name.removesuffix('_error')} error {value:.1%}" for name, value in record.items()
-              if name.endswith("_error")]
+    errors = ", ".join(f"{name.removesuffix('_error')} error {value:.1%}" for name, value in record.items()
+                       if name.endswith("_error"))
     waited = f", waited {record['waited']:.0%}" if record["waited"] >= 0.01 else ""
-    return (f"epoch {record['epoch']:3}  loss {record['train_loss']:.3f}  {', '.join(errors)}  "
-            f"{record['images_per_second']:.0f} images/s{waited}")
+    return "  ".join([f"epoch {record['epoch']:3}", f"loss {record['train_loss']:.3f}", *([errors] if errors else []),
+                      f"{record['images_per_second']:.0f} images/s{waited}"])
 
 
 class Run:
@@ -83,26 +82,26 @@ class Run:
         if resume:
             self._compare(json.loads((self.folder / "config.json").read_text(encoding="utf-8")))
 
-    def start(self, net: Layer, sgd: SGD, loader: Loader, schedule: Schedule | None = None) -> Progress:
+    def start(self, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None = None) -> Progress:
         """Begin, or put everything back to the last checkpoint; returns the `progress` for `train`.
 
         What cannot work fails here rather than after the first epoch: raises OSError for a folder that cannot be
         written to and for a disk without room for the checkpoints; and what `checkpoint.restore` raises.
         """
-        self._training, last = (net, sgd, loader, schedule), self._path("last")
+        self._training, last = (net, optimizer, loader, schedule), self._path("last")
         last.parent.mkdir(parents=True, exist_ok=True)
         remove_torn(self.folder)
         remove_torn(last.parent)
-        self._check_room(net)
-        self.at = checkpoint.restore(last, *self._training) if self.resume else Progress()
+        self._check_room(net, optimizer)
+        self.progress = checkpoint.restore(last, *self._training) if self.resume else Progress()
         self._write_metrics()
         self._save("last")
         self._write_config(str(net.device))
-        return self.at
+        return self.progress
 
-    def on_batch(self, at: Progress) -> None:
+    def on_batch(self, progress: Progress) -> None:
         """After each batch: the progress line; a checkpoint when it is time; the end after Ctrl-C."""
-        self._show(at)
+        self._show(progress)
         if self.stopped_by or time.monotonic() - self.saved >= 60 * self.minutes:
             self._save("last")
         self._stop_if_asked()
@@ -110,14 +109,15 @@ class Run:
     def on_epoch(self, record: Record) -> None:
         """After each epoch: a line on the screen, metrics, curves, checkpoints."""
         say(f"{self.folder.name}  {in_words(record)}")
-        errors = [r.get("val_error", r["train_error"]) for r in self.at.history]
-        if errors[-1] < min(errors[:-1], default=float("inf")):
-            self._save("best")
+        *before, now = [judged_by(each) for each in self.progress.history]
+        names = ["best"] if now < min(before, default=float("inf")) else []
         if self.keep_every and record["epoch"] % self.keep_every == 0:
-            self._save(f"epoch-{record['epoch']:04}")
+            names.append(f"epoch-{record['epoch']:04}")
+        if names:
+            self._save(*names)
         self._write_metrics()
         self._draw()
-        self._save("last")
+        self._save("last", like=names[0] if names else None)
         self._stop_if_asked()
 
     def __enter__(self) -> Run:
@@ -140,15 +140,21 @@ class Run:
 
     def _stop_if_asked(self) -> None:
         if self.stopped_by:
-            say(f"stopped in epoch {self.at.epoch}, after batch {self.at.batch}; {self.how_to_resume}")
+            say(f"stopped in epoch {self.progress.epoch}, after batch {self.progress.batch}; {self.how_to_resume}")
             sys.exit(128 + self.stopped_by)
 
     def _path(self, name: str) -> Path:
         return self.folder / "checkpoints" / f"{name}.npz"
 
-    def _save(self, name: str) -> None:
+    def _save(self, name: str, *others: str, like: str | None = None) -> None:
+        """Write a checkpoint, once, under one name or several; or give this name to the one called `like`, too."""
         try:
-            checkpoint.save(self._path(name), *self._training, self.at)
+            if like:
+                link_or_copy(self._path(like), self._path(name))
+            else:
+                checkpoint.save(self._path(name), *self._training, self.progress)
+            for other in others:
+                link_or_copy(self._path(name), self._path(other))
         except OSError as error:
             raise OSError(error.errno, f"{error.strerror or error}: the checkpoint could not be written, the ones "
                           f"before are intact; make room, then {self.how_to_resume}", str(self._path(name))) from error
@@ -160,7 +166,7 @@ class Run:
 
     def _write_metrics(self) -> None:
         """All of them, from the history that the checkpoint has: so lines of epochs after it are gone on resuming."""
-        lines = [json.dumps(record, default=checkpoint.plain) + "\n" for record in self.at.history]
+        lines = [json.dumps(record, default=checkpoint.plain) + "\n" for record in self.progress.history]
         self._write("metrics.jsonl", "".join(lines))
 
     def _write_config(self, device: str) -> None:
@@ -173,7 +179,9 @@ class Run:
 
     def _draw(self) -> None:
         try:
-            draw_training(self.folder / "curves.png", self.at.history)
+            from ..look.curves import draw_training  # pictures look at trainings, which can do without them
+
+            draw_training(self.folder / "curves.png", self.progress.history)
         except Exception as error:  # a picture is no reason to lose a training
             say(f"no {self.folder / 'curves.png'}: {error}")
 
@@ -186,9 +194,10 @@ class Run:
         if wrong:
             raise ValueError(f"{self.folder} is another run than the one to be resumed:\n  " + "\n  ".join(wrong))
 
-    def _check_room(self, net: Layer) -> None:
-        """last, best, and the one that is being written: each holds the net and the velocities."""
-        size = sum(a.nbytes for a in arrays_of(net).values()) + sum(p.value.nbytes for _, p in net.parameters())
+    def _check_room(self, net: Layer, optimizer: Optimizer) -> None:
+        """last, best, and the one that is being written: each holds the net and the slots."""
+        size = sum(a.nbytes for a in arrays_of(net).values())
+        size += len(optimizer.SLOTS) * sum(p.value.nbytes for p in optimizer.parameters.values())
         needed = size * (3 - sum(self._path(name).exists() for name in ("last", "best")))
         free = shutil.disk_usage(self.folder).free
         if free < needed:

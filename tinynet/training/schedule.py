@@ -1,7 +1,8 @@
 """The learning rate over the epochs: AlexNet, section 5, divides it by 10 whenever the validation error stands still.
 
 A schedule has `lr`, the learning rate of the epoch that comes; `seen(error)` tells it how the epoch ended, and
-`finished` says that there is nothing left to gain. `state()` is what a checkpoint keeps, `restore` takes it back.
+`finished` says that there is nothing left to gain. `settings` are what it was made with; `state()` is what a checkpoint
+keeps, `restore` takes it back.
 
     ByEpoch(rate)                a function of the epoch, counted from 1
     Steps(lr, at=(6, 9))         multiplied by 0.1 at the beginning of epoch 6 and again of epoch 9
@@ -14,14 +15,20 @@ from typing import Any
 
 
 class Schedule:
-    """The base of all schedules: the same learning rate for ever. `KEPT` names the attributes that change."""
+    """The base of all schedules: the same learning rate for ever. `KEPT` names the attributes that change.
+
+    Those who write one pass its constructor's arguments, as far as JSON can hold them, on to this one.
+    """
 
     KEPT: tuple[str, ...] = ("lr",)
     finished = False
+    settings: dict[str, Any] = {}
+    lr: float
 
-    def __init__(self, lr: float) -> None:
+    def __init__(self, lr: float, **settings: Any) -> None:
         if not 0 < lr < float("inf"):
             raise ValueError(f"{type(self).__name__}: expected a learning rate above 0, got {lr!r}")
+        self.settings = {"lr": float(lr), **settings}
         self.lr = float(lr)
 
     def seen(self, error: float) -> None:
@@ -41,17 +48,24 @@ class Schedule:
 
 
 class ByEpoch(Schedule):
-    """`rate(epoch)`, whatever the errors are."""
+    """`rate(epoch)`, whatever the errors are. It is asked for the rate of an epoch when that begins, not before, but
+    for the first; raises ValueError then if it gives one below 0."""
 
-    KEPT = ("lr", "epoch")
+    KEPT = ("epoch",)
 
     def __init__(self, rate: Callable[[int], float]) -> None:
-        super().__init__(rate(1))
         self.rate, self.epoch = rate, 1
+        self.settings = {"rate(1)": self.lr}  # what is known of a function
+
+    @property
+    def lr(self) -> float:
+        lr = self.rate(self.epoch)
+        if not 0 <= lr < float("inf"):
+            raise ValueError(f"ByEpoch: expected a learning rate of 0 or more, got {lr!r} for epoch {self.epoch}")
+        return float(lr)
 
     def seen(self, error: float) -> None:
         self.epoch += 1
-        self.lr = self.rate(self.epoch)
 
 
 class Steps(Schedule):
@@ -60,10 +74,10 @@ class Steps(Schedule):
     KEPT = ("lr", "epoch")
 
     def __init__(self, lr: float, at: tuple[int, ...], factor: float = 0.1) -> None:
-        super().__init__(lr)
+        super().__init__(lr, at=list(at), factor=_below_1(self, factor))
         if list(at) != sorted(set(at)) or any(epoch < 2 for epoch in at):
             raise ValueError(f"Steps: expected epochs from 2 on in ascending order, got {at!r}")
-        self.at, self.factor, self.epoch = tuple(at), _below_1(self, factor), 1
+        self.at, self.factor, self.epoch = tuple(at), float(factor), 1
 
     def seen(self, error: float) -> None:
         self.epoch += 1
@@ -80,11 +94,11 @@ class WhenStuck(Schedule):
     KEPT = ("lr", "best", "waited", "drops", "finished")
 
     def __init__(self, lr: float, factor: float = 0.1, times: int = 3, patience: int = 5) -> None:
-        super().__init__(lr)
+        super().__init__(lr, factor=_below_1(self, factor), times=times, patience=patience)
         if times < 0 or patience < 1:
             raise ValueError(f"WhenStuck: expected times of 0 or more and a patience of 1 epoch or more, got {times} "
                              f"and {patience}")
-        self.factor, self.times, self.patience = _below_1(self, factor), times, patience
+        self.factor, self.times, self.patience = float(factor), times, patience
         self.best, self.waited, self.drops, self.finished = float("inf"), 0, 0, False
 
     def seen(self, error: float) -> None:

@@ -1,23 +1,23 @@
 """Training: the whole loop, to be read in one go. Everything else hooks onto it.
 
     for every epoch, for every batch, in a new random order:
-        scores   = net.forward(images)           what the net thinks
-        L        = loss.forward(scores, labels)  how wrong that is
+        scores = net.forward(x)                  what the net thinks
+        L      = loss.forward(scores, targets)   how wrong that is
         net.backward(loss.backward())            which way every parameter should go
-        sgd.step()                               one step that way
+        optimizer.step()                         one step that way
 
-A hook is a plain function: `on_batch(at)` after each batch, with the `Progress`; `on_epoch(record)` after each epoch,
-which may return True to stop. The record is a dictionary: epoch, lr, train_loss, train_error, images_per_second, waited
-(the share of the time that the net waited for images), what `validate` gives, and whatever a hook adds.
+A hook is a plain function: `before_step()` after each backward, to change the gradients (the mean over several
+machines); `on_batch(progress)` after each step; `on_epoch(record)` after each epoch. The last two may return True to
+stop. A record is a dictionary: epoch, lr, train_loss, train_error, grad_norm (the mean length of the gradient over the
+epoch's steps), images_per_second, waited (the share of the time that the net waited for images), what `validate` gives,
+and whatever a hook adds.
 
 run.py has the hooks that keep a training in a folder, so that it can be stopped and go on.
 """
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,70 +26,29 @@ from ..data import Loader
 from ..devices.device import device_of
 from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
-from .diverged import check_scores, check_step
-from .optim import SGD
+from .diverged import check_step, checked_loss
+from .optimizer import Optimizer
+from .progress import Progress, Record, judged_by, say, show_progress
 from .schedule import Schedule
 
-Record = dict[str, Any]
-
-
-@dataclass
-class Progress:
-    """How far a training is: the epoch, from 1, the batches done in it, and its sums so far.
-
-    `history` has the records of the epochs that are over, `order` the state of the loader's rng when the epoch began.
-    `epochs` and `size` say how many epochs of how many images it is to be.
-    """
-
-    epoch: int = 1
-    batch: int = 0
-    images: int = 0
-    loss: float = 0.0       # summed over the images
-    wrong: int = 0
-    seconds: float = 0.0
-    waited: float = 0.0     # seconds of them, waiting for the loader
-    order: dict | None = None
-    history: list[Record] = field(default_factory=list)
-    epochs: int = 0
-    size: int = 0
-
-    def begin(self, loader: Loader, epochs: int) -> None:
-        """Before an epoch, or the rest of one: the same order is drawn for the rest as was for the whole."""
-        if self.batch:
-            loader.rng.bit_generator.state = self.order
-        else:
-            self.order = loader.rng.bit_generator.state
-        self.epochs, self.size = epochs, loader.images
-        self._start, self._waited = time.perf_counter() - self.seconds, self.waited
-
-    def count(self, L: float, wrong: int, images: int, loader: Loader) -> None:
-        """One batch more."""
-        self.batch, self.images = self.batch + 1, self.images + images
-        self.loss, self.wrong = self.loss + L * images, self.wrong + wrong
-        self.seconds, self.waited = time.perf_counter() - self._start, self._waited + loader.waited
-
-    def end_epoch(self, lr: float) -> Record:
-        """The record of the epoch; the next one starts at 0."""
-        record = {"epoch": self.epoch, "lr": lr, "train_loss": self.loss / self.images,
-                  "train_error": self.wrong / self.images, "images_per_second": self.images / self.seconds,
-                  "waited": self.waited / self.seconds}
-        self.history.append(record)
-        self.epoch, self.batch, self.images = self.epoch + 1, 0, 0
-        self.loss, self.wrong, self.seconds, self.waited = 0.0, 0, 0.0, 0.0
-        return record
+__all__ = ["Progress", "Record", "minus", "say", "show_progress", "train", "wrong_answers"]
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found by the checks, which say where it began
-def train(net: Layer, sgd: SGD, loader: Loader, epochs: int, *, loss: Any = None, progress: Progress | None = None,
-          schedule: Schedule | None = None, validate: Callable[[], Record] | None = None,
-          on_batch: Callable[[Progress], None] | None = None,
-          on_epoch: Callable[[Record], bool | None] | None = None) -> list[Record]:
+def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss: Any = None,
+          metric: Callable[[Any, np.ndarray], float] | None = None, before_step: Callable[[], None] | None = None,
+          on_batch: Callable[[Progress], bool | None] | None = None,
+          on_epoch: Callable[[Record], bool | None] | None = None, validate: Callable[[], Record] | None = None,
+          schedule: Schedule | None = None, progress: Progress | None = None) -> list[Record]:
     """Train `net` on what `loader` gives, up to and including epoch `epochs`, and return the records of all epochs.
 
-    `loss` is SoftmaxCrossEntropy by default. With the `progress` of an earlier training, this one goes on from there.
-    `schedule` gives the learning rate of each epoch, and ends the training when it is finished. `validate()` is asked
-    after each epoch: what it returns goes into the record, and its "val_error", or without one the training error,
-    is what the schedule looks at.
+    `loss` is SoftmaxCrossEntropy by default; one of another kind takes what the loader gives as labels: the numbers
+    that the net should answer, for MeanSquaredError. `metric(scores, targets)` is the sum of the errors that the net
+    makes in a batch, its mean over the images is the train_error: by default the number of wrong answers, if the loss
+    is one of classes (it has `probs`), else there is none. With the `progress` of an earlier training, this one goes on
+    from there. `schedule` gives the learning rate of each epoch, and ends the training when it is finished.
+    `validate()` is asked after each epoch: what it returns goes into the record. The schedule looks at its "val_error",
+    or without one at the training error, or the loss.
 
     The training error is that of each batch *before* the step it causes, over the epoch: it costs nothing and, while a
     net learns, lies a little above the error at the epoch's end.
@@ -100,30 +59,47 @@ def train(net: Layer, sgd: SGD, loader: Loader, epochs: int, *, loss: Any = None
     if loader.rng is None:
         raise ValueError("train: the loader gives the images in order, in every epoch the same; expected one with a "
                          "random order: Loader(split, batch_size, rng)")
-    loss, at = loss or SoftmaxCrossEntropy(), progress or Progress()
-    while at.epoch <= epochs and not (schedule and schedule.finished):
-        sgd.lr = schedule.lr if schedule else sgd.lr
-        at.begin(loader, epochs)
-        for images, labels in loader.epoch(skip=at.batch):
-            scores = net.forward(images, train=True)                                 # (B, classes)
-            check_scores(scores, net, images, at)
-            L = loss.forward(scores, labels)
+    loss, progress = loss or SoftmaxCrossEntropy(), progress or Progress()
+    metric = metric or (wrong_answers if hasattr(loss, "probs") else None)
+    while progress.epoch <= epochs and not (schedule and schedule.finished):
+        optimizer.lr = schedule.lr if schedule else optimizer.lr
+        _begin(progress, loader, epochs)
+        began, waited = time.perf_counter() - progress.seconds, progress.waited
+        for x, targets in loader.epoch(skip=progress.batch):
+            scores = net.forward(x, train=True)                                      # (B, classes)
+            L = checked_loss(loss, scores, targets, net, x, progress)
             net.backward(loss.backward())
-            check_step(L, sgd, at)
-            sgd.step()
+            if before_step:
+                before_step()
+            grad_norm = check_step(L, optimizer, progress)
+            optimizer.step()
 
             answers = loss.probs if isinstance(scores, tuple) else scores            # (B, classes), of several heads
-            wrong = int((device_of(answers).tohost(answers).argmax(axis=1) != labels).sum())
-            at.count(L, wrong, len(labels), loader)
-            if on_batch:
-                on_batch(at)
-        record = at.end_epoch(sgd.lr)
+            progress.count(len(targets), L, metric(answers, targets) if metric else None, grad_norm)
+            progress.seconds, progress.waited = time.perf_counter() - began, waited + loader.waited
+            if on_batch and on_batch(progress):
+                return progress.history
+        record = progress.end_epoch(optimizer.lr)
         record |= validate() if validate else {}
         if schedule:
-            schedule.seen(record.get("val_error", record["train_error"]))
+            schedule.seen(judged_by(record))
         if on_epoch and on_epoch(record):
             break
-    return at.history
+    return progress.history
+
+
+def wrong_answers(scores: Any, labels: np.ndarray) -> int:
+    """The number of images whose highest score is not that of their class."""
+    return int((device_of(scores).tohost(scores).argmax(axis=1) != labels).sum())
+
+
+def _begin(progress: Progress, loader: Loader, epochs: int) -> None:
+    """Before an epoch, or the rest of one: the same order is drawn for the rest as was for the whole."""
+    if progress.batch:
+        loader.rng.bit_generator.state = progress.order
+    else:
+        progress.order = loader.rng.bit_generator.state
+    progress.epochs, progress.size = epochs, loader.images
 
 
 def minus(mean: np.ndarray, scale: float = 1.0) -> Callable[[np.ndarray], np.ndarray]:
@@ -135,33 +111,3 @@ def minus(mean: np.ndarray, scale: float = 1.0) -> Callable[[np.ndarray], np.nda
             x /= scale
         return x                                                                     # (B, H, W, C)
     return prepare
-
-
-def show_progress(name: str) -> Callable[[Progress], None]:
-    """An `on_batch` that keeps one line of a terminal up to date: images per second and the time left.
-
-    The speed is that of the last few seconds. Silent where standard error is not a terminal.
-    """
-    marks: list[tuple[float, int]] = []
-
-    def on_batch(at: Progress) -> None:
-        now, done, total = time.perf_counter(), (at.epoch - 1) * at.size + at.images, at.epochs * at.size
-        if not marks:  # the first batch of this session, perhaps not of the training
-            marks.append((now - at.seconds, done - at.images))
-        if not sys.stderr.isatty() or (now - marks[-1][0] < 0.5 and done < total):
-            return
-        marks.append((now, done))
-        del marks[:-10]
-        then, before = marks[0]
-        speed = (done - before) / (now - then)
-        end = "\n" if done == total else ""
-        print(f"\r{name}: {done / total:4.0%}  {speed:6.0f} images/s  {(total - done) / speed:5.0f} s left ",
-              end=end, file=sys.stderr, flush=True)
-    return on_batch
-
-
-def say(line: str) -> None:
-    """Print a line where a progress line may stand: that is wiped out first."""
-    if sys.stderr.isatty():
-        print("\r" + " " * 79, end="\r", file=sys.stderr, flush=True)
-    print(line, flush=True)

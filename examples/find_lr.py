@@ -1,0 +1,71 @@
+"""Which learning rate should a net begin with? A hundred steps, each with a higher one, and a picture of the loss.
+
+    python examples/find_lr.py --net 80sec                 on the bundled sample of CIFAR-10: half a minute
+    python examples/find_lr.py --net nin --optimizer adam --data full
+
+Prints the rate with the lowest loss and the tenth of it, which is often a good one to begin with; writes the picture.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+
+from tinynet import SGD, Adam, cpu, get_threads, gpu
+from tinynet.data import Loader, cifar10, cifar10_sample, mean_image
+from tinynet.data.augment import random_crops
+from tinynet.look.curves import draw_lr_finder
+from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY
+from tinynet.training.lr_finder import a_tenth, find_lr
+from tinynet.training.train import minus
+
+
+def main() -> None:
+    args = parse()
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
+    recipe = RECIPES[args.net]
+    try:
+        net = recipe.build(rng_net).to(cpu if args.device == "cpu" else gpu(0))
+        data = cifar10(args.root) if args.data == "full" else cifar10_sample()
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    print(f"data: {data.source}\n{args.net}, {args.optimizer}, batches of {BATCH_SIZE}; {get_threads()} threads")
+    center = minus(mean_image(data.train.images), recipe.scale)
+    loader = (Loader(data.train, BATCH_SIZE, rng_data, augment=lambda x, rng: random_crops(center(x), recipe.crop, rng))
+              if recipe.crop else Loader(data.train, BATCH_SIZE, rng_data, prepare=center))
+    optimizer = (SGD(net.parameters(), 1.0, MOMENTUM, WEIGHT_DECAY) if args.optimizer == "sgd"
+                 else Adam(net.parameters(), weight_decay=WEIGHT_DECAY))
+    rates, losses = find_lr(net, optimizer, loader, low=args.low, high=args.high, steps=args.steps)
+    chosen = a_tenth(rates, losses)
+    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+    note = f"{args.net}, {args.optimizer}, batches of {BATCH_SIZE}, seed {args.seed}; {data.name}"
+    draw_lr_finder(args.out, rates, losses, chosen=chosen, note="\n".join(textwrap.wrap(note, 125)))
+    print(f"the lowest loss, {min(losses):.3f}, is at a learning rate of {10 * chosen:.1e}; begin with about a tenth, "
+          f"{chosen:.1e}\nthe picture: {args.out}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--net", choices=tuple(RECIPES), default="80sec")
+    parser.add_argument("--optimizer", choices=("sgd", "adam"), default="sgd")
+    parser.add_argument("--data", choices=("sample", "full"), default="sample",
+                        help="the bundled sample of 5,000 training images (default), or all of CIFAR-10")
+    parser.add_argument("--root", help="the folder of CIFAR-10, for --data full")
+    parser.add_argument("--low", type=float, default=1e-6, help="the first learning rate (default: 1e-6)")
+    parser.add_argument("--high", type=float, default=10.0, help="the last one (default: 10)")
+    parser.add_argument("--steps", type=int, default=100, help="how many steps there are (default: 100)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", default="runs/find_lr.png", help="the picture (default: runs/find_lr.png)")
+    args = parser.parse_args()
+    if not 0 < args.low < args.high < float("inf") or args.steps < 2:
+        parser.error("--low, --high, --steps: expected rates above 0, the lower one first, and 2 steps or more, got "
+                     f"{args.low}, {args.high} and {args.steps}")
+    return args
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""The learning-rate finder as a command, on a handful of images."""
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from tinynet.data import Dataset, Split
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "find_lr.py"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    spec = importlib.util.spec_from_file_location("find_lr", EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    rng = np.random.default_rng(0)
+    split = Split(rng.integers(0, 256, (12, 32, 32, 3), dtype=np.uint8), np.arange(12) % 10)
+    monkeypatch.setattr(example, "cifar10_sample", lambda: Dataset(split, split, tuple("abcdefghij"), "random images"))
+    monkeypatch.setattr(example, "BATCH_SIZE", 4)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["find_lr.py", "--out", str(tmp_path / "new/lr.png"), *arguments])
+        example.main()
+        return capsys.readouterr().out, tmp_path / "new/lr.png"
+    return run
+
+
+@pytest.mark.parametrize("arguments", [(), ("--net", "11pct"), ("--optimizer", "adam")])
+def test_it_says_a_rate_and_draws(run, arguments):
+    printed, picture = run("--steps", "8", "--low", "1e-5", "--high", "1e-2", *arguments)
+    assert printed.startswith("data: random images\n")
+    lowest, tenth = re.search(r"is at a learning rate of (\S+); begin with about a tenth, (\S+)\n", printed).groups()
+    assert 1e-5 <= float(lowest) <= 1e-2 and float(tenth) == pytest.approx(float(lowest) / 10, rel=0.1)
+    assert matplotlib.image.imread(picture).std() > 0.03
+
+
+def test_senseless_options_are_refused(run, capsys):
+    with pytest.raises(SystemExit):
+        run("--low", "1", "--high", "0.1")
+    assert "--low, --high, --steps: expected rates above 0, the lower one first" in capsys.readouterr().err

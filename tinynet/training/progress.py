@@ -1,0 +1,90 @@
+"""How far a training is, as numbers and as a line on the terminal."""
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+Record = dict[str, Any]  # what is known of an epoch that is over
+
+
+@dataclass
+class Progress:
+    """Where a training stands, and the sums of the epoch that it is in.
+
+    `epoch` counts from 1; `batch` and `images` are done in it. `order` is the state that the loader's generator had
+    when the epoch began: drawn again from there, the order is the same. `history` has the records of the epochs that
+    are over. `epochs` and `size` say how many epochs of how many images it is to be.
+    """
+
+    epoch: int = 1
+    batch: int = 0
+    images: int = 0
+    loss: float = 0.0            # the sum over the images
+    error: float | None = None   # the sum of what the metric gave; None without a metric
+    grad_norm: float = 0.0       # the sum over the batches
+    seconds: float = 0.0
+    waited: float = 0.0          # seconds of them, waiting for the loader
+    last_loss: float = 0.0       # of the last batch alone
+    order: dict | None = None
+    history: list[Record] = field(default_factory=list)
+    epochs: int = 0
+    size: int = 0
+
+    def count(self, images: int, loss: float, error: float | None, grad_norm: float) -> None:
+        """One batch more."""
+        self.batch, self.images = self.batch + 1, self.images + images
+        self.loss, self.last_loss, self.grad_norm = self.loss + loss * images, loss, self.grad_norm + grad_norm
+        if error is not None:
+            self.error = (self.error or 0) + error
+
+    def end_epoch(self, lr: float) -> Record:
+        """The record of the epoch; the next one starts at 0."""
+        record = {"epoch": self.epoch, "lr": lr, "train_loss": self.loss / self.images}
+        if self.error is not None:
+            record["train_error"] = self.error / self.images
+        record |= {"grad_norm": self.grad_norm / self.batch, "images_per_second": self.images / self.seconds,
+                   "waited": self.waited / self.seconds}
+        self.history.append(record)
+        self.epoch, self.batch, self.images = self.epoch + 1, 0, 0
+        self.loss, self.error, self.grad_norm, self.seconds, self.waited = 0.0, None, 0.0, 0.0, 0.0
+        return record
+
+
+def judged_by(record: Record) -> float:
+    """By which number of a record an epoch is better than another: the validation error; without one the training
+    error, and without that the loss."""
+    return next(record[name] for name in ("val_error", "train_error", "train_loss") if name in record)
+
+
+def show_progress(name: str) -> Callable[[Progress], None]:
+    """An `on_batch` that keeps one line of a terminal up to date: images per second and the time left.
+
+    The speed is that of the last few seconds. Silent where standard error is not a terminal.
+    """
+    marks: list[tuple[float, int]] = []
+
+    def on_batch(progress: Progress) -> None:
+        now, total = time.perf_counter(), progress.epochs * progress.size
+        done = (progress.epoch - 1) * progress.size + progress.images
+        if not marks:  # the first batch of this session, perhaps not of the training
+            marks.append((now - progress.seconds, done - progress.images))
+        if not sys.stderr.isatty() or (now - marks[-1][0] < 0.5 and done < total):
+            return
+        marks.append((now, done))
+        del marks[:-10]
+        then, before = marks[0]
+        speed = (done - before) / (now - then)
+        end = "\n" if done == total else ""
+        print(f"\r{name}: {done / total:4.0%}  {speed:6.0f} images/s  {(total - done) / speed:5.0f} s left ",
+              end=end, file=sys.stderr, flush=True)
+    return on_batch
+
+
+def say(line: str) -> None:
+    """Print a line where a progress line may stand: that is wiped out first."""
+    if sys.stderr.isatty():
+        print("\r" + " " * 79, end="\r", file=sys.stderr, flush=True)
+    print(line, flush=True)
