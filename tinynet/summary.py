@@ -12,7 +12,7 @@ import numpy as np
 from .columns import Columns
 from .devices.device import Device, traffic
 from .layer import Layer
-from .net import Branches, Sequential, current
+from .net import Branches, Sequential, Sum, current
 
 
 class Row(NamedTuple):
@@ -57,7 +57,7 @@ def _walk(layer: Layer, name: str, x: Any, rows: list[Row]) -> Any:
         for child, inside in layer.layers.items():
             x = _walk(inside, f"{name}.{child}" if name else child, x, rows)
         return x
-    if isinstance(layer, Branches):
+    if isinstance(layer, (Branches, Sum)):
         for child, branch in layer.children():
             _walk(branch, f"{name}.{child}" if name else child, x, rows)
         with current(layer.device):
