@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from tinynet import Columns, Conv2d, Layer, Sequential, cpu, gpu
+from tinynet import Sequential, cpu, gpu
 from tinynet.data import Dataset, Split, cifar10, cifar10_sample, imagenet
 from tinynet.data.augment import center_crop
 from tinynet.data.subset import first_classes
-from tinynet.look.kernels import color_share, draw_kernels
+from tinynet.look.kernels import color_share, draw_kernels, first_convolutions
 from tinynet.look.neighbors import draw_neighbors, features, nearest
 from tinynet.look.predictions import draw_predictions
 from tinynet.look.retrieval import Autoencoder, agreement, hamming
@@ -76,9 +76,9 @@ def parse() -> argparse.Namespace:
 
 def data_of(args: argparse.Namespace, config: dict[str, Any]) -> Dataset | None:
     """What the net was trained on, if it can be had."""
-    if config["net"].startswith("cifar"):
-        sample = config["options"]["data"] == "sample" and not args.data
-        return cifar10_sample() if sample else cifar10(args.data)
+    options = config.get("options", {})
+    if "data" in options:  # of a run of train_cifar10.py
+        return cifar10_sample() if options["data"] == "sample" and not args.data else cifar10(args.data)
     if args.data is None:
         return None
     cache = args.cache and Path(args.cache) / str(config["size"])  # as in train_imagenet.py
@@ -92,20 +92,11 @@ def data_of(args: argparse.Namespace, config: dict[str, Any]) -> Dataset | None:
 
 def kernels(out: Path, net: Sequential) -> None:
     """Figure 3, and how colourful the columns are."""
-    conv1 = first_convolution(net)
-    draw_kernels(out / "kernels.png", {"conv1": conv1})
-    for name, layer in conv1.children() or [("conv1", conv1)]:
+    draw_kernels(out / "kernels.png", net)
+    for name, layer in first_convolutions(net).items():
         share = color_share(layer.device.tohost(layer.W.value))
         print(f"{name}: {share.mean():.0%} of its kernels' weight is colour (67% at random), {(share < 0.1).sum()} of "
               f"{len(share)} are grey")
-
-
-def first_convolution(layer: Layer) -> Layer:
-    while not isinstance(layer, (Conv2d, Columns)):
-        layer = next((inside for _, inside in layer.children() if inside.parameters()), None)
-        if layer is None:
-            raise ValueError("the net does not begin with a convolution: there are no kernels to look at")
-    return layer
 
 
 def predictions(out: Path, trained: Trained, data: Dataset, chosen: np.ndarray) -> None:
@@ -118,8 +109,8 @@ def predictions(out: Path, trained: Trained, data: Dataset, chosen: np.ndarray) 
 def vectors(trained: Trained, images: Any) -> np.ndarray:
     """The last hidden layer's activations: what the last layer with weights gets."""
     net, crop = trained.net[:], trained.config["crop"]
-    last = classifiers(net)[0].name.split(".")[0]
-    upto = list(net.layers)[list(net.layers).index(last) - 1]
+    names = {layer: name for name, layer in net.walk() if not layer.children()}
+    upto = list(names.values())[list(names).index(classifiers(net)[0]) - 1]
     return features(net, images, upto, lambda x: center_crop(trained.prepare(x), crop))   # (N, D)
 
 

@@ -19,11 +19,13 @@ Join, and `with traffic() as log:` proves it. AlexNet, section 3.2: the GPUs com
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .container import Container, Seen, run, run_back
 from .devices.device import Device, device_of, send
 from .fast.parallel import side_by_side
 from .layer import Layer
@@ -52,28 +54,38 @@ class _OnPairs(Layer):
 
 
 class Fork(Layer):
-    """One array to both `devices`. What comes from the host, as a net's images do, counts as input, not as traffic
-    between the columns; an array of one device is sent to the other."""
+    """One array to both `devices`.
+
+    What comes from the host, as a net's images do, counts as input, not as traffic between the columns; the CPU's two
+    columns share it, for layers only read their input. An array of one device stays in the column that lives there; the
+    other column is sent a copy, also where both are on one GPU: its streams are in order at a crossing only.
+    """
 
     def __init__(self, devices: tuple[Device, Device]) -> None:
         self.to(devices)
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Pair:
-        from_host = isinstance(x, np.ndarray)
-        self._kept = (from_host,) if train or keep else None
-        if from_host:
-            return Pair((device.asarray(x) for device in self.device), self.device)
-        return Pair((x if device.holds(x) else send(x, device, self.name) for device in self.device), self.device)
+        (left, right), here = self.device, None
+        if isinstance(x, np.ndarray):
+            y = left.asarray(x), right.asarray(x)
+        else:
+            here = device_of(x)
+            y = (x if left is here else send(x, left, self.name),
+                 x if right is here and left is not here else send(x, right, self.name))
+        self.remember(train or keep, here)
+        return Pair(y, self.device)
 
     def backward(self, dy: Any) -> Any:
-        (from_host,) = self.take()
+        (here,) = self.take()
         (left, right), (d_left, d_right) = self.device, dy
         if d_left is None or d_right is None:  # the columns begin with a net's first layer, which has no dx
             return None
-        d_right = send(d_right, left, self.name, source=right)
+        if here is right:
+            left, right, d_left, d_right = right, left, d_right, d_left
+        d_other = send(d_right, left, self.name, source=right)
         with left:
-            dx = d_left + d_right                                                    # (N, ..., C)
-        return left.tohost(dx) if from_host else dx
+            dx = d_left + d_other                                                    # (N, ..., C)
+        return dx if here else left.tohost(dx)
 
     def to(self, device: Any) -> Fork:
         if not isinstance(device, tuple) or len(device) != 2 or not all(isinstance(d, Device) for d in device):
@@ -82,36 +94,32 @@ class Fork(Layer):
         return self
 
 
-class Columns(_OnPairs):
+class Columns(_OnPairs, Container):
     """Two layers side by side, `left` and `right`, each on its own device and in a thread of its own.
 
-    Parameters are called left.W, right.W, ...; `device` is the pair of the two devices.
+    Parameters are called left.W, right.W, ...; `device` is the pair of the two devices. With `seen`, the left one runs
+    first, then the right one, so that what is seen comes in order.
     """
 
     def __init__(self, left: Layer, right: Layer) -> None:
         self.left, self.right = left, right
+        self.check()
         self.rename("")
 
-    def forward(self, x: Pair, train: bool = False, keep: bool = False) -> Pair:
+    def forward(self, x: Pair, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Pair:
         x = self.expect_pair(x)
         for (_, layer), device in zip(self.children(), x.devices, strict=True):
             if not layer.placed:  # a layer without weights goes where its first input lives
                 layer.to(device)
-        return self._both(lambda: self.left.forward(x[0], train=train, keep=keep),
-                          lambda: self.right.forward(x[1], train=train, keep=keep))
+        left, right = (partial(run, name, layer, part, train, keep, seen)
+                       for (name, layer), part in zip(self.children(), x, strict=True))
+        return Pair((left(), right()) if seen else side_by_side(left, right), self.device)
 
-    def backward(self, dy: Pair) -> Pair:
-        dy = self.expect_pair(dy, "dy")
-        return self._both(lambda: self.left.backward(dy[0]), lambda: self.right.backward(dy[1]))
-
-    def _both(self, left: Callable[[], Any], right: Callable[[], Any]) -> Pair:
-        """Both calls at the same time, each with its column's device as the current one."""
-        def on(device: Device, call: Callable[[], Any]) -> Any:
-            with device:
-                return call()
-
-        devices = self.device
-        return Pair(side_by_side(lambda: on(devices[0], left), lambda: on(devices[1], right)), devices)
+    def backward(self, dy: Pair, input_grad: bool | None = None) -> Pair:
+        dy, input_grad = self.expect_pair(dy, "dy"), self.wants(input_grad)
+        left, right = (partial(run_back, layer, part, input_grad)
+                       for (_, layer), part in zip(self.children(), dy, strict=True))
+        return Pair(side_by_side(left, right), self.device)
 
     def children(self) -> list[tuple[str, Layer]]:
         return [("left", self.left), ("right", self.right)]
@@ -137,7 +145,7 @@ class Exchange(_OnPairs):
         (x_left, x_right), (left, right) = x, x.devices
         to_right = send(x_left, right, self.name, source=left)
         to_left = send(x_right, left, self.name, source=right)
-        self._kept = (x_left.shape[-1], x.devices) if train or keep else None
+        self.remember(train or keep, x_left.shape[-1], x.devices)
         with left:
             y_left = left.xp.concatenate([x_left, to_left], axis=-1)                 # (N, ..., C + C')
         with right:
@@ -167,7 +175,7 @@ class Join(_OnPairs):
         x = self.expect_pair(x)
         here = [part if device is self.device else send(part, self.device, self.name, source=device)
                 for part, device in zip(x, x.devices, strict=True)]
-        self._kept = (x[0].shape[-1], x.devices) if train or keep else None
+        self.remember(train or keep, x[0].shape[-1], x.devices)
         with self.device:
             return self.device.xp.concatenate(here, axis=-1)                         # (N, ..., C + C')
 

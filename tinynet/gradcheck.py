@@ -21,9 +21,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .container import current
 from .devices.device import Device, device_of
 from .layer import Layer
-from .net import current
 
 ALL, SOME = 5000, 1000  # samples="auto" checks all of up to ALL elements; of more, about SOME
 
@@ -180,8 +180,9 @@ def _shown(elements: list, label: str) -> Iterator[Any]:
 def _in_float64(layer: Layer) -> Iterator[None]:
     """In here all the layer's arrays are float64 copies; afterwards it has its own again, the same objects: values,
     gradients and their places in an optimiser's buffer, running statistics."""
-    own = [(layer, {name: a for name, a in vars(layer).items() if hasattr(a, "dtype")}) for layer in _layers(layer)]
-    own += [(p, dict(vars(p))) for _, p in layer.parameters()]
+    own = [(p, dict(vars(p))) for _, p in layer.parameters()]
+    for _, inside in [("", layer), *layer.walk()]:
+        own.append((inside, {name: a for name, a in vars(inside).items() if hasattr(a, "dtype")}))
     try:
         for _, p in layer.parameters():
             with p.device:
@@ -191,10 +192,6 @@ def _in_float64(layer: Layer) -> Iterator[None]:
     finally:
         for owner, attributes in own:
             vars(owner).update(attributes)
-
-
-def _layers(layer: Layer) -> list[Layer]:
-    return [layer, *(inside for _, child in layer.children() for inside in _layers(child))]
 
 
 def _parts(x: Any) -> tuple:

@@ -20,9 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from .devices.device import Device, cpu, device_of
+from .devices.device import Device, cpu, device_of, is_tensor
 from .fast.parallel import over_batch
-from .files import storage
 from .parameter import Parameter, select
 from .softmax import softmax
 
@@ -49,6 +48,9 @@ class Layer:
       before backward has run;
     - `backward` writes gradients, it never adds, so there is nothing to reset between steps. It consumes what forward
       kept: each kept forward serves one backward;
+    - between a forward and its backward, `predict`, `summary`, `save` and whatever else runs within `aside()` are safe,
+      in other threads too. Another forward is not: it replaces what was kept, or forgets it; nor is `to`, which forgets
+      it, nor writing to a parameter;
     - outputs are new arrays, of the dtype of `x` (float32 or float64) and on the layer's device; inputs are never
       changed.
     """
@@ -56,6 +58,7 @@ class Layer:
     name = ""      # given by the net that the layer is part of; error messages begin with it
     _device: Device | None = None
     _kept: tuple | None = None
+    lets_a_factor_through = False  # f(c · x) = c · f(x) for every c > 0: files/layouts.py needs to know
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         raise NotImplementedError
@@ -66,6 +69,15 @@ class Layer:
     def children(self) -> list[tuple[str, Layer]]:
         """The layers that this layer is made of."""
         return []
+
+    def walk(self) -> Iterator[tuple[str, Layer]]:
+        """All layers below this one with their full names: "conv1", "conv1.left", "inception3a.five.conv".
+
+        Depth first, in the order of `children`; a layer comes before those it is made of.
+        """
+        for name, layer in self.children():
+            yield name, layer
+            yield from ((f"{name}.{inside}", deeper) for inside, deeper in layer.walk())
 
     def parameters(self) -> list[tuple[str, Parameter]]:
         """All parameters with their names: ("W", ...), ("b", ...); of nested layers: ("conv1.W", ...)."""
@@ -148,7 +160,12 @@ class Layer:
         array of another device.
         """
         if not hasattr(x, "dtype") or not hasattr(x, "shape"):
-            raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}")
+            reason = ": the layer after it gives no gradient; input_grad=False is for the first layer of a net"
+            raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
+                            + (reason if what == "dy" and x is None else ""))
+        if is_tensor(x):
+            raise TypeError(f"{self.label}: expected an array for {what}, got a PyTorch tensor; convert it first: "
+                            f"{what}.numpy()")
         if x.dtype not in (np.float32, np.float64):
             raise TypeError(f"{self.label}: expected float32 or float64 for {what}, got {x.dtype}; "
                             f"convert it first: {what}.astype(np.float32)")
@@ -186,7 +203,13 @@ class Layer:
     # ---- for users --------------------------------------------------------------------------------------------
 
     def freeze(self, *names: str) -> Layer:
-        """Stop training the parameters called, or lying below, any of `names` ("conv1", "conv1.W"); all, if none."""
+        """Stop training the parameters called, or lying below, any of `names` ("conv1", "conv1.W"); all, if none.
+
+        If that leaves a net whose lowest layer with weights is frozen while others are trained, its backward ends at
+        the lowest trained layer and returns None: what lies below has nothing to learn. `net.backward(dy,
+        input_grad=True)` goes all the way. A net that is frozen altogether is a function like any other, and its
+        backward gives dx.
+        """
         for p in select(self.parameters(), names, self.label).values():
             p.trainable = False
         return self
@@ -199,6 +222,7 @@ class Layer:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write all parameters and running statistics to one .npz file, atomically."""
+        from .files import storage  # here, because what a layer is has nothing to do with files
         storage.save(self, path)
 
     def load(self, path: str | os.PathLike, *names: str) -> Layer:
@@ -206,6 +230,7 @@ class Layer:
 
         Raises ValueError that lists every missing, unknown and misshapen array; the net is then unchanged.
         """
+        from .files import storage
         storage.load(self, path, names)
         return self
 

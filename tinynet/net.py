@@ -4,34 +4,22 @@
     Branches      side by side on the same input, the outputs joined along the channels
     Sum           side by side on the same input, the outputs added
 
-`Sum(block=Sequential(...), shortcut=Identity())` is the residual block of He et al. 2015: y = f(x) + x.
+`Sum(block=Sequential(...), shortcut=Identity())` is the residual block of He et al. 2015: y = f(x) + x. What the three
+share is in container.py.
 """
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
-from .devices.device import Device, device_of
+from .container import Container, Seen, run, run_back, trains
+from .devices.device import Device
 from .layer import Layer
 
 
-def current(device: Any) -> AbstractContextManager:
-    """The context in which a layer on `device` computes; columns, on a pair of devices, see to it themselves."""
-    return device if isinstance(device, Device) else nullcontext()
-
-
-def only_layers(layers: dict[str, Any], where: str) -> dict[str, Layer]:
-    """`layers`, if that is what they are; else TypeError."""
-    for name, layer in layers.items():
-        if not isinstance(layer, Layer):
-            raise TypeError(f"{where}: expected a layer for {name}, got {layer!r}")
-    return layers
-
-
-class Sequential(Layer):
+class Sequential(Container):
     """Layers one after another: `Sequential(conv1=Conv2d(...), relu1=ReLU(), ...)`, named as in the paper.
 
     `net["conv1"]` is a layer; `net[:"conv5"]` the net up to and including conv5, `net["fc6":]` the net from fc6 on:
@@ -41,29 +29,27 @@ class Sequential(Layer):
     def __init__(self, **layers: Layer) -> None:
         if not layers:
             raise ValueError("Sequential: expected at least one layer: Sequential(conv1=Conv2d(...), ...)")
-        self.layers = only_layers(layers, "Sequential")
+        self.layers = layers
+        self.check()
         self.rename("")
 
-    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+    def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
         if isinstance(x, np.ndarray) and isinstance(self.device, Device):
             x = self.device.asarray(x)  # a net takes host arrays wherever it lives
-        for layer in self.layers.values():
-            with current(layer.device):
-                x = layer.forward(x, train=train, keep=keep)
+        for name, layer in self.layers.items():
+            x = run(name, layer, x, train, keep, seen)
         return x
 
-    def backward(self, dy: Any) -> Any:
-        for layer in reversed(self.layers.values()):
-            with current(layer.device):
-                dy = layer.backward(dy)
-        return dy
+    def backward(self, dy: Any, input_grad: bool | None = None) -> Any:
+        """dx, or None if it is not wanted (`input_grad`; `freeze` says when that is by itself): then backward ends at
+        the lowest layer that learns."""
+        input_grad, learns = self.wants(input_grad), [trains(layer) for layer in self]
+        for i, layer in reversed(list(enumerate(self))):
+            dy = run_back(layer, dy, input_grad or any(learns[:i]))
+        return dy if input_grad else None
 
     def children(self) -> list[tuple[str, Layer]]:
         return list(self.layers.items())
-
-    @property
-    def device(self) -> Device:
-        return next(iter(self)).device
 
     def __getitem__(self, key: str | slice) -> Layer:
         if not isinstance(key, slice):
@@ -90,7 +76,7 @@ class Sequential(Layer):
         return iter(self.layers.values())
 
 
-class Branches(Layer):
+class Branches(Container):
     """Layers side by side: each sees the whole input, their outputs are joined along the channels (the last axis).
 
         y  = [f_1(x), f_2(x), ...]        dx = Σ_i  backward_i(the part of dy that belongs to f_i)
@@ -99,37 +85,35 @@ class Branches(Layer):
     def __init__(self, **branches: Layer) -> None:
         if not branches:
             raise ValueError("Branches: expected at least one layer: Branches(left=Conv2d(...), ...)")
-        self.branches = only_layers(branches, "Branches")
+        self.branches = branches
+        self.check()
         self.rename("")
 
-    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
-        outputs = [branch.forward(x, train=train, keep=keep) for branch in self.branches.values()]
+    def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
+        outputs = [run(name, branch, x, train, keep, seen) for name, branch in self.branches.items()]
         sizes = {y.shape[:-1] for y in outputs}
         if len(sizes) > 1:
             raise ValueError(f"{self.label}: the branches' outputs differ before the last axis, so they cannot be "
                              f"joined: {', '.join(str(tuple(y.shape)) for y in outputs)}")
-        y = device_of(outputs[0]).xp.concatenate(outputs, axis=-1)  # (..., ΣC)
-        self._kept = (y.shape, y.dtype, [part.shape[-1] for part in outputs]) if train or keep else None
+        with self.device as device:
+            y = device.xp.concatenate(outputs, axis=-1)  # (..., ΣC)
+        self.remember(train or keep, y.shape, y.dtype, [part.shape[-1] for part in outputs])
         return y
 
-    def backward(self, dy: Any) -> Any:
+    def backward(self, dy: Any, input_grad: bool | None = None) -> Any:
         shape, dtype, channels = self.take()
         self.expect(dy, *shape, what="dy", dtype=dtype)
-        parts, first = [], 0
+        input_grad, parts, first = self.wants(input_grad), [], 0
         for branch, C in zip(self.branches.values(), channels, strict=True):
-            parts.append(branch.backward(dy[..., first:first + C]))
+            parts.append(run_back(branch, dy[..., first:first + C], input_grad))
             first += C
-        return added(parts)  # a branch that begins with a net's first layer has no dx
+        return added(parts, self.device) if input_grad else None
 
     def children(self) -> list[tuple[str, Layer]]:
         return list(self.branches.items())
 
-    @property
-    def device(self) -> Device:
-        return next(iter(self.branches.values())).device
 
-
-class Sum(Layer):
+class Sum(Container):
     """Layers side by side: each sees the whole input, their outputs, of one shape, are added.
 
         y  = Σ_i  f_i(x)        dx = Σ_i  backward_i(dy)
@@ -138,43 +122,45 @@ class Sum(Layer):
     def __init__(self, **branches: Layer) -> None:
         if not branches:
             raise ValueError("Sum: expected at least one layer: Sum(block=Sequential(...), shortcut=Identity())")
-        self.branches = only_layers(branches, "Sum")
+        self.branches = branches
+        self.check()
         self.rename("")
 
-    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
-        outputs = [branch.forward(x, train=train, keep=keep) for branch in self.branches.values()]
+    def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
+        outputs = [run(name, branch, x, train, keep, seen) for name, branch in self.branches.items()]
         if len({y.shape for y in outputs}) > 1:
             shapes = ", ".join(f"{name} {tuple(y.shape)}" for name, y in zip(self.branches, outputs, strict=True))
             raise ValueError(f"{self.label}: the branches' outputs differ in shape, so they cannot be added: {shapes}")
-        y = added(outputs)
+        y = added(outputs, self.device)
         self.remember(train or keep, y.shape, y.dtype)
         return y
 
-    def backward(self, dy: Any) -> Any:
+    def backward(self, dy: Any, input_grad: bool | None = None) -> Any:
         shape, dtype = self.take()
         self.expect(dy, *shape, what="dy", dtype=dtype)
-        return added([branch.backward(dy) for branch in self.branches.values()])
+        input_grad = self.wants(input_grad)
+        parts = [run_back(branch, dy, input_grad) for branch in self.branches.values()]
+        return added(parts, self.device) if input_grad else None
 
     def children(self) -> list[tuple[str, Layer]]:
         return list(self.branches.items())
 
-    @property
-    def device(self) -> Device:
-        return next(iter(self.branches.values())).device
 
-
-def added(arrays: list[Any]) -> Any:
-    """The sum of the arrays that are not None; None, if there are none. Never in place: a layer may have kept its
-    output for backward."""
+def added(arrays: list[Any], device: Device) -> Any:
+    """The sum of the arrays that are not None (a branch that begins with a net's first layer has no dx); None, if there
+    are none. Never in place: a layer may have kept its output for backward."""
     total = None
-    for array in arrays:
-        if array is not None:
-            total = array if total is None else total + array
+    with device:
+        for array in arrays:
+            if array is not None:
+                total = array if total is None else total + array
     return total
 
 
 class Identity(Layer):
     """y = x, as a new array: the shortcut of a residual block."""
+
+    lets_a_factor_through = True
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         self.expect(x)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .columns import Columns
+from .container import run
 from .devices.device import Device, traffic
-from .layer import Layer
-from .net import Branches, Sequential, Sum, current
+from .layer import Layer, aside
 
 
 class Row(NamedTuple):
@@ -43,48 +43,40 @@ def summary(net: Layer, input_shape: tuple[int, ...] | None = None, show: bool =
     if input_shape is None:
         raise ValueError(f"summary: which input? Say summary(net, (H, W, C)) or, for vectors, summary({net.label}, "
                          "(features,))")
-    rows: list[Row] = []
     x = np.zeros((1, *input_shape), np.float32)
-    _walk(net, "", net.device.asarray(x) if isinstance(net.device, Device) else x, rows)
+    rows = _rows(net, net.device.asarray(x) if isinstance(net.device, Device) else x)
     if show:
         print(_table(rows, input_shape))
     return rows
 
 
-def _walk(layer: Layer, name: str, x: Any, rows: list[Row]) -> Any:
-    """Append the rows of `layer`, or of the layers it is made of; returns its output."""
-    if isinstance(layer, Sequential):
-        for child, inside in layer.layers.items():
-            x = _walk(inside, f"{name}.{child}" if name else child, x, rows)
-        return x
-    if isinstance(layer, (Branches, Sum)):
-        for child, branch in layer.children():
-            _walk(branch, f"{name}.{child}" if name else child, x, rows)
-        with current(layer.device):
-            return layer.forward(x)
-    with traffic() as log, current(layer.device):
-        y = layer.forward(x)
-    sent = sum(crossing.bytes for crossing in log)
-    if isinstance(layer, Columns):
-        rows.append(_both_columns(layer, name, x, y))
-    else:
-        rows.append(_row(layer, name, x, y, sent))
-    return y
+def _rows(net: Layer, x: Any) -> list[Row]:
+    """A row for each layer that a forward pass of x comes through; one for both columns' layers."""
+    rows: dict[str, Row] = {}
+    with aside(), traffic() as log:
+        def note(name: str, layer: Layer, x: Any, y: Any) -> None:
+            rows[name] = _row(layer, name, x, y, sum(crossing.bytes for crossing in log))
+            log.clear()
+        run("", net, x, seen=note)
+    for columns in (name for name, layer in net.walk() if isinstance(layer, Columns)):
+        for name in [name for name in rows if f"{name}.".startswith(f"{columns}.left.")]:
+            inside = name.removeprefix(f"{columns}.left")
+            if right := rows.pop(f"{columns}.right{inside}", None):
+                rows[name] = _both_columns(columns + inside, rows[name], right)
+    return list(rows.values())
 
 
-def _row(layer: Layer, name: str, x: Any, y: Any, sent: int = 0) -> Row:
+def _row(layer: Layer, name: str, x: Any, y: Any, sent: int) -> Row:
     first_x, first_y = (a[0] if isinstance(a, tuple) else a for a in (x, y))
     shape, parameters = tuple(first_y.shape[1:]), count_parameters(layer)
     return Row(name, type(layer).__name__, shape, int(np.prod(shape)) if parameters else 0, parameters,
                layer.multiply_adds(first_x.shape, first_y.shape), sent)
 
 
-def _both_columns(layer: Columns, name: str, x: Any, y: Any) -> Row:
-    left, right = (_row(inside, f"{name}.{side}", *xy)
-                   for (side, inside), xy in zip(layer.children(), zip(x, y, strict=True), strict=True))
+def _both_columns(name: str, left: Row, right: Row) -> Row:
     kinds = left.kind if left.kind == right.kind else f"{left.kind} | {right.kind}"
     return Row(name, kinds, left.shape, left.neurons + right.neurons, left.parameters + right.parameters,
-               left.multiply_adds + right.multiply_adds, 0, (left, right))
+               left.multiply_adds + right.multiply_adds, left.bytes + right.bytes, (left, right))
 
 
 HEAD = ("layer", "kind", "output", "neurons", "parameters", "multiply-adds", "bytes sent")

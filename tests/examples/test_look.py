@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tinynet.data import Dataset, Split, mean_image
-from tinynet.models import build
+from tinynet.models import NETS, build, nin_cifar
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "look.py"
 NAMES = ("a", "b", "c")
@@ -57,9 +57,9 @@ def write(folder, name, size, crop, **settings):
 
 
 @pytest.mark.parametrize("name, size, crop, settings, blocks", [
-    ("alexnet", 44, 40, {"width": 0.05, "columns": 2}, ["left", "right"]),
+    ("alexnet", 44, 40, {"width": 0.05, "columns": 2}, ["conv1.left", "conv1.right"]),
     ("alexnet", 44, 40, {"width": 0.05, "columns": 1, "extra_conv": True}, ["conv1"]),
-    ("vgg-a", 34, 32, {"width": 0.05}, ["conv1"]),
+    ("vgg-a", 34, 32, {"width": 0.05}, ["conv1_1"]),
     ("googlenet", 80, 79, {"width": 0.05}, ["conv1"]),
 ])
 def test_all_pictures_of_an_image_net(look, tmp_path, name, size, crop, settings, blocks):
@@ -85,18 +85,32 @@ def test_the_vectors_are_what_the_last_layer_sees(look, tmp_path):
         np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_the_vectors_of_a_net_in_a_net(look, tmp_path, monkeypatch):
+    monkeypatch.setitem(NETS, "nin-cifar", lambda device=None, rng=None: nin_cifar(3, ((4, 4), (4, 4), (4,)), rng=rng))
+    write_cifar(tmp_path / "run", "nin", "full")
+    trained, images = look.example.load_net(tmp_path / "run"), split(4, 32, 0).images
+    found = look.example.vectors(trained, images).reshape(4, 8, 8, 4)                # what the last convolution sees
+    scores = trained.net["mlpconv3"]["relu1"].forward(trained.net["mlpconv3"]["cccp1"].forward(found)).mean(axis=(1, 2))
+    np.testing.assert_allclose(scores, trained.net.forward(trained.prepare(images)), rtol=1e-4, atol=1e-6)
+
+
 def test_without_photographs_only_the_kernels(look, tmp_path):
     write(tmp_path / "run", "alexnet", 44, 40, width=0.05)
     printed, files = look()
     assert files == ["kernels.png"] and "name the photographs with --data" in printed
 
 
-@pytest.mark.parametrize("data", ["full", "sample"])
-def test_a_cifar_run(look, tmp_path, monkeypatch, data):
-    (tmp_path / "run").mkdir()
-    build("cifar-80sec", rng=np.random.default_rng(0)).save(tmp_path / "run" / "net.npz")
-    np.save(tmp_path / "run" / "mean.npy", np.full((32, 32, 3), 100, np.float32))
-    (tmp_path / "run" / "config.json").write_text(json.dumps({"options": {"net": "80sec", "data": data}}))
+def write_cifar(folder, name, data):
+    """A run as train_cifar10.py leaves it."""
+    folder.mkdir()
+    build("nin-cifar" if name == "nin" else f"cifar-{name}", rng=np.random.default_rng(0)).save(folder / "net.npz")
+    np.save(folder / "mean.npy", np.full((32, 32, 3), 100, np.float32))
+    (folder / "config.json").write_text(json.dumps({"options": {"net": name, "data": data}}))
+
+
+@pytest.mark.parametrize("name, data", [("80sec", "full"), ("80sec", "sample"), ("nin", "sample")])
+def test_a_cifar_run(look, tmp_path, monkeypatch, name, data):
+    write_cifar(tmp_path / "run", name, data)
     roots, ten = [], Dataset(split(30, 32, 0), split(12, 32, 1), tuple("abcdefghij"), "ten")
     monkeypatch.setattr(look.example, "cifar10", lambda root: roots.append(root) or ten)
     monkeypatch.setattr(look.example, "cifar10_sample", lambda: ten)

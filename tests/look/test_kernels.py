@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from naive import assert_close, distinct
 
-from tinynet import Columns, Conv2d, ReLU, Sequential, simulated
+from tinynet import Branches, Columns, Conv2d, Fork, Identity, Linear, ReLU, Sequential, pair, simulated
 from tinynet.look import kernels
-from tinynet.look.kernels import color_share, draw_kernels, kernel_grid
+from tinynet.look.kernels import color_share, draw_kernels, first_convolutions, kernel_grid
 
 
 def test_pixels_by_hand():
@@ -47,13 +47,13 @@ def test_random_kernels_are_two_thirds_colour():
     assert abs(color_share(np.random.default_rng(0).normal(size=(11, 11, 3, 96))).mean() - 2 / 3) < 0.01
 
 
-@pytest.mark.parametrize("split, titles", [(False, ["conv1"]), (True, ["first half", "second half"])])
-def test_one_column_is_drawn_as_one_block_unless_asked(tmp_path, split, titles):
-    net = Sequential(conv1=Conv2d(3, 6, 5, rng=np.random.default_rng(0)))
-    blocks = kernels._blocks(net["conv1"], split)
-    assert list(blocks) == titles
-    np.testing.assert_array_equal(np.concatenate(list(blocks.values()), axis=-1), net["conv1"].W.value)
+@pytest.mark.parametrize("split", [False, True])
+def test_one_column_is_drawn_as_one_block_unless_asked(tmp_path, monkeypatch, split):
+    net, drawn = Sequential(conv1=Conv2d(3, 6, 5, rng=np.random.default_rng(0))), []
+    monkeypatch.setattr(kernels, "kernel_grid", lambda W: drawn.append(W) or kernel_grid(W))
     draw_kernels(tmp_path / "kernels.png", net, "note", split=split)
+    assert len(drawn) == (2 if split else 1)
+    np.testing.assert_array_equal(np.concatenate(drawn, axis=-1), net["conv1"].W.value)
     picture = matplotlib.image.imread(tmp_path / "kernels.png")
     assert picture.std() > 0.05 and [file.name for file in tmp_path.iterdir()] == ["kernels.png"]
 
@@ -80,9 +80,19 @@ def test_kernels_that_see_no_images_are_refused(shape):
         kernel_grid(distinct(3, 3, 3, 5), columns=0)
 
 
-def test_a_conv1_that_is_none_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"draw_kernels: expected a convolution, got conv1 \(ReLU\)"):
-        draw_kernels(tmp_path / "kernels.png", Sequential(conv1=ReLU()))
-    with pytest.raises(KeyError, match="no layer is called 'conv1'"):
-        draw_kernels(tmp_path / "kernels.png", Sequential(relu=ReLU()))
+def test_the_first_convolution_is_found_wherever_it_is():
+    stem, left, right = (Conv2d(3, 2, 1) for _ in range(3))
+    block = Sequential(conv=stem, more=Conv2d(2, 2, 1))
+    assert first_convolutions(Sequential(pre=Identity(), block=block)) == {"block.conv": stem}
+    assert first_convolutions(Sequential(mix=Branches(left=stem, right=ReLU()))) == {"mix.left": stem}
+    columns = Sequential(fork=Fork(pair("cpu")), conv1=Columns(left, right))
+    assert first_convolutions(columns) == {"conv1.left": left, "conv1.right": right}
+
+
+def test_a_net_that_does_not_begin_with_a_convolution_is_refused(tmp_path):
+    for net, got in [(Sequential(relu=ReLU()), "one without weights"),
+                     (Sequential(fc=Linear(3, 2), conv=Conv2d(2, 2, 1)), r"fc \(Linear\)"),
+                     (Sequential(c=Columns(Conv2d(3, 2, 1), Linear(3, 2))), r"c.right \(Linear\)")]:
+        with pytest.raises(ValueError, match=f"expected a net that begins with a convolution, got {got}: there are no"):
+            draw_kernels(tmp_path / "kernels.png", net)
     assert list(tmp_path.iterdir()) == []

@@ -52,9 +52,12 @@ class Device:
     def asarray(self, host: Any) -> Any:
         """A host array (or a list of numbers) as an array of this device; no copy on the CPU.
 
-        An array that is here already is returned as it is. Raises DeviceMismatch for one of another device.
+        An array that is here already is returned as it is. Raises DeviceMismatch for one of another device, TypeError
+        for a PyTorch tensor.
         """
-        if _place(host) not in (None, cpu) and not self.holds(host):
+        if is_tensor(host):
+            raise TypeError(f"{self}.asarray: expected an array, got a PyTorch tensor; convert it first: x.numpy()")
+        if place_of(host) not in (None, cpu) and not self.holds(host):
             raise DeviceMismatch(f"{self}.asarray", self, device_of(host))
         with self:
             return self._from_host(host)
@@ -171,7 +174,8 @@ def simulated(index: int = 0) -> Device:
     return _cached_simulated(operator.index(index))
 
 
-def _place(x: Any) -> Device | None:
+def place_of(x: Any) -> Device | None:
+    """The device an array lives on; None for what is not an array."""
     if isinstance(x, SimulatedArray):
         return x.device
     if isinstance(x, (np.ndarray, np.generic)):
@@ -180,9 +184,16 @@ def _place(x: Any) -> Device | None:
     return gpu(x.device.id) if isinstance(x, getattr(cupy, "ndarray", ())) else None
 
 
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a PyTorch tensor: it has a shape and a dtype, but it is no array."""
+    return type(x).__module__.partition(".")[0] == "torch"
+
+
 def device_of(x: Any) -> Device:
     """The device an array lives on. Raises TypeError for what is not an array."""
-    device = _place(x)
+    device = place_of(x)
+    if is_tensor(x):
+        raise TypeError("expected an array, got a PyTorch tensor; convert it first: x.numpy()")
     if device is None:
         raise TypeError(f"expected an array, got {type(x).__name__}: make it one with device.asarray(x)")
     return device

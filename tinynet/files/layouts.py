@@ -9,7 +9,7 @@ compute the same at test the weights W of the next layer must differ:
     W · (1 - p) x = W' · x        W = W' / (1 - p)                                                          (3)
 
 With this W the two nets are the same in training, too. What stands between the dropout and these weights must let a
-factor through: f(c · x) = c · f(x) for c > 0.
+factor through: f(c · x) = c · f(x) for c > 0; `lets_a_factor_through` says which layers do.
 """
 from __future__ import annotations
 
@@ -20,16 +20,12 @@ import numpy as np
 
 from ..columns import Columns
 from ..layer import Layer
-from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
 from ..layers.dropout import Dropout
 from ..layers.linear import Flatten, Linear
 from ..layers.norm import BatchNorm2d
-from ..layers.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from ..net import Branches, Sequential
+from ..net import Branches, Sequential, Sum
 from .storage import arrays_of
-
-LET_A_FACTOR_THROUGH = (ReLU, MaxPool2d, AvgPool2d, GlobalAvgPool2d, Flatten, Dropout)
 
 
 class Maps(NamedTuple):
@@ -71,7 +67,8 @@ def inputs_of(net: Layer, kinds: Collection[str]) -> dict[str, Maps]:
 
 
 def _walk(layer: Layer, name: str, x: Maps, inputs: dict[str, Maps], kinds: Collection[str]) -> Maps:
-    """Note the layers with weights in `layer`, which sees the maps x; returns the maps that it gives."""
+    """Note the layers with weights in `layer`, which sees the maps x; returns the maps that it gives. It is a forward
+    pass of what is known about maps, and so takes the ways that `forward` takes."""
     def inside(x: Maps, child: str, part: Layer) -> Maps:
         return _walk(part, f"{name}.{child}" if name else child, x, inputs, kinds)
 
@@ -79,7 +76,7 @@ def _walk(layer: Layer, name: str, x: Maps, inputs: dict[str, Maps], kinds: Coll
         for child in layer.children():
             x = inside(x, *child)
         return x
-    if isinstance(layer, Branches):
+    if isinstance(layer, (Branches, Sum)):
         return _joined(layer, [inside(x, *child) for child in layer.children()])
     own = arrays_of(layer)
     if own and not (isinstance(layer, (Conv2d, Linear, BatchNorm2d)) and set(own) <= set(kinds)):
@@ -87,7 +84,7 @@ def _walk(layer: Layer, name: str, x: Maps, inputs: dict[str, Maps], kinds: Coll
                          + ("; take a net of one column, and models.convert" if isinstance(layer, Columns) else ""))
     if isinstance(layer, Flatten) and x.channels is None:
         raise ValueError(f"{layer.label}: how many channels do its maps have? Set net.input_shape = (H, W, C)")
-    if x.factor != 1 and not isinstance(layer, (Conv2d, Linear, *LET_A_FACTOR_THROUGH)):
+    if x.factor != 1 and not (layer.lets_a_factor_through or isinstance(layer, (Conv2d, Linear))):
         raise ValueError(f"{layer.label}: stands between a dropout and the next weights; the dropout's factor at test "
                          "cannot be put into these")
     if own:
@@ -96,9 +93,11 @@ def _walk(layer: Layer, name: str, x: Maps, inputs: dict[str, Maps], kinds: Coll
     return x._replace(factor=x.factor * (1 - layer.p)) if isinstance(layer, Dropout) else x
 
 
-def _joined(layer: Branches, outputs: list[Maps]) -> Maps:
+def _joined(layer: Branches | Sum, outputs: list[Maps]) -> Maps:
     channels, factors = zip(*outputs, strict=True)
     if len(set(factors)) > 1:
         raise ValueError(f"{layer.label}: a dropout stands in one of its branches only; its factor at test cannot be "
                          "put into the weights that follow")
+    if isinstance(layer, Sum):
+        return Maps(next((C for C in channels if C is not None), None), factors[0])
     return Maps(None if None in channels else sum(channels), factors[0])

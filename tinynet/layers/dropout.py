@@ -23,6 +23,8 @@ class Dropout(Layer):
     the same.
     """
 
+    lets_a_factor_through = True
+
     def __init__(self, p: float = 0.5, rng: np.random.Generator | None = None) -> None:
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: expected a probability p with 0 <= p < 1, got {p!r}")

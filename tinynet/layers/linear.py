@@ -80,6 +80,8 @@ class Linear(Layer):
 class Flatten(Layer):
     """(N, H, W, C) → (N, H·W·C), in the order of memory: row, column, channel."""
 
+    lets_a_factor_through = True
+
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         self.expect(x)
         self._kept = (x.shape, x.dtype) if train or keep else None

@@ -69,6 +69,8 @@ class MaxPool2d(_Pool2d):
     windows, come to stand side by side. All that follows then runs over long stretches of memory.
     """
 
+    lets_a_factor_through = True
+
     switches: Any = None
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
@@ -158,6 +160,8 @@ class MaxPool2d(_Pool2d):
 class AvgPool2d(_Pool2d):
     """The mean of each window, over those of its pixels that exist."""
 
+    lets_a_factor_through = True
+
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x, "N", "H", "W", "C")
         N, H, W_, C = x.shape
@@ -209,6 +213,8 @@ class AvgPool2d(_Pool2d):
 
 class GlobalAvgPool2d(Layer):
     """The mean of every map: (N, H, W, C) → (N, C). NiN, section 3.2."""
+
+    lets_a_factor_through = True
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         self.expect(x, "N", "H", "W", "C")

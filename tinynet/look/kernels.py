@@ -53,12 +53,15 @@ def color_share(W: np.ndarray) -> np.ndarray:
 
 
 def draw_kernels(path: str | os.PathLike, net: Layer, note: str = "", split: bool = False) -> None:
-    """Write the kernels of `net["conv1"]` to `path`, 16 in a row: of a net in two columns, the left above the right.
+    """Write the kernels of the net's first layer to `path`, 16 in a row: of two columns, the left above the right.
 
     `split` draws those of a net in one column in two blocks as well: with two groups from conv2 on, the first half of
-    them is what the left column would have. Raises ValueError if conv1 is no convolution on images.
+    them is what the left column would have. Raises ValueError if the first layer with weights is no convolution.
     """
-    blocks = _blocks(net["conv1"], split)
+    blocks = {name: layer.device.tohost(layer.W.value) for name, layer in first_convolutions(net).items()}
+    if split and len(blocks) == 1:
+        first, second = np.array_split(*blocks.values(), 2, axis=-1)
+        blocks = {"first half": first, "second half": second}
     rows = sum(-(-W.shape[-1] // 16) for W in blocks.values())
     note = "each kernel around grey, stretched to its own largest weight" + (f"\n{note}" if note else "")
     with figure(path, 8, 0.52 * rows + 0.3 * len(blocks) + 0.5, note, grid=(len(blocks), 1)) as axes:
@@ -70,19 +73,23 @@ def draw_kernels(path: str | os.PathLike, net: Layer, note: str = "", split: boo
             ax.axis("off")
 
 
-def _blocks(conv1: Layer, split: bool) -> dict[str, np.ndarray]:
-    """The blocks of kernels to draw, by title."""
-    layers = {"conv1": conv1}
-    if isinstance(conv1, Columns):
-        layers = {"left column": conv1.left, "right column": conv1.right}
-    for layer in layers.values():
-        if not isinstance(layer, Conv2d):
-            raise ValueError(f"draw_kernels: expected a convolution, got {layer.label}")
-    blocks = {name: layer.device.tohost(layer.W.value) for name, layer in layers.items()}
-    if split and len(blocks) == 1:
-        first, second = np.array_split(blocks["conv1"], 2, axis=-1)
-        blocks = {"first half": first, "second half": second}
-    return blocks
+def first_convolutions(net: Layer) -> dict[str, Conv2d]:
+    """The first layer of `net` with weights, by its name; of a net in two columns, both columns' by theirs.
+
+    Raises ValueError if it is no convolution, or there is none.
+    """
+    layers = dict(net.walk())
+    first = next((name for name, layer in layers.items() if layer.parameters() and not layer.children()), None)
+    if first is None:
+        raise ValueError("expected a net that begins with a convolution, got one without weights: there are no kernels "
+                         "to look at")
+    above = first.rpartition(".")[0]
+    names = [f"{above}.left", f"{above}.right"] if isinstance(layers.get(above), Columns) else [first]
+    for name in names:
+        if not isinstance(layers[name], Conv2d):
+            raise ValueError(f"expected a net that begins with a convolution, got {layers[name].label}: there are no "
+                             "kernels to look at")
+    return {name: layers[name] for name in names}
 
 
 def _checked(W: np.ndarray, what: str) -> np.ndarray:

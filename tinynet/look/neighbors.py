@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..columns import Pair
 from ..devices.device import device_of
+from ..layer import Layer
 from ..net import Sequential
 from ..sizes import as_int
 from .figure import figure
@@ -29,12 +31,21 @@ def features(net: Sequential, images: np.ndarray, upto: str, prepare: Callable[[
              batch_size: int = 128) -> np.ndarray:
     """The activations (N, D) of the layer called `upto`, of a net that is not in training, on the host.
 
-    `prepare` turns images as they are stored into the net's input. Of a net in two columns both columns' activations
-    are joined along the channels, left first.
+    `prepare` turns images as they are stored into the net's input. A layer inside another is called by its full name,
+    "mlpconv3.relu1". Of a net in two columns both columns' activations are joined along the channels, left first.
     """
-    part, parts = net[:upto], []
+    outermost, _, inside = upto.partition(".")
+    layers, part, found, parts = dict(net.walk()), net[:outermost], [], []
+    if inside and (upto not in layers or layers[upto].children()):
+        raise KeyError(f"features: {upto!r} is no layer of this net, or one that is made of others")
+
+    def take(name: str, layer: Layer, x: Any, y: Any) -> None:
+        if name == upto:
+            found.append(y)
+
     for first in range(0, len(images), as_int(batch_size, "features batch_size")):
-        y = part.forward(prepare(images[first:first + batch_size]))
+        y = part.forward(prepare(images[first:first + batch_size]), seen=take if inside else None)
+        y = found.pop() if inside else y
         columns = zip(y.devices, y, strict=True) if isinstance(y, Pair) else [(device_of(y), y)]
         y = np.concatenate([device.tohost(column) for device, column in columns], axis=-1)
         parts.append(y.reshape(len(y), -1))                                          # (n, D)

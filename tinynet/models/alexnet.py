@@ -139,7 +139,7 @@ def convert(source: Layer, target: Layer) -> Layer:
     if wrong:
         raise ValueError("convert: the nets do not fit:\n  " + "\n  ".join(wrong))
     for p, part in parts:
-        p.value[...] = p.device.asarray(np.ascontiguousarray(part, p.value.dtype))
+        p.assign(part)
     return target
 
 

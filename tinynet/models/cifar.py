@@ -95,8 +95,9 @@ def cifar_nin(rng: np.random.Generator) -> Sequential:
     for name, p in net.parameters():
         if name.endswith(".W"):
             gain = 0.1 if name == "mlpconv3.cccp2.W" else 2.0
-            p.value, p.decay = fan_in(gain)(rng, p.shape), 1e-4
-    net["mlpconv3"]["cccp2"].b.value[...] = 1.0
+            p.assign(fan_in(gain)(rng, p.shape))
+            p.decay = 1e-4
+    net["mlpconv3"]["cccp2"].b.assign(np.ones(10, np.float32))
     return net
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from ..container import Seen, run, run_back
 from ..devices.device import Device, cpu, device_of
 from ..init import constant, fan_in
 from ..layer import Layer
@@ -62,28 +63,30 @@ class GoogLeNet(Sequential):
         self.heads = heads
         super().__init__(**layers)
 
-    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+    def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
         with_heads = train and bool(self.heads)
-        self._kept = (with_heads,) if train or keep else None
+        self.remember(train or keep, with_heads)
         if not with_heads:
-            return super().forward(x, train=train, keep=keep)
-        y_4a = self[:"inception4a"].forward(x, train=True)                           # (N, 14, 14, 512)
-        y_4d = self["inception4b":"inception4d"].forward(y_4a, train=True)           # (N, 14, 14, 528)
-        return (self["inception4e":].forward(y_4d, train=True),                      # 3 times (N, classes)
-                self.heads["head1"].forward(y_4a, train=True), self.heads["head2"].forward(y_4d, train=True))
+            return super().forward(x, train, keep, seen)
+        y_4a = self[:"inception4a"].forward(x, train=True, seen=seen)                # (N, 14, 14, 512)
+        y_4d = self["inception4b":"inception4d"].forward(y_4a, train=True, seen=seen)  # (N, 14, 14, 528)
+        return (self["inception4e":].forward(y_4d, train=True, seen=seen),           # 3 times (N, classes)
+                run("head1", self.heads["head1"], y_4a, train=True, seen=seen),
+                run("head2", self.heads["head2"], y_4d, train=True, seen=seen))
 
-    def backward(self, dy: Any) -> Any:
+    def backward(self, dy: Any, input_grad: bool | None = None) -> Any:
         (with_heads,) = self.take()
         if not with_heads:
-            return super().backward(dy)
+            return super().backward(dy, input_grad)
         if not isinstance(dy, tuple) or len(dy) != 3:
             raise TypeError(f"{self.label}: after a forward in training, backward expects a tuple of three gradients, "
                             f"as GoogLeNetLoss gives it, got {type(dy).__name__}")
         d_main, d_head1, d_head2 = dy
+        input_grad = self.wants(input_grad)
         with self.device:
-            d_4d = self["inception4e":].backward(d_main) + self.heads["head2"].backward(d_head2)
-            d_4a = self["inception4b":"inception4d"].backward(d_4d) + self.heads["head1"].backward(d_head1)
-            return self[:"inception4a"].backward(d_4a)
+            d_4d = self["inception4e":].backward(d_main, True) + self.heads["head2"].backward(d_head2, True)
+            d_4a = self["inception4b":"inception4d"].backward(d_4d, True) + self.heads["head1"].backward(d_head1, True)
+            return run_back(self[:"inception4a"], d_4a, input_grad)
 
     def children(self) -> list[tuple[str, Layer]]:
         return [*super().children(), *self.heads.items()]

@@ -102,7 +102,5 @@ def start_from(deep: Sequential, shallow: Sequential) -> list[str]:
     if wrong:
         raise ValueError("start_from: the nets do not fit:\n  " + "\n  ".join(wrong))
     for name, p in taken.items():
-        value = given[name].device.tohost(given[name].value)
-        with p.device:
-            p.value[...] = p.device.asarray(value.astype(p.value.dtype))
+        p.assign(given[name].device.tohost(given[name].value))
     return list(names)

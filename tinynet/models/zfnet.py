@@ -18,7 +18,7 @@ others, so after each update every filter whose root mean square exceeds 0.1 is 
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -107,14 +107,8 @@ def renormalise_filters(net: Layer, radius: float = 0.1) -> None:
     """
     if not radius > 0:  # also true of NaN
         raise ValueError(f"renormalise_filters: expected a radius above 0, got {radius!r}")
-    for W in (layer.W for layer in _convolutions_of(net) if layer.W.trainable):
+    layers = [net, *(layer for _, layer in net.walk())]
+    for W in (layer.W for layer in layers if isinstance(layer, Conv2d) and layer.W.trainable):
         with W.device as device:
             rms = (W.value * W.value).mean(axis=(0, 1, 2)) ** 0.5     # (F,)
             W.value *= radius / device.xp.maximum(rms, radius)
-
-
-def _convolutions_of(layer: Layer) -> Iterator[Conv2d]:
-    if isinstance(layer, Conv2d):
-        yield layer
-    for _, inside in layer.children():
-        yield from _convolutions_of(inside)

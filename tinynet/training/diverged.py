@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..container import run
 from ..devices.device import Device, device_of
 from ..layer import Layer
-from ..net import Sequential, current
 from .optim import SGD
 
 if TYPE_CHECKING:
@@ -70,26 +70,19 @@ def _finite(x: Any) -> bool:
 
 
 def _first_fault(net: Layer, x: Any) -> str:
-    """Where forward meets the first number that is not finite, in words."""
+    """Where forward meets the first number that is not finite, in words: x goes through the net once more."""
     if not _finite(x):
         return "the input does already; look at what prepares the images"
-    return _walk(net, x)[1] or "no layer gives them a second time"
+    faults: list[str] = []
 
+    def look(_: str, layer: Layer, x: Any, y: Any) -> None:
+        if not faults:
+            bad = [f"{layer.name}.{name}".lstrip(".") for name, p in layer.parameters() if not _finite(p.value)]
+            if bad:
+                faults.append(f"the first of them is in the parameter {bad[0]}. A smaller learning rate may help")
+            elif not _finite(y):
+                faults.append(f"{layer.label} gives the first of them, with a finite input. A smaller learning rate "
+                              "may help")
 
-def _walk(layer: Layer, x: Any) -> tuple[Any, str | None]:
-    """The output for a finite `x`, as in training, and the first fault on the way to it."""
-    if isinstance(layer, Sequential):
-        x = layer.device.asarray(x) if isinstance(x, np.ndarray) and isinstance(layer.device, Device) else x
-        for part in layer:
-            x, fault = _walk(part, x)
-            if fault:
-                return x, fault
-        return x, None
-    for name, p in layer.parameters():
-        if not _finite(p.value):
-            whole_name = f"{layer.name}.{name}" if layer.name else name
-            return x, f"the first of them is in the parameter {whole_name}. A smaller learning rate may help"
-    with current(layer.device):
-        y = layer.forward(x, train=True)
-    overflow = f"{layer.label} gives the first of them, with a finite input. A smaller learning rate may help"
-    return y, None if _finite(y) else overflow
+    run("", net, x, train=True, seen=look)
+    return faults[0] if faults else "no layer gives them a second time"

@@ -10,8 +10,6 @@ has seen only these. The lower layers are what carries over:
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from ..init import Initialiser, constant, fan_in, gaussian
@@ -53,10 +51,10 @@ def start_by_fan_in(net: Sequential, rng: np.random.Generator) -> Sequential:
     kernels soon show what they have learned rather than what was drawn.
     """
     last = classifiers(net)
-    for layer in _layers_in(net):
+    for _, layer in net.walk():
         W = getattr(layer, "W", None)
         if W is not None and layer not in last and not _large_first(layer):
-            W.value[...] = W.device.asarray(fan_in(2.0)(rng, W.shape).astype(W.value.dtype))
+            W.assign(fan_in(2.0)(rng, W.shape))
     return net
 
 
@@ -69,16 +67,10 @@ def classifiers(net: Sequential) -> list[Linear | Conv2d]:
     return [_last(part) for part in (net[:], *getattr(net, "heads", {}).values())]
 
 
-def _last(layer: Layer) -> Linear | Conv2d:
-    while layer.children():
-        layer = next(inside for _, inside in reversed(layer.children())
-                     if not isinstance(inside, (ReLU, GlobalAvgPool2d)))
-    if not isinstance(layer, (Linear, Conv2d)):
-        raise ValueError(f"expected a net that ends in a fully-connected layer or a convolution, got {layer.label}")
-    return layer
-
-
-def _layers_in(layer: Layer) -> Iterator[Layer]:
-    yield layer
-    for _, inside in layer.children():
-        yield from _layers_in(inside)
+def _last(net: Layer) -> Linear | Conv2d:
+    """The last layer of the net that gives scores, not counting what only passes them on."""
+    layers = [layer for _, layer in net.walk() if not (layer.children() or isinstance(layer, (ReLU, GlobalAvgPool2d)))]
+    if not isinstance(layers[-1], (Linear, Conv2d)):
+        raise ValueError("expected a net that ends in a fully-connected layer or a convolution, got "
+                         f"{layers[-1].label}")
+    return layers[-1]

@@ -2,10 +2,18 @@
 learn? The share of its units that let hardly any gradient through."""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..layers.activation import ReLU, Tanh
-from ..net import Sequential
+from ..container import run
+from ..devices.device import device_of
+from ..layer import Layer, aside
+from ..layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
+
+# The slope of each nonlinearity at its output y, as a share of what it is where it is steepest.
+SLOPES = {ReLU: lambda y: y > 0, Tanh: lambda y: 1 - y * y, Sigmoid: lambda y: 4 * y * (1 - y),
+          ScaledTanh: lambda y: 1 - (y / ScaledTanh.A) ** 2}
 
 
 def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> float:
@@ -41,17 +49,18 @@ def confusion_table(matrix: np.ndarray, classes: tuple[str, ...]) -> str:
     return "\n".join(lines)
 
 
-def flat_shares(net: Sequential, x: np.ndarray) -> dict[str, float]:
-    """For each nonlinearity, the share of its units that stand where it is flat (slope below 0.1), so that hardly any
-    gradient comes through: a tanh beyond ±0.95, a ReLU at 0."""
-    shares, x = {}, net.device.asarray(x)
-    for layer in net:
-        with layer.device:
-            x = layer.forward(x)
-        if isinstance(layer, (ReLU, Tanh)):
-            y = layer.device.tohost(x)
-            slope = 1 - y * y if isinstance(layer, Tanh) else y > 0
-            shares[layer.name] = round(float((slope < 0.1).mean()), 4)
+def flat_shares(net: Layer, x: np.ndarray) -> dict[str, float]:
+    """For each nonlinearity, the share of its units that stand where it is flat, with less than a tenth of its steepest
+    slope, so that hardly any gradient comes through: a tanh beyond ±0.95, a ReLU at 0. Of two columns, one for each."""
+    shares = {}
+
+    def measure(name: str, layer: Layer, x: Any, y: Any) -> None:
+        if type(layer) in SLOPES:
+            slope = SLOPES[type(layer)](device_of(y).tohost(y))
+            shares[name] = round(float((slope < 0.1).mean()), 4)
+
+    with aside():
+        run("", net, x, seen=measure)
     return shares
 
 

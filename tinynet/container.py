@@ -1,0 +1,88 @@
+"""What nets have in common: layers inside, which they run on their devices, show to whoever looks on, and name.
+
+`net.forward(x, seen=f)` calls `f(name, layer, x, y)` after each layer that is no container itself, with its name in
+`net` ("mix.three.conv"), what it was given and what it made of it. The containers pass `seen` on; other layers know
+nothing of it.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from .devices.device import Device, cpu, place_of
+from .layer import Layer
+
+Seen = Callable[[str, Layer, Any, Any], None]
+
+
+class Container(Layer):
+    """A net: a layer made of layers. `forward` passes `seen` on to them, `backward` whether dx is wanted."""
+
+    def check(self) -> None:
+        """Raises TypeError for what is no layer, ValueError for names that cannot be, and for a layer in two places."""
+        kind, names = type(self).__name__, {}
+        for name, layer in self.children():
+            if not isinstance(layer, Layer):
+                raise TypeError(f"{kind}: expected a layer for {name}, got {layer!r}")
+            if not name or set("./") & set(name):
+                raise ValueError(f"{kind}: a layer cannot be called {name!r}: names may not be empty, and points and "
+                                 "slashes stand between names")
+        for name, layer in self.walk():
+            if name in names.values():
+                raise ValueError(f"{kind}: two layers are called {name}")
+            if id(layer) in names:
+                raise ValueError(f"{kind}: {names[id(layer)]} and {name} are one layer, {layer!r}. Each place needs a "
+                                 "layer of its own: it keeps what the backward of this place needs")
+            names[id(layer)] = name
+
+    def wants(self, input_grad: bool | None) -> bool:
+        """Whether backward has to give dx: as its caller says; else if the lowest weights are trained, or none are."""
+        if input_grad is not None or not trains(self):
+            return input_grad is not False
+        layers = [(name.rpartition(".")[0], p) for name, p in self.parameters()]
+        return any(p.trainable for layer, p in layers if layer == layers[0][0])
+
+    @property
+    def device(self) -> Device:
+        """Where its first layer lives that has been put somewhere."""
+        return next((layer.device for _, layer in self.children() if layer.placed), cpu)
+
+
+def run(name: str, layer: Layer, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
+    """`layer.forward(x)`, for a layer called `name` in a net: on its device, and seen.
+
+    A layer that was put nowhere goes where x lives first, so that the device is the current one already when the layer
+    makes its first array.
+    """
+    if not layer.placed and (device := place_of(x)):
+        layer.to(device)
+    with current(layer.device):
+        if seen and isinstance(layer, Container):
+            return layer.forward(x, train=train, keep=keep, seen=_below(name, seen))
+        y = layer.forward(x, train=train, keep=keep)
+    if seen:
+        seen(name, layer, x, y)
+    return y
+
+
+def _below(name: str, seen: Seen) -> Seen:
+    """`seen`, for the layers inside the one called `name`."""
+    return lambda inside, *rest: seen(f"{name}.{inside}" if name else inside, *rest)
+
+
+def run_back(layer: Layer, dy: Any, input_grad: bool) -> Any:
+    """`layer.backward(dy)` on its device; nothing, if neither the layer learns from it nor dx is wanted."""
+    if not (input_grad or trains(layer)):
+        return None
+    with current(layer.device):
+        return layer.backward(dy, input_grad) if isinstance(layer, Container) else layer.backward(dy)
+
+
+def current(device: Any) -> AbstractContextManager:
+    """The context in which a layer on `device` computes; columns, on a pair of devices, see to it themselves."""
+    return device if isinstance(device, Device) else nullcontext()
+
+
+def trains(layer: Layer) -> bool:
+    return any(p.trainable for _, p in layer.parameters())
