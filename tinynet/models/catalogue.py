@@ -46,6 +46,7 @@ NETS: dict[str, Callable[..., Sequential]] = {
     "cifar-sample": partial(_cifar, cifar.cifar_sample, 32),
     "cifar-80sec": partial(_cifar, cifar.cifar_80sec, 32), "cifar-18pct": partial(_cifar, cifar.cifar_18pct, 32),
     "cifar-13pct": partial(_cifar, cifar.cifar_13pct, 24), "cifar-11pct": partial(_cifar, cifar.cifar_11pct, 24),
+    "cifar-resnet20": partial(_cifar, cifar.cifar_resnet20, 32),
 }
 
 
