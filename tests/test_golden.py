@@ -10,7 +10,6 @@ from naive import assert_close
 
 from tinynet import (
     LRN,
-    SGD,
     AvgPool2d,
     BatchNorm2d,
     Conv2d,
@@ -26,6 +25,7 @@ from tinynet import (
     Tanh,
 )
 from tinynet.models.resnet import padded_identity, residual_block
+from tinynet.training import optim
 
 GOLDEN: dict[str, dict[str, np.ndarray]] = defaultdict(dict)  # case: {"x": ..., "W": ..., "y": ..., "dW": ...}
 with np.load(Path(__file__).parent / "golden.npz") as file:
@@ -68,7 +68,7 @@ def compare(layer, golden, dx):
 
 
 def test_there_is_a_test_for_every_case():
-    others = {"batch norm, training", "small CNN", "sgd"}
+    others = {"batch norm, training", "small CNN", "sgd", "adam"}
     assert set(GOLDEN) == {*LAYERS, *LOSSES, *others}
 
 
@@ -119,11 +119,14 @@ def test_the_whole_gradient_of_a_small_net():
     compare(net, golden, net.backward(loss.backward()))
 
 
-def test_three_steps_of_sgd():
-    golden = GOLDEN["sgd"]
+@pytest.mark.parametrize("name, rule, how", [("sgd", "SGD", {"momentum": 0.9}), ("adam", "Adam", {"eps": 1e-3})])
+def test_three_steps_of(name, rule, how):
+    if not hasattr(optim, rule):
+        pytest.skip(f"there is no {rule} yet")
+    golden = GOLDEN[name]
     p = Parameter(golden["w0"])
-    sgd = SGD([("w", p)], lr=0.1, momentum=0.9, weight_decay=0.02)
+    optimiser = getattr(optim, rule)([("w", p)], lr=0.1, weight_decay=0.02, **how)
     for step in 1, 2, 3:
         p.gradient()[...] = golden[f"g{step}"]
-        sgd.step()
+        optimiser.step()
         assert_close(p.value, golden[f"w{step}"], f"step {step}")

@@ -146,22 +146,23 @@ def nets(golden: Golden) -> None:
                **{f"sum.residual.{name}": shape for name, shape in shapes.items()})
 
 
-def sgd(golden: Golden) -> None:
-    """Three steps. PyTorch's v is the paper's divided by -ε, so at a constant ε the parameters are the same."""
-    w = torch.nn.Parameter(golden.draw(3, 4))
-    optimiser = torch.optim.SGD([w], lr=0.1, momentum=0.9, weight_decay=0.02)
-    golden.keep("sgd", w0=w)
-    for step in 1, 2, 3:
-        w.grad = golden.draw(3, 4)
-        optimiser.step()
-        golden.keep("sgd", **{f"g{step}": w.grad, f"w{step}": w})
+def optimisers(golden: Golden) -> None:
+    """Three steps of each. PyTorch's v in SGD is the paper's divided by -ε: at a constant ε the parameters agree."""
+    for name, rule, how in (("sgd", torch.optim.SGD, {"momentum": 0.9}), ("adam", torch.optim.Adam, {"eps": 1e-3})):
+        w = torch.nn.Parameter(golden.draw(3, 4))
+        optimiser = rule([w], lr=0.1, weight_decay=0.02, **how)
+        golden.keep(name, w0=w)
+        for step in 1, 2, 3:
+            w.grad = golden.draw(3, 4)
+            optimiser.step()
+            golden.keep(name, **{f"g{step}": w.grad, f"w{step}": w})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=GOLDEN)
     path, golden = parser.parse_args().out, Golden()
-    for group in layers, normalisation, losses, nets, sgd:
+    for group in layers, normalisation, losses, nets, optimisers:
         group(golden)
     np.savez_compressed(path, **golden.arrays)
     print(f"{len(golden.arrays)} arrays, {path.stat().st_size:,} bytes, PyTorch {torch.__version__}: {path}")
