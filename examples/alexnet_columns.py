@@ -84,7 +84,7 @@ def wider_start(net: Sequential, rng: np.random.Generator) -> Sequential:
     """Weights scaled by fan-in, but for conv1: the paper's N(0, 0.01) suits layers several times as wide."""
     for name, p in net.parameters():
         if name.endswith("W") and not name.startswith("conv1"):
-            p.value[...] = p.device.asarray(fan_in(2.0)(rng, p.shape))
+            p.assign(fan_in(2.0)(rng, p.shape))
     return net
 
 

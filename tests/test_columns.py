@@ -161,6 +161,35 @@ def test_forking_an_array_of_one_device_sends_it_to_the_other():
     assert [tuple(crossing)[:3] for crossing in log] == [("simulated(0)", "simulated(1)", 12)]
 
 
+@pytest.mark.parametrize("here", [0, 1])
+def test_each_column_has_an_array_of_its_own_and_the_gradient_goes_where_the_array_came_from(here):
+    devices = pair("simulated")
+    fork, x = Fork(devices), devices[here].asarray(np.array([[1.0, 2.0]]))
+    y = fork.forward(x, keep=True)
+    assert y[here] is x
+    for array in host(devices, y):
+        np.testing.assert_array_equal(array, [[1.0, 2.0]])
+    dx = fork.backward(on(devices, np.array([[1.0, 10.0]]), np.array([[0.5, 5.0]])))
+    np.testing.assert_array_equal(devices[here].tohost(dx), [[1.5, 15.0]])
+
+
+def test_two_columns_on_one_device_do_not_share_an_array():
+    device = simulated(0)
+    x = device.asarray(np.ones((1, 2)))
+    left, right = Fork((device, device)).forward(x)
+    assert left is x and right is not x
+    with device:
+        right += 1
+    np.testing.assert_array_equal(device.tohost(x), [[1.0, 1.0]])
+
+
+@pytest.mark.parametrize("second", [0, 1])
+def test_gradients_of_columns_that_join_and_fork_again(devices, second):
+    net = Sequential(fork=Fork(devices), a=Columns(Tanh(), Tanh()), join=Join(devices[second]), again=Fork(devices),
+                     b=Columns(Tanh(), Tanh()), join2=Join(devices[0]))
+    gradcheck(net, np.random.default_rng(0).normal(size=(2, 3)))
+
+
 class Meet(Layer):
     """Waits until the other column is here too."""
 

@@ -12,6 +12,7 @@ from naive import assert_close, distinct
 from tinynet import MeanSquaredError, SoftmaxCrossEntropy, gradcheck, softmax
 from tinynet.devices.device import simulated
 from tinynet.devices.simulated import must_be_current
+from tinynet.models import MAPLoss
 
 GRID = [(1, 1), (1, 3), (5, 2), (4, 7)]  # N, K
 
@@ -231,3 +232,22 @@ def test_squared_error_refuses_what_does_not_fit():
     loss.backward()
     with pytest.raises(RuntimeError, match="MeanSquaredError: backward has nothing to work from"):
         loss.backward()
+
+
+@pytest.mark.parametrize("make, target", [(SoftmaxCrossEntropy, np.array([0, 2])), (MAPLoss, np.array([0, 2])),
+                                          (MeanSquaredError, distinct(2, 3))])
+def test_a_loss_computes_where_the_scores_are_whatever_it_saw_before(make, target):
+    loss, y = make(), distinct(2, 3, seed=1)
+    L = loss.forward(y, target)
+    dy = loss.backward()
+    with must_be_current():
+        assert loss.forward(simulated(1).asarray(y), target) == pytest.approx(L)
+        assert_close(simulated(1).tohost(loss.backward()), dy)
+    assert loss.forward(y, target) == L
+
+
+def test_labels_that_are_a_pytorch_tensor_are_refused():
+    tensor = type("Tensor", (), {"__module__": "torch", "shape": (2,), "dtype": "torch.int64"})()
+    with pytest.raises(TypeError, match=re.escape("SoftmaxCrossEntropy: expected an array of labels, got a PyTorch "
+                                                  "tensor; convert it first: labels.numpy()")):
+        SoftmaxCrossEntropy().forward(distinct(2, 3), tensor)

@@ -116,6 +116,18 @@ def test_of_two_columns_a_row_holds_the_sum_and_each():
         "fork": 0, "conv1": 0, "exchange": 8 * 8 * (4 + 2) * 4, "conv2": 0, "join": 6 * 6 * 5 * 4}
 
 
+def test_nets_in_columns_have_a_row_for_both_layers_that_do_the_same():
+    devices = left, right = pair("cpu")
+    inside = [Sequential(conv=Conv2d(3, 4, 1, device=device), relu=ReLU()) for device in devices]
+    more = Sequential(conv=Conv2d(4, 5, 1, device=right), tanh=ReLU())
+    net = Sequential(fork=Fork(devices), both=Columns(*inside), unlike=Columns(Conv2d(4, 2, 1), more), join=Join(left))
+    rows = {row.name: row for row in summary(net, (2, 2, 3), show=False)}
+    assert list(rows) == ["fork", "both.conv", "both.relu", "unlike.left", "unlike.right.conv", "unlike.right.tanh",
+                          "join"]
+    assert [row.name for row in rows["both.conv"].columns] == ["both.left.conv", "both.right.conv"]
+    assert sum(row.parameters for row in rows.values()) == count_parameters(net)
+
+
 def printed(capsys):
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 

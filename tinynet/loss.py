@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from .devices.device import is_tensor
 from .layer import Layer
 from .softmax import softmax
 
@@ -38,6 +39,7 @@ class SoftmaxCrossEntropy(Layer):
         Raises TypeError for labels that are no whole numbers, ValueError for labels out of range, a wrong shape, and
         logits that are NaN or infinite.
         """
+        self._device = None  # a loss has no weights: it computes where these logits are
         xp = self.expect(logits, "N", "K", what="logits")
         labels = self._check_labels(labels, logits.shape)
         with self.device:
@@ -64,6 +66,9 @@ class SoftmaxCrossEntropy(Layer):
 
     def _check_labels(self, labels: Any, shape: tuple[int, ...]) -> Any:
         N, K = shape
+        if is_tensor(labels):
+            raise TypeError(f"{self.label}: expected an array of labels, got a PyTorch tensor; convert it first: "
+                            "labels.numpy()")
         labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
         if labels.dtype.kind not in "iu":
             raise TypeError(f"{self.label}: expected whole numbers as labels, got {labels.dtype}")
@@ -84,6 +89,7 @@ class MeanSquaredError(Layer):
 
         Raises ValueError for another shape, and for outputs or targets that are NaN or infinite.
         """
+        self._device = None  # as above
         xp = self.expect(y, what="y")
         target = self.device.asarray(target) if isinstance(target, np.ndarray) else target
         self.expect(target, *y.shape, what="target", dtype=y.dtype)

@@ -1,5 +1,7 @@
 """Devices, pairs of them, and the one crossing between them. CUDA tests run where CuPy and a GPU are."""
 import copy
+import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -114,13 +116,39 @@ def test_pairs_by_kind():
     left, right = pair("cpu")
     assert (left.name, right.name) == ("cpu:0", "cpu:1") and left is not right and left.xp is right.xp is np
     assert pair("cpu") == (left, right)
-    with pytest.raises(ValueError, match="the kinds are 'gpu', 'streams', 'simulated', 'cpu', got 'two'"):
+    with pytest.raises(ValueError, match="the kinds are 'gpu', 'streams', 'cpu', 'simulated', got 'two'"):
         pair("two")
 
 
-def test_without_a_gpu_the_pair_is_simulated(monkeypatch):
+def test_without_a_gpu_the_pair_is_the_cpu_twice(monkeypatch):
     monkeypatch.setattr(cuda, "gpu_count", lambda: 0)
-    assert pair() == pair("simulated")
+    assert pair() == pair("cpu")
+
+
+@pytest.mark.parametrize("device", [cpu, *pair("cpu"), simulated(0), simulated(12)], ids=str)
+def test_a_device_is_pickled_and_copied_by_its_name(device):
+    assert pickle.loads(pickle.dumps(device)) is device
+    assert copy.deepcopy([device])[0] is copy.copy(device) is device
+
+
+def test_an_array_of_a_simulated_device_is_pickled_with_its_device():
+    x = simulated(1).asarray(np.arange(6.0).reshape(2, 3))
+    y = pickle.loads(pickle.dumps(x[:, 1:]))
+    assert y.device is simulated(1)
+    np.testing.assert_array_equal(simulated(1).tohost(y), [[1, 2], [4, 5]])
+
+
+# ---------------------------------------------------------------------------- what is no array
+
+
+def test_a_pytorch_tensor_is_no_array():
+    tensor = type("Tensor", (), {"__module__": "torch", "shape": (2,), "dtype": "torch.float32"})()
+    for device in cpu, simulated(0):
+        with pytest.raises(TypeError, match=re.escape(f"{device}.asarray: expected an array, got a PyTorch tensor; "
+                                                      "convert it first: x.numpy()")):
+            device.asarray(tensor)
+    with pytest.raises(TypeError, match=re.escape("expected an array, got a PyTorch tensor; convert it first: x.nu")):
+        device_of(tensor)
 
 
 # ---------------------------------------------------------------------------- what is missing for a GPU

@@ -8,7 +8,8 @@ from naive import distinct
 from test_columns import small_net
 from test_layer import CASES
 
-from tinynet import SGD, Sequential, SoftmaxCrossEntropy, cpu, gpu, pair, traffic
+from tinynet import SGD, Fork, Join, Sequential, SoftmaxCrossEntropy, cpu, gpu, pair, traffic
+from tinynet.columns import Pair
 from tinynet.devices import cuda
 from tinynet.models import alexnet, convert
 
@@ -85,3 +86,20 @@ def test_alexnet_on_two_streams_is_alexnet_on_the_cpu(variant):
         columns = [layer.device.tohost(layer.W.grad) for layer in (two[name].left, two[name].right)]
         np.testing.assert_allclose(np.concatenate(columns, axis=-1), one[name].W.grad, rtol=1e-7,
                                    atol=1e-10 * np.abs(one[name].W.grad).max())
+
+
+@pytest.mark.parametrize("stream", [0, 1])
+def test_columns_that_join_and_fork_again_do_not_overtake_one_another(stream):
+    """What one stream has computed, the other reads only when it is there, and nobody writes over it before."""
+    devices = left, right = pair("streams")
+    net = Sequential(join=Join(devices[stream]), fork=Fork(devices))
+    for _ in range(5):
+        with devices[stream] as device:
+            x = device.xp.ones((2048, 2048), np.float32)
+            for _ in range(20):
+                x = x @ x / 2048                                     # ones again, after a while
+        y = net.forward(Pair((x, x), devices))
+        with devices[stream]:
+            del x
+        for device, array in zip(devices, y, strict=True):
+            assert (device.tohost(array) == 1).all()

@@ -14,11 +14,13 @@ from tinynet import (
     Dropout,
     Flatten,
     GlobalAvgPool2d,
+    Identity,
     Linear,
     MaxPool2d,
     ReLU,
     Sequential,
     Sigmoid,
+    Sum,
     gaussian,
     pair,
     simulated,
@@ -173,6 +175,21 @@ def test_branches_are_walked_in_order_and_join_their_channels():
     x = rng.normal(0, 1, (2, 3, 2, 2))
     joined = np.concatenate([their_conv(x, arrays["a.weight"], arrays["a.bias"]),
                              relu(their_conv(x, arrays["b.weight"], arrays["b.bias"], padding=1)), relu(x)], axis=1)
+    assert_close(net.forward(ours(x)), their_linear(joined, arrays["fc.weight"], arrays["fc.bias"]))
+
+
+def test_a_sum_hands_on_the_channels_of_its_branches():
+    rng = np.random.default_rng(0)
+    arrays = their_arrays(rng, a=(3, 3, 1, 1), fc=(4, 3 * 4))
+    layers = {"block": Sum(conv=Conv2d(3, 3, 1), shortcut=Identity()), "relu": ReLU(), "flat": Flatten(),
+              "fc": Linear(12, 4)}
+    net = Sequential(drop=Dropout(0.5), **layers)
+    with pytest.raises(ValueError, match=r"block \(Sum\): a dropout stands in one of its branches only"):
+        from_torch(net, arrays)                                      # the convolution's weights take its factor
+    net = Sequential(**layers).astype(np.float64)
+    from_torch(net, arrays)
+    x = rng.normal(0, 1, (2, 3, 2, 2))
+    joined = relu(their_conv(x, arrays["a.weight"], arrays["a.bias"]) + x)
     assert_close(net.forward(ours(x)), their_linear(joined, arrays["fc.weight"], arrays["fc.bias"]))
 
 

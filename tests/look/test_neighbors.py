@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from naive import assert_close
 
-from tinynet import Columns, Conv2d, Dropout, Exchange, Flatten, Fork, Linear, ReLU, Sequential, pair
+from tinynet import Columns, Conv2d, Dropout, Exchange, Flatten, Fork, Linear, ReLU, Sequential, Tanh, pair
 from tinynet.look.neighbors import draw_neighbors, features, nearest
 
 
@@ -114,6 +114,18 @@ def test_features_of_two_columns_are_joined_along_the_channels(kind, upto, ends)
     else:
         expected = np.concatenate([whole.reshape(7, -1)] * 2, axis=-1)
     assert_close(features(net, IMAGES, upto, prepare, 3), expected)
+
+
+def test_features_of_a_layer_in_a_layer():
+    conv = Conv2d(3, 4, 3, rng=np.random.default_rng(0))
+    net = Sequential(block=Sequential(conv=conv, relu=ReLU(), deep=Sequential(tanh=Tanh())), flat=Flatten())
+    expected = conv.forward(prepare(IMAGES)).reshape(7, -1)
+    for batch_size in 3, 7:
+        assert_close(features(net, IMAGES, "block.conv", prepare, batch_size), expected)
+    assert_close(features(net, IMAGES, "block.deep.tanh", prepare), np.tanh(np.maximum(expected, 0)))
+    for wrong in "block.pool", "block.deep":
+        with pytest.raises(KeyError, match=f"features: '{wrong}' is no layer of this net, or one that is made of"):
+            features(net, IMAGES, wrong, prepare)
 
 
 def test_features_of_nothing_or_of_an_unknown_layer_are_refused():

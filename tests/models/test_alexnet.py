@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tinynet import SGD, SoftmaxCrossEntropy, count_parameters, cpu, pair, summary, traffic
+from tinynet.devices import cuda
 from tinynet.devices.simulated import must_be_current
 from tinynet.models import alexnet, alexnet_half, convert
 from tinynet.parameter import FixedRate
@@ -139,6 +140,17 @@ def test_convert_there_and_back():
     back = convert(two, alexnet(columns=1, rng=np.random.default_rng(2), **SMALL))
     for (name, p), (_, q) in zip(one.parameters(), back.parameters(), strict=True):
         np.testing.assert_array_equal(p.value, q.value, err_msg=name)
+
+
+def test_convert_writes_on_the_devices_of_the_net():
+    one, two = alexnet(columns=1, **SMALL), alexnet(devices=pair("simulated"), **SMALL)
+    with must_be_current():
+        convert(one, two)
+
+
+def test_two_columns_train_on_what_there_is(monkeypatch):
+    monkeypatch.setattr(cuda, "gpu_count", lambda: 0)
+    assert alexnet(**SMALL)["conv1"].device == pair("cpu")
 
 
 def test_convert_refuses_what_does_not_fit_and_changes_nothing():

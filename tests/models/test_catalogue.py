@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tinynet import count_parameters, cpu, pair, simulated, summary
+from tinynet.devices.simulated import must_be_current
 from tinynet.models import NETS, build
 from tinynet.models.catalogue import settings_of
 
@@ -49,6 +50,25 @@ def test_the_device_of_two_columns_is_a_pair():
     assert build("alexnet", width=0.1, rng=RNG, device=simulated(0), columns=1)["conv1"].device is simulated(0)
     for name in "cifar-80sec", "nin-small", "lenet5":
         assert all(p.device is simulated(0) for _, p in build(name, device=simulated(0), rng=RNG).parameters())
+
+
+    assert build("alexnet", width=0.1, rng=RNG, device=simulated(1))["conv1"].device == pair("simulated")
+
+
+@pytest.mark.parametrize("name, settings", [*((name, {}) for name in NETS), ("alexnet", {"columns": 1}),
+                                            ("alexnet-source", {"columns": 1}), ("googlenet", {"heads": False})])
+def test_every_net_trains_on_a_device_that_is_not_the_current_one(name, settings):
+    small = {"width": 0.05, "input_size": 79, "classes": 4} if "input_size" in settings_of(name) else {}
+    net = build(name, device=simulated(1), rng=np.random.default_rng(0), **small, **settings)
+    x = np.random.default_rng(1).random((2, *net.input_shape), np.float32)
+    with must_be_current():
+        y = net.forward(x, train=True)
+        net.backward(tuple(map(ones_like, y)) if isinstance(y, tuple) else ones_like(y))
+
+
+def ones_like(y):
+    with y.device as device:
+        return device.xp.ones_like(y)
 
 
 def test_the_same_rng_gives_the_same_net():

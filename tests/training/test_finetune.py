@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from tinynet import Conv2d, Linear, ReLU, Sequential, Subsample2d, pair
+from tinynet import Conv2d, Linear, ReLU, Sequential, Subsample2d, pair, simulated
+from tinynet.devices.simulated import must_be_current
 from tinynet.models import NETS, alexnet, build
 from tinynet.models.catalogue import settings_of
 from tinynet.training.finetune import classifiers, replace_last, start_by_fan_in
@@ -80,3 +81,15 @@ def test_fan_in_starts_all_weights_but_the_last_and_large_first_kernels(name, ke
         else:
             std = (2 / np.prod(p.shape[:-1])) ** 0.5
             assert p.value.std() == pytest.approx(std, rel=5 / p.size ** 0.5), name
+
+
+@pytest.mark.parametrize("change", [lambda net: start_by_fan_in(net, RNG), lambda net: replace_last(net, 3, RNG)])
+def test_weights_are_written_on_their_device(change):
+    net = build("alexnet", classes=10, input_size=79, width=0.05, columns=1, device=simulated(1), rng=RNG)
+    with must_be_current():
+        change(net)
+
+
+def test_fan_in_draws_in_the_dtype_of_the_net():
+    net = start_by_fan_in(Sequential(fc1=Linear(8, 8), fc2=Linear(8, 2)).astype(np.float64), RNG)
+    assert net["fc1"].W.value.dtype == np.float64

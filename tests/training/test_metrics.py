@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from tinynet import ReLU, Sequential, Tanh, simulated
+from tinynet import Branches, Columns, Fork, ReLU, ScaledTanh, Sequential, Sigmoid, Tanh, pair, simulated
+from tinynet.models import alexnet
 from tinynet.training.metrics import confusion_matrix, confusion_table, flat_shares, top_k_error
 
 P = np.array([[0.7, 0.2, 0.1],      # label 0: the most probable
@@ -59,3 +60,20 @@ def test_units_that_stand_where_the_slope_is_below_a_tenth(device):
         net.to(device)
     x = np.float32([[1.81, -1.81, 1.83, -1.83, 0]])      # tanh(1.8184) = 0.9487, where 1 - tanh² is 0.1
     assert flat_shares(net, x) == {"act1": 0.4, "act2": 0.6}
+
+
+def test_every_nonlinearity_counts_where_it_has_less_than_a_tenth_of_its_steepest_slope():
+    # 4 y (1 - y) = 0.1 at x = ±3.6369; 1 - tanh² = 0.1 at 1.8184, of ScaledTanh at 1.5 times that, 2.7276
+    net = Sequential(mix=Branches(sigmoid=Sigmoid(), deep=Sequential(scaled=ScaledTanh())))
+    x = np.array([[3.63, -3.63, 3.64, -3.64, 2.72, 2.74, -2.74, 0]])
+    assert flat_shares(net, x) == {"mix.sigmoid": 2 / 8, "mix.deep.scaled": 6 / 8}
+
+
+@pytest.mark.parametrize("kind", ["cpu", "simulated"])
+def test_two_columns_have_a_share_each(kind):
+    devices = pair(kind)
+    net = Sequential(fork=Fork(devices), relu=Columns(ReLU(), Tanh()))
+    assert flat_shares(net, np.float32([[-1, 1, 2, 3]])) == {"relu.left": 0.25, "relu.right": 0.5}
+    net = alexnet(4, devices=devices, input_size=67, kernels=(2, 2, 2, 2, 4), hidden=4)
+    shares = flat_shares(net, np.zeros((1, 67, 67, 3), np.float32))
+    assert list(shares)[:3] == ["relu1.left", "relu1.right", "relu2.left"] and len(shares) == 14

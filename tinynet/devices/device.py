@@ -3,12 +3,12 @@
     cpu              NumPy
     gpu(i)           CuPy on GPU i; CuPy is imported at the first call
     simulated(i)     NumPy behind arrays that refuse every mix with another device's (simulated.py)
-    pair()           the two devices of AlexNet's columns
+    pair()           the two devices of AlexNet's columns: GPUs, streams of one GPU, or the CPU twice
 
 A layer takes its array module from its device (`device.xp`) and so runs on all of them. An array changes
 device through `send` and nothing else, and `with traffic() as log:` records what is sent.
 
-    left, right = pair()
+    left, right = pair("simulated")
     x = left.asarray(np.ones(3))
     with traffic() as log:
         y = send(x, right, label="conv3")
@@ -98,8 +98,8 @@ class Device:
     def __repr__(self) -> str:
         return self.name
 
-    def __deepcopy__(self, memo: dict) -> Device:
-        return self                                   # a copied net stays on its device
+    def __reduce__(self) -> tuple:
+        return named, (self.name,)                    # a copied or unpickled net is on the same device
 
 
 class _Contexts(threading.local):
@@ -206,14 +206,14 @@ def pair(kind: str | None = None) -> tuple[Device, Device]:
 
     "gpu"        two GPUs; if a copy between them does not arrive as it left, it goes through the host
     "streams"    one GPU with a stream for each column
-    "simulated"  the CPU, with arrays that refuse to mix
-    "cpu"        the plain CPU twice, faster and without checks
+    "cpu"        the CPU twice
+    "simulated"  the CPU, with arrays that refuse to mix: slower, for lessons and tests
 
     Without `kind`: the first of the first three that this machine has. Raises ValueError for any other
     kind; if the kind needs a GPU that is missing, what `gpu` raises, or RuntimeError if there is only one.
     """
     if kind is None:
-        kind = ("simulated", "streams", "gpu")[min(cuda.gpu_count(), 2)]
+        kind = ("cpu", "streams", "gpu")[min(cuda.gpu_count(), 2)]
     if kind not in _PAIRS:
         raise ValueError(f"pair: the kinds are {', '.join(map(repr, _PAIRS))}, got {kind!r}")
     return _PAIRS[kind]()
@@ -222,15 +222,30 @@ def pair(kind: str | None = None) -> tuple[Device, Device]:
 def _two_gpus() -> tuple[Device, Device]:
     left = gpu(0)
     if cuda.gpu_count() < 2:
-        raise RuntimeError('pair("gpu"): this machine has one GPU: use pair("streams") or pair("simulated")')
+        raise RuntimeError('pair("gpu"): this machine has one GPU: use pair("streams") or pair("cpu")')
     cuda.peers_work(left, gpu(1))
     return left, gpu(1)
 
 
 _PAIRS = {"gpu": _two_gpus,
           "streams": functools.cache(lambda: (Gpu(0, stream=0), Gpu(0, stream=1))),
-          "simulated": lambda: (simulated(0), simulated(1)),
-          "cpu": functools.cache(lambda: (Device("cpu:0", np), Device("cpu:1", np)))}
+          "cpu": functools.cache(lambda: (Device("cpu:0", np), Device("cpu:1", np))),
+          "simulated": lambda: (simulated(0), simulated(1))}
+
+
+def named(name: str) -> Device:
+    """The device of this name: "cpu", "gpu(1)", "simulated(0)", or one of a pair, "cpu:0", "gpu(0) stream 1".
+
+    Raises what `gpu` raises if this machine has no such GPU.
+    """
+    if name == "cpu":
+        return cpu
+    if name.startswith("cpu:"):
+        return pair("cpu")[int(name[-1])]
+    if " stream " in name:
+        return pair("streams")[int(name[-1])]
+    kind, _, index = name.rstrip(")").partition("(")
+    return {"gpu": gpu, "simulated": simulated}[kind](int(index))
 
 
 # ----------------------------------------------------------------------------------------- the only crossing

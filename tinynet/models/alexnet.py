@@ -88,7 +88,8 @@ def alexnet(classes: int = 1000, columns: int = 2, devices: tuple[Device, Device
             hidden: int = 4096, extra_conv: bool = False, rng: np.random.Generator | None = None) -> Sequential:
     """AlexNet for images (input_size, input_size, 3), ending in the classes' scores.
 
-    columns     2, on `devices` as `pair()` gives them (the default); or 1, on one device (the CPU by default)
+    columns     2, on two `devices` (by default those of `pair()`: two GPUs, two streams of one, or the CPU twice); or
+                1, on one device (by default the CPU)
     variant     "paper", or "source": what the code of 2012 did (alexnet_source.py)
     kernels     of conv1 to conv5, and `hidden` units of fc6 and fc7: of both columns together, so even numbers
     extra_conv  with the sixth convolution of Table 2 (`with_conv6`), one more layer that sees both columns

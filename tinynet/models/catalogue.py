@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..devices.device import Device, cpu, pair
+from ..devices.device import Device, Simulated, cpu, pair
 from ..net import Sequential
 from . import cifar
 from .alexnet import alexnet, alexnet_half
@@ -64,7 +64,7 @@ def build(name: str, **settings: Any) -> Sequential:
     """The net called `name`; what is not among the `settings` keeps its default.
 
     Two have the same meaning everywhere: `device`, a Device, for a net in two columns is turned into the pair of its
-    kind; and `width` multiplies the number of kernels and of hidden units, of nets in columns to even numbers.
+    kind, and `width` multiplies the number of kernels and of hidden units, of nets in columns to even numbers.
 
     Raises ValueError for a name or a setting that is unknown, and what the function behind the name raises.
     """
@@ -78,8 +78,13 @@ def build(name: str, **settings: Any) -> Sequential:
         settings["hidden"] = _even(width * settings.get("hidden", known["hidden"]))
     if "columns" in known:
         columns, device = settings.get("columns", known["columns"]), settings.pop("device", cpu)
-        settings["devices"] = pair("cpu" if device is cpu else None) if columns == 2 else device
+        settings["devices"] = _pair_of(device) if columns == 2 else device
     return NETS[name](**settings)
+
+
+def _pair_of(device: Device) -> tuple[Device, Device]:
+    """Two devices of the same kind; for a GPU what `pair()` finds, two GPUs or two streams of one."""
+    return pair("cpu" if device is cpu else "simulated" if isinstance(device, Simulated) else None)
 
 
 def _even(size: float) -> int:

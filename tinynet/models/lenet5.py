@@ -109,6 +109,7 @@ class MAPLoss(SoftmaxCrossEntropy):
         self.j = float(j)
 
     def forward(self, logits: Any, labels: Any) -> float:
+        self._device = None  # a loss has no weights: it computes where these logits are
         xp = self.expect(logits, "N", "K", what="logits")
         labels = self._check_labels(labels, logits.shape)                            # rubbish is not among them
         with self.device:
