@@ -14,6 +14,8 @@ from tinynet import (
     Columns,
     Conv2d,
     Dropout,
+    Fork,
+    Join,
     Layer,
     Linear,
     MaxPool2d,
@@ -25,6 +27,7 @@ from tinynet import (
     Tanh,
     gaussian,
     gradcheck,
+    pair,
 )
 from tinynet.devices.device import simulated
 from tinynet.devices.simulated import must_be_current
@@ -342,6 +345,12 @@ def test_where_there_is_nothing_to_check_that_is_an_error():
         gradcheck(Forgets(), distinct(2, 3))
 
 
+def test_rounding_is_no_error():
+    # the normalisation takes the bias away again: its gradient is 0, but for the last digits of y
+    net = Sequential(conv=Conv2d(2, 3, 1, rng=np.random.default_rng(0)), norm=BatchNorm2d(3))
+    assert gradcheck(net, distinct(4, 3, 3, 2), train=True)["conv.b"] < 1e-5
+
+
 # ---------------------------------------------------------------------------------------- kinks
 
 
@@ -426,6 +435,17 @@ class Scaled(Layer):
 
 def test_a_parameter_may_be_a_single_number():
     assert set(gradcheck(Scaled(), distinct(2, 3))) == {"x", "factor"}
+
+
+def test_columns_are_checked_each_on_its_device():
+    left, right = devices = pair("simulated")
+    net = Sequential(fork=Fork(devices), conv=Columns(Conv2d(2, 2, 1, device=left), Conv2d(2, 3, 1, device=right)),
+                     norm=Columns(BatchNorm2d(2, device=left), BatchNorm2d(3, device=right)), join=Join(left))
+    with must_be_current():
+        report = gradcheck(net, distinct(2, 2, 2, 2), train=True)
+    assert set(report) == {"x", *(name for name, _ in net.parameters())}
+    for device, (_, norm) in zip(devices, net["norm"].children(), strict=True):
+        assert not device.tohost(norm.running_mean).any()
 
 
 def test_the_input_may_be_a_list_or_of_another_dtype():

@@ -35,8 +35,8 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
 
     Returns the worst relative error of the input, "x" (of a tuple of inputs "x[0]", "x[1]", ...), and of each
     parameter. A difference is taken relative to the larger of the two numbers, or to 1/1000 of the largest gradient in
-    the same array, whichever is larger. Left out are frozen parameters, and x if backward returns None for it, as it
-    may in a net's first layer.
+    the same array if that is larger; the rounding of y, which (1) divides by 2ε, is no error. Left out are frozen
+    parameters, and x if backward returns None for it, as it may in a net's first layer.
 
     Each element costs two forward passes. `samples` is the number of elements to check in each array, drawn at random,
     or None for all. "auto" takes all if the arrays have up to 5,000 together, else about 1,000, an equal number from
@@ -68,7 +68,7 @@ class _Probe:
         self.inputs = {f"x[{i}]" if isinstance(x, tuple) else "x": part for i, part in enumerate(inputs)}
         self.parameters = {name: p for name, p in layer.parameters() if p.trainable}
         self.arrays = {**self.inputs, **{name: p.value for name, p in self.parameters.items()}}
-        self.saved = [(s, s.bit_generator.state if isinstance(s, np.random.Generator) else s.copy())
+        self.saved = [(s, s.bit_generator.state if isinstance(s, np.random.Generator) else _host(s))
                       for _, s in layer.state()]
 
     def forward(self, keep: bool = False) -> Any:
@@ -83,17 +83,17 @@ class _Probe:
             if isinstance(live, np.random.Generator):
                 live.bit_generator.state = saved
             else:
-                live[...] = saved
-
-    # ---- the two sides of (1) ---------------------------------------------------------------------------------
+                with device_of(live) as device:
+                    live[...] = device.asarray(saved)
 
     def by_backward(self) -> dict[str, np.ndarray]:
-        """The left side for every element: the gradient of each array, on the host. Draws dy."""
+        """The left side of (1) for every element: the gradient of each array, on the host. Draws dy, keeps y."""
         y = self.forward(keep=True)
+        self.y = [_host(part) for part in _parts(y)]
         if self.labels is not None:
             self.dy, dx = [1.0], self.layer.backward()
         else:
-            self.dy = [self.rng.uniform(0.5, 1.5, a.shape) * self.rng.choice([-1.0, 1.0], a.shape) for a in _parts(y)]
+            self.dy = [self.rng.uniform(0.5, 1.5, a.shape) * self.rng.choice([-1.0, 1.0], a.shape) for a in self.y]
             dy = [device_of(a).asarray(d) for a, d in zip(_parts(y), self.dy, strict=True)]
             dx = self.layer.backward(tuple(dy) if isinstance(y, tuple) else dy[0])
         found = {} if dx is None else dict(zip(self.inputs, _parts(dx), strict=True))
@@ -108,12 +108,6 @@ class _Probe:
                                      f"has written {got}")
         return {name: _host(gradient) for name, gradient in found.items()}
 
-    def by_differences(self, name: str, index: tuple[int, ...], right: float, left: float) -> float:
-        """The right side for one element w: Σ dy · (y(w + right) - y(w - left)) / (right + left)."""
-        after, before = self.output(name, index, right), self.output(name, index, -left)
-        change = sum(float((dy * (a - b)).sum()) for dy, a, b in zip(self.dy, after, before, strict=True))
-        return change / (right + left)
-
     def output(self, name: str, index: tuple[int, ...], step: float) -> list[np.ndarray]:
         """y(w + step): copies, on the host."""
         array = self.arrays[name]
@@ -125,12 +119,16 @@ class _Probe:
             array[index] = w
         return y
 
-    # ---- the comparison ---------------------------------------------------------------------------------------
+    def change(self, before: list[np.ndarray], after: list[np.ndarray]) -> float:
+        """Σ dy · (after - before)."""
+        return sum(float((dy * (a - b)).sum()) for dy, a, b in zip(self.dy, after, before, strict=True))
 
     def check(self, samples: int | str | None, tolerance: float) -> dict[str, float]:
         """The worst error in each array; AssertionError at the first that is too large."""
         gradients = self.by_backward()
-        floors = {name: max(1e-3 * float(np.abs(g).max()), 1e-7) for name, g in gradients.items()}
+        length = sum(float(((dy * y) ** 2).sum()) for dy, y in zip(self.dy, self.y, strict=True)) ** 0.5
+        rounding = 4 * 2.0 ** -53 * length / self.eps  # of y, a few units in the last of 53 digits, seen through (1)
+        floors = {name: max(1e-3 * float(np.abs(g).max()), rounding / tolerance, 1e-7) for name, g in gradients.items()}
         worst = dict.fromkeys(gradients, 0.0)
         for name, index in _shown(self.chosen(gradients, samples), self.layer.label):
             error = self.error(name, index, float(gradients[name][index]), floors[name], tolerance)
@@ -153,11 +151,12 @@ class _Probe:
 
     def error(self, name: str, index: tuple[int, ...], got: float, floor: float, tolerance: float) -> float:
         """The relative error of one element; AssertionError if it is too large."""
-        expected = self.by_differences(name, index, self.eps, self.eps)              # eq. (1)
+        after, before = self.output(name, index, self.eps), self.output(name, index, -self.eps)
+        expected = self.change(before, after) / (2 * self.eps)                       # eq. (1)
         error = abs(expected - got) / max(abs(expected), abs(got), floor)
         if error <= tolerance:
             return error
-        right, left = self.by_differences(name, index, self.eps, 0), self.by_differences(name, index, 0, self.eps)
+        right, left = self.change(self.y, after) / self.eps, self.change(before, self.y) / self.eps
         kink = (f"; the slopes to the right ({right:.6g}) and to the left ({left:.6g}) differ, so there may be a kink "
                 "here: try other values of x") if abs(right - left) > 1e-3 * max(abs(right), abs(left)) else ""
         raise AssertionError(f"{self.layer.label}: the gradient of {name} at {index} is wrong: expected "
@@ -207,4 +206,5 @@ def _in_double(labels: Any) -> Any:
 
 def _host(x: Any) -> np.ndarray:
     """A copy on the host: on the CPU, y may be a view of the input, which is about to change."""
-    return np.array(device_of(x).tohost(x))
+    with device_of(x) as device:
+        return np.array(device.tohost(x))
