@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from tinynet import (
     SoftmaxCrossEntropy,
     Tanh,
 )
+from tinynet.fast.operation import plain
 from tinynet.models.resnet import padded_identity, residual_block
 from tinynet.training import optim
 
@@ -72,12 +74,14 @@ def test_there_is_a_test_for_every_case():
     assert set(GOLDEN) == {*LAYERS, *LOSSES, *others}
 
 
+@pytest.mark.parametrize("way", [nullcontext, plain], ids=["fast", "plain"])
 @pytest.mark.parametrize("name", LAYERS)
-def test_layers(name):
+def test_layers(name, way):
     golden = GOLDEN[name]
     layer = holding(LAYERS[name](), golden)
-    assert_close(layer.forward(golden["x"], keep=True, train=name == "residual block"), golden["y"], "y")
-    compare(layer, golden, layer.backward(golden["dy"]))
+    with way():
+        assert_close(layer.forward(golden["x"], keep=True, train=name == "residual block"), golden["y"], "y")
+        compare(layer, golden, layer.backward(golden["dy"]))
 
 
 @pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
