@@ -360,6 +360,18 @@ def test_input_grad_false_behind_another_layer_says_where_it_belongs():
         net.backward(y)
 
 
+def test_input_grad_false_behind_another_layer_of_a_column_says_so_too():
+    devices = pair("cpu")
+    first = Columns(*(Conv2d(6, 2, 1, input_grad=False, device=device) for device in devices))
+    for cross in Exchange(), Columns(ReLU(), ReLU()):
+        net = Sequential(fork=Fork(devices), cross=cross, conv=first, join=Join(devices[0]))
+        y = net.forward(distinct(1, 2, 2, 6 if cross.children() else 3), keep=True)
+        message = (f"{cross.label}: expected an array in each column for dy, got None: the layer after it gives no "
+                   "gradient; input_grad=False is for the first layer of a net")
+        with pytest.raises(TypeError, match=re.escape(message)):
+            net.backward(y)
+
+
 # ---------------------------------------------------------------------------------------- what is no array
 
 

@@ -28,7 +28,7 @@ import numpy as np
 from .container import Container, Seen, run, run_back
 from .devices.device import Device, device_of, send
 from .fast.parallel import side_by_side
-from .layer import Layer
+from .layer import NO_GRADIENT, Layer
 
 
 class Pair(tuple):
@@ -50,6 +50,8 @@ class _OnPairs(Layer):
         if not isinstance(x, (tuple, list)) or len(x) != 2:
             raise TypeError(f"{self.label}: expected a pair of arrays for {what}, one in each column (Fork makes one), "
                             f"got {type(x).__name__}")
+        if any(part is None for part in x):
+            raise TypeError(f"{self.label}: expected an array in each column for {what}, got None{NO_GRADIENT}")
         return x if isinstance(x, Pair) else Pair(x)
 
 

@@ -38,10 +38,11 @@ class Container(Layer):
 
     def wants(self, input_grad: bool | None) -> bool:
         """Whether backward has to give dx: as its caller says; else if the lowest weights are trained, or none are."""
-        if input_grad is not None or not trains(self):
-            return input_grad is not False
+        if input_grad is not None:
+            return input_grad
         layers = [(name.rpartition(".")[0], p) for name, p in self.parameters()]
-        return any(p.trainable for layer, p in layers if layer == layers[0][0])
+        lowest = [p for layer, p in layers if layer == layers[0][0]]
+        return any(p.trainable for p in lowest) or not trains(self)
 
     @property
     def device(self) -> Device:
@@ -53,7 +54,7 @@ def run(name: str, layer: Layer, x: Any, train: bool = False, keep: bool = False
     """`layer.forward(x)`, for a layer called `name` in a net: on its device, and seen.
 
     A layer that was put nowhere goes where x lives first, so that the device is the current one already when the layer
-    makes its first array.
+    makes its first array. `run("", net, x, seen=f)` shows a net that may be a single layer, which knows no `seen`.
     """
     if not layer.placed and (device := place_of(x)):
         layer.to(device)
@@ -85,4 +86,5 @@ def current(device: Any) -> AbstractContextManager:
 
 
 def trains(layer: Layer) -> bool:
+    """Whether the layer, or a layer inside it, has something to learn."""
     return any(p.trainable for _, p in layer.parameters())

@@ -25,6 +25,7 @@ from .fast.parallel import over_batch
 from .parameter import Parameter, select
 from .softmax import softmax
 
+NO_GRADIENT = ": the layer after it gives no gradient; input_grad=False is for the first layer of a net"
 _aside = ContextVar("aside", default=False)
 
 
@@ -160,13 +161,12 @@ class Layer:
         array of another device.
         """
         if not hasattr(x, "dtype") or not hasattr(x, "shape"):
-            reason = ": the layer after it gives no gradient; input_grad=False is for the first layer of a net"
             raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
-                            + (reason if what == "dy" and x is None else ""))
-        if is_tensor(x):
-            raise TypeError(f"{self.label}: expected an array for {what}, got a PyTorch tensor; convert it first: "
-                            f"{what}.numpy()")
+                            + (NO_GRADIENT if what == "dy" and x is None else ""))
         if x.dtype not in (np.float32, np.float64):
+            if is_tensor(x):
+                raise TypeError(f"{self.label}: expected an array for {what}, got a PyTorch tensor; convert it first: "
+                                f"{what}.numpy()")
             raise TypeError(f"{self.label}: expected float32 or float64 for {what}, got {x.dtype}; "
                             f"convert it first: {what}.astype(np.float32)")
         if dtype is not None and x.dtype != dtype:

@@ -186,7 +186,7 @@ def place_of(x: Any) -> Device | None:
 
 def is_tensor(x: Any) -> bool:
     """Whether `x` is a PyTorch tensor: it has a shape and a dtype, but it is no array."""
-    return type(x).__module__.partition(".")[0] == "torch"
+    return any(kind.__module__.partition(".")[0] == "torch" for kind in type(x).__mro__)
 
 
 def device_of(x: Any) -> Device:
