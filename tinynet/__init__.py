@@ -5,7 +5,7 @@ import importlib
 from types import ModuleType
 
 from .columns import Columns, Exchange, Fork, Join
-from .devices.device import Device, DeviceMismatch, cpu, device_of, gpu, pair, send, simulated, traffic
+from .devices.device import Device, DeviceMismatch, cpu, device_of, free_memory, gpu, pair, send, simulated, traffic
 from .fast.parallel import get_threads, set_threads
 from .gradcheck import gradcheck
 from .init import constant, fan_in, gaussian, uniform_fan_in
@@ -34,8 +34,8 @@ __all__ = [
     "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "Identity", "Join", "LRN", "Layer", "Linear",
     "LocallyConnected2d", "MaxPool2d", "MeanSquaredError", "Parameter", "RBF", "ReLU", "SGD", "ScaledTanh",
     "Sequential", "Sigmoid", "SoftmaxCrossEntropy", "Subsample2d", "Sum", "TableConv2d", "Tanh", "WithinMapNorm",
-    "constant", "count_parameters", "cpu", "device_of", "fan_in", "gaussian", "get_threads", "gpu", "gradcheck", "pair",
-    "send", "set_threads", "simulated", "softmax", "summary", "traffic", "uniform_fan_in",
+    "constant", "count_parameters", "cpu", "device_of", "fan_in", "free_memory", "gaussian", "get_threads", "gpu",
+    "gradcheck", "pair", "send", "set_threads", "simulated", "softmax", "summary", "traffic", "uniform_fan_in",
 ]
 
 

@@ -100,6 +100,11 @@ class Parameter:
         return f"Parameter(shape={self.shape}, dtype={self.value.dtype}, device={self.device.name})"
 
 
+def gradient_of(p: Parameter | None) -> Any:
+    """The array that backward has to fill for `p`; None if there is nothing to learn: no parameter, or a frozen one."""
+    return p.gradient() if p is not None and p.trainable else None
+
+
 def select(named: list[tuple[str, Any]], names: tuple[str, ...], owner: str) -> dict[str, Any]:
     """Those of `named` that are called, or lie below, any of `names`; all, if no name is given.
 

@@ -426,10 +426,11 @@ for (name, p), (_, q) in zip(theirs.parameters(), net.parameters(), strict=True)
     assert np.allclose(p.grad, q.grad, atol=1e-6), name
 
 # %% [markdown]
-# Now open `tinynet/linear.py`, and you can read it: the same four equations, with checks of what comes in, threads, and
+# Now open `tinynet/layers/linear.py`, and you can read it: the same four equations, with checks of what comes in, and
 # three differences worth knowing. It keeps `x` only if `train` or `keep` asks for it, since what is kept costs memory;
-# it lets go of it after one backward; and it never changes the precision of what it is given. `tinynet/activation.py`
-# and `tinynet/loss.py` hold the rest of this lesson.
+# it lets go of it after one backward; and it never changes the precision of what it is given. (`@operation` says that
+# `tinynet/fast/linear.py` has the same once more, for all cores of the machine.) `tinynet/layers/activation.py` and
+# `tinynet/loss.py` hold the rest of this lesson.
 #
 # ## What you know now
 #

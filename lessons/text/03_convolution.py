@@ -470,7 +470,8 @@ for stride, padding in (1, 2), (2, 1):
     print(f"stride {stride}, padding {padding}: all agree, {y.size:,} outputs and all gradients")
 
 # %% [markdown]
-# **Step 4** is what `tinynet/conv.py` does beyond ours:
+# **Step 4** is what the library does beyond ours. `tinynet/layers/conv.py` has the equations, much as they stand here;
+# `tinynet/fast/conv.py` has the same in a version for speed:
 #
 # - it never lays out all windows at once. It takes a few images at a time, so that their rows fit the cache of the
 #   processor, and uses the same piece of memory for them again and again;
@@ -509,8 +510,9 @@ print(f"from seven loops to the library: {faster:,.0f} times as fast")
 # though it needs fewer multiplications, so that bars compare the time taken. That is how it can pass the dashed line,
 # on a machine with nothing else to do.
 #
-# Now open `tinynet/im2col.py` and `tinynet/conv.py`; the equations stand at the top. One argument of `Conv2d` we have
-# passed over: `groups` lets kernels see only a part of the maps. It is for AlexNet's two columns, lesson 10.
+# Now open `tinynet/fast/im2col.py` and `tinynet/layers/conv.py`; the equations stand at the top. One argument of
+# `Conv2d` we have passed over: `groups` lets kernels see only a part of the maps. It is for AlexNet's two columns,
+# lesson 10.
 
 # %% [markdown]
 # ## Does it help?

@@ -436,10 +436,10 @@ for size, stride in (2, 2), (3, 2), (3, 1), (2, 3):
     print(f"z = {size}, s = {stride}: {y.size:,} maxima, switches and means are the same")
 
 # %% [markdown]
-# Now read `tinynet/pool.py`. It never lays out the windows: for each offset within a window there is one slice of the
-# map, and the maximum of these slices is the result (exercise 3.2 again). It rounds down or up, and a mean divides by
-# the pixels that its window really has. `GlobalAvgPool2d` is the mean of a whole map: its window is as large as can be,
-# and what it says no longer depends on place at all.
+# Now read `tinynet/layers/pool.py`. It never lays out the windows: for each offset within a window there is one slice
+# of the map, and the maximum of these slices is the result (exercise 3.2 again). It rounds down or up, and a mean
+# divides by the pixels that its window really has. `GlobalAvgPool2d` is the mean of a whole map: its window is as large
+# as can be, and what it says no longer depends on place at all.
 #
 # ## What you know now
 #

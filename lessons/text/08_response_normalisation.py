@@ -428,8 +428,8 @@ print(f"for 1.4 points to be twice the scatter: about {images_needed:,.0f} test 
 # The paper had 150,000 test images: enough for that, though it does not speak of several starts. Two years later the
 # authors of VGG trained a net with LRN and the same without (A-LRN and A, their section 4.1), found no gain, and left
 # it out from there on. (GoogLeNet, of the same year, still has two.) Soon nearly everybody did without. What took its
-# place, batch normalisation (`tinynet/norm.py`), brings every map to mean 0 and variance 1 over the batch, and so makes
-# a net indifferent to the scale of its activations, which LRN never did.
+# place, batch normalisation (`tinynet/layers/norm.py`), brings every map to mean 0 and variance 1 over the batch, and
+# so makes a net indifferent to the scale of its activations, which LRN never did.
 #
 # And it is not free. The time for a batch of 128 images, forward:
 
@@ -451,7 +451,7 @@ for layer, given in (plain["conv1"], x[:128]), (ReLU(), maps), (LRN(), maps):
 # - Its constants mean something only together with the scale of the activations.
 # - A test must use numbers at which a mistake would show; and so must an experiment.
 #
-# Open `tinynet/lrn.py`: equation (1) is `lrn`, equation (2) is exercise 8.3, and `_neighbours` is ours with one idea
-# more: it puts all pixels into a single long row, with zeros between them, so that the shifted copies are one addition
-# each. **Lesson 9** is about the gap between the two pictures above: what a net knows by heart, and what it has
-# understood.
+# Open `tinynet/layers/lrn.py`: equation (1) is `lrn`, equation (2) is exercise 8.3, and `maps_around` is ours. The
+# version for speed, `tinynet/fast/lrn.py`, has one idea more: it puts all pixels into a single long row, with zeros
+# between them, so that the shifted copies are one addition each. **Lesson 9** is about the gap between the two pictures
+# above: what a net knows by heart, and what it has understood.

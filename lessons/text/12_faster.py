@@ -191,7 +191,7 @@ print(f"{time_into(lambda: fresh(big.shape, big.dtype, np)):4.1f} ms into a new 
 
 # %% [markdown]
 # `fresh` is how tinynet's layers get their outputs: a new array each time, in memory that has served before
-# (`tinynet/memory.py`).
+# (`tinynet/fast/memory.py`).
 #
 # ## The order in memory
 #
@@ -220,7 +220,7 @@ for ax, (order, line) in zip(axes, lines.items(), strict=True):
 from tinynet.fast.im2col import im2col, pad
 
 x = numbers(8, 13, 13, 256)
-padded = pad(x, ((1, 1), (1, 1)), 1, np)[0]                            # (8, 15, 15, 256)
+padded = pad(x, ((1, 1), (1, 1)), np)                                  # (8, 15, 15, 256)
 maps = np.ascontiguousarray(padded.transpose(0, 3, 1, 2))              # (8, 256, 15, 15)
 
 
@@ -437,17 +437,16 @@ check("12.3", products);
 
 # %%
 from tinynet.fast.winograd import Form, convolve, weights
-from tinynet.fast.winograd import padding as room
 
 
 def winograd_layer(x, W, form):
     """The convolution of x (N, H, W, C) with W (K, K, C, F), without padding, by the library."""
     (N, H, W_, C), (K, _, _, F) = x.shape, W.shape
     U = np.empty((form.t ** 2, C, F), x.dtype)
-    weights(W, U, form, np)
+    weights(W, U, form)
     y = np.empty((N, H - K + 1, W_ - K + 1, F), x.dtype)
-    whole_tiles = pad(x, room(((0, 0), (0, 0)), H, W_, *y.shape[1:3], form), 1, np)[0]
-    convolve(whole_tiles, U, y, form, np)
+    hang_over = (0, form.pixels(H - K + 1) - H), (0, form.pixels(W_ - K + 1) - W_)
+    convolve(pad(x, hang_over, np), U, y, form)
     return y
 
 # %% [markdown]
@@ -525,7 +524,7 @@ for ax in axes:
 # %% [markdown]
 # The measured times fall by less than the counted multiplications, as a rule, for what does not multiply remains:
 # gathering tiles, writing outputs. (conv1 is there too, with its 11 × 11 kernels and its stride of 4: seen as an image
-# of blocks of 4 × 4 pixels, its kernels are 3 × 3 blocks. The header of `tinynet/winograd.py` has it, and the
+# of blocks of 4 × 4 pixels, its kernels are 3 × 3 blocks. The header of `tinynet/fast/winograd.py` has it, and the
 # gradients.)
 #
 # With few channels it does not pay, since the transforms stay. Take 3 × 3 kernels on 26 × 26 pixels, and vary the
@@ -547,8 +546,10 @@ ax.set(xlabel="channels, in and out", ylabel="times faster", ylim=(0, None),
        title="Winograd against im2col");
 
 # %% [markdown]
-# Below the grey line Winograd is slower. tinynet's rule is one number, `winograd.MANY` = 32 channels: chosen once, by
-# measurements like these, and not tuned for each machine.
+# Below the grey line Winograd is slower. tinynet's rule (`best_algorithm` in `tinynet/fast/conv.py`) looks at the size
+# of the kernel and the channels, and at how many tiles there are: for a single small image, to transform the weights is
+# more work than it saves. The two numbers in it were chosen once, by measurements like these, and are not tuned for
+# each machine.
 #
 # ## Where the time goes
 #
@@ -628,10 +629,10 @@ ax.set_ylabel("MB")
 ax.legend(fontsize=8);
 
 # %% [markdown]
-# That is why `conv.py` makes the windows of a few images at a time, in memory that it uses again and again, and makes
-# them a second time for backward: to copy them twice is cheaper than to keep them. And it is why the paper needed two
-# GPUs: lesson 10 counted the gradients of the outputs too, 2.5 GB in all, and each GPU had 3 GB (section 3.2) for this
-# and all else.
+# That is why `fast/conv.py` makes the windows of a few images at a time, in memory that it uses again and again, and
+# makes them a second time for backward: to copy them twice is cheaper than to keep them. And it is why the paper needed
+# two GPUs: lesson 10 counted the gradients of the outputs too, 2.5 GB in all, and each GPU had 3 GB (section 3.2) for
+# this and all else.
 #
 # ## What you know now
 #

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from naive import assert_close, conv_size, distinct
 
-from tinynet.fast.im2col import col2im, im2col, pad, places
+from tinynet.fast.im2col import channels_of_groups, col2im, im2col, output_length, pad, unpad
 
 GRID = [  # x (N, H, W, C), kernel, stride
     ((1, 3, 3, 1), (2, 2), (1, 1)),
@@ -80,42 +80,41 @@ def test_im2col_reads_any_layout_of_memory(kernel, stride):
 
 def test_pad_puts_zeros_around():
     x = np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(1, 2, 2, 1)
-    padded = pad(x, ((1, 0), (0, 2)), 1, np)
-    assert padded.shape == (1, 1, 3, 4, 1)  # (groups, N, H, W, C)
-    np.testing.assert_array_equal(padded[0, 0, :, :, 0], [[0, 0, 0, 0], [1, 2, 0, 0], [3, 4, 0, 0]])
+    padded = pad(x, ((1, 0), (0, 2)), np)
+    assert padded.shape == (1, 3, 4, 1)
+    np.testing.assert_array_equal(unpad(padded, ((1, 0), (0, 2))), x)
+    np.testing.assert_array_equal(padded[0, :, :, 0], [[0, 0, 0, 0], [1, 2, 0, 0], [3, 4, 0, 0]])
 
 
 def test_negative_padding_cuts_off():
     x = np.arange(1.0, 10.0).reshape(1, 3, 3, 1)
-    np.testing.assert_array_equal(pad(x, ((-1, 1), (0, -2)), 1, np)[0, 0, :, :, 0], [[4], [7], [0]])
-    np.testing.assert_array_equal(pad(x, ((1, -2), (-1, 0)), 1, np)[0, 0, :, :, 0], [[0, 0], [2, 3]])
+    np.testing.assert_array_equal(pad(x, ((-1, 1), (0, -2)), np)[0, :, :, 0], [[4], [7], [0]])
+    np.testing.assert_array_equal(pad(x, ((1, -2), (-1, 0)), np)[0, :, :, 0], [[0, 0], [2, 3]])
+    np.testing.assert_array_equal(pad(x, ((5, -4), (0, 0)), np), np.zeros((1, 4, 3, 1)))  # rows that lie wholly above
 
 
-@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 2), (0, 1))])
-def test_pad_deals_channels_out_to_groups(padding):
-    x = distinct(2, 3, 4, 6)
-    padded = pad(x, padding, 3, np)
-    for g in range(3):
-        np.testing.assert_array_equal(padded[g], np.pad(x[..., 2 * g:2 * g + 2], ((0, 0), *padding, (0, 0))))
+def test_groups_share_the_channels():
+    assert channels_of_groups(2, 3, 8) == [(slice(0, 3), slice(0, 4)), (slice(3, 6), slice(4, 8))]
 
 
 def test_nothing_to_pad_copies_nothing():
     x = distinct(1, 2, 2, 1)
-    assert np.shares_memory(pad(x, ((0, 0), (0, 0)), 1, np), x)
+    assert np.shares_memory(pad(x, ((0, 0), (0, 0)), np), x)
 
 
 # ---------------------------------------------------------------------------------------- sizes
 
 
-def test_places_counts_windows():
+def test_output_length_counts_windows():
     for length in range(1, 9):
         for kernel in range(1, 5):
             for stride in range(1, 5):
                 for padding in (0, 0), (1, 1), (0, 2), (3, 1):
                     if kernel <= length + sum(padding):
-                        assert places(length, kernel, stride, padding) == conv_size(length, kernel, stride, padding)
+                        expected = conv_size(length, kernel, stride, padding)
+                        assert output_length(length, kernel, stride, padding) == expected
 
 
 def test_no_place_for_a_kernel_that_is_too_large():
-    assert places(2, 3, 1, (0, 0)) < 1
-    assert places(2, 5, 4, (1, 1)) < 1
+    assert output_length(2, 3, 1, (0, 0)) < 1
+    assert output_length(2, 5, 4, (1, 1)) < 1

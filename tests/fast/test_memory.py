@@ -1,17 +1,20 @@
 """Lent memory: an array is its holder's for as long as anybody holds it or a view of it; then it serves the next."""
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import textwrap
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from tinynet import Conv2d, MaxPool2d, ReLU, Sequential
+from tinynet import Conv2d, MaxPool2d, ReLU, Sequential, free_memory
 from tinynet.fast import memory
-from tinynet.fast.memory import LARGE, PATIENCE, fresh
+from tinynet.fast.memory import LARGE, PATIENCE, fresh, scratch
 
 SHAPE = (LARGE // 4, 2)  # float32: 2 MiB
 
@@ -140,3 +143,70 @@ def test_python_ends_quietly_with_arrays_on_loan():
             "a = [fresh((1000, 1000), float, np)]; a.append(a)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_idle_memory_goes_back_when_nobody_asks_for_more(monkeypatch):
+    monkeypatch.setattr(memory, "SECONDS", 0.01)
+    monkeypatch.setattr(memory, "_watcher", None)
+    a = fresh(SHAPE, np.float32, np)
+    a[...] = 3
+    del a
+    scratch("a", SHAPE, np.float32)
+    patience = time.monotonic() + 10
+    while (memory._idle or memory._returned or memory._here.buffers) and time.monotonic() < patience:
+        time.sleep(0.01)
+    assert not memory._idle and not memory._returned and not memory._here.buffers
+
+
+def test_free_memory_takes_nothing_from_those_who_hold_it():
+    held, work = fresh(SHAPE, np.float32, np), scratch("a", SHAPE, np.float32)
+    held[...], work[...] = 1, 2
+    fresh(SHAPE, np.float32, np)
+    with ThreadPoolExecutor(1) as another:
+        another.submit(scratch, "a", SHAPE, np.float32).result()
+        free_memory()
+        assert [len(buffers) for buffers in memory._buffers.values()] == [0] * len(memory._buffers)
+    assert not memory._idle and not memory._returned
+    assert (held == 1).all() and (work == 2).all()
+    assert not np.shares_memory(work, scratch("a", SHAPE, np.float32))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("lock", ["tinynet.fast.memory", "tinynet.devices.device"])
+def test_a_forked_process_finds_the_lock_free_whoever_held_it(lock):
+    script = textwrap.dedent(f"""
+        import os, threading, time
+        import numpy as np
+        import tinynet
+        from tinynet.fast.memory import fresh
+        import {lock} as module
+        def hold():
+            with module._lock:
+                held.set()
+                time.sleep(0.2)
+        held = threading.Event()
+        threading.Thread(target=hold).start()
+        held.wait()
+        child = os.fork()
+        if child == 0:
+            with tinynet.traffic():
+                os._exit(fresh((2 ** 20,), np.float32, np).size != 2 ** 20)
+        raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=60)
+
+
+# ---------------------------------------------------------------------------------------- scratch
+
+
+def test_scratch_is_reused_by_role_and_thread():
+    memory.give_back()
+    a = scratch("a", (2, 3), np.float64)
+    assert a.shape == (2, 3) and a.dtype == np.float64
+    assert np.shares_memory(a, scratch("a", (3,), np.float32))          # smaller: the same memory
+    larger = scratch("a", (100, 3), np.float64)
+    assert not np.shares_memory(a, larger)                               # larger: new memory, kept from now on
+    assert np.shares_memory(larger, scratch("a", (2, 3), np.float64))
+    assert not np.shares_memory(larger, scratch("b", (100, 3), np.float64))
+    with ThreadPoolExecutor(1) as another:
+        assert not np.shares_memory(larger, another.submit(scratch, "a", (100, 3), np.float64).result())

@@ -10,6 +10,8 @@ import pytest
 from naive import assert_close, distinct
 
 import tinynet.fast
+from tinynet.fast import parallel
+from tinynet.fast.im2col import output_length
 from tinynet.fast.operation import operation, plain
 
 SHAPES = [(1, 1, 1, 1), (1, 5, 4, 6), (3, 7, 6, 2), (5, 3, 9, 4)]
@@ -26,7 +28,44 @@ def lrn(shape, dtype, rng):
         yield "within_map_backward", (dy, x, abs(s) + 1, np.empty_like(x), size, 0.5, 0.75)
 
 
-CASES = {"lrn": lrn}  # file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
+CONVOLUTIONS = [  # F, kernel, stride, padding, groups, algorithm
+    (3, (1, 1), (1, 1), ((0, 0), (0, 0)), 1, "auto"), (4, (3, 3), (1, 1), ((1, 1), (1, 1)), 2, "auto"),
+    (3, (3, 2), (2, 3), ((0, 1), (2, 0)), 1, "auto"), (2, (2, 2), (1, 1), ((3, 3), (3, 3)), 1, "auto"),
+    (2, (1, 1), (2, 2), ((0, 0), (0, 0)), 1, "auto"), (4, (3, 3), (1, 1), ((1, 1), (1, 1)), 2, "winograd"),
+    (3, (5, 5), (1, 1), ((2, 2), (3, 1)), 1, "winograd"), (3, (7, 7), (2, 2), ((3, 3), (3, 4)), 1, "winograd"),
+]
+
+
+def conv(shape, dtype, rng):
+    from tinynet.fast.conv import Memo, conv_forward
+    x = distinct(*shape, dtype=dtype)
+    for F, kernel, stride, padding, groups, algorithm in CONVOLUTIONS:
+        size = [output_length(*axis) for axis in zip(shape[1:3], kernel, stride, padding, strict=True)]
+        if shape[-1] % groups or min(size) < 1:
+            continue
+        W, b = distinct(*kernel, shape[-1] // groups, F, dtype=dtype, seed=1), distinct(F, dtype=dtype, seed=2)
+        y, memo = np.empty((shape[0], *size, F), dtype), Memo(algorithm, kernel, stride)
+        yield "conv_forward", (x, W, b, y, stride, padding, memo)
+        yield "conv_forward", (x, W, None, y, stride, padding, memo)
+        dy, again = distinct(*y.shape, dtype=dtype, seed=3), conv_forward(x, W, b, y, stride, padding, memo, np)
+        dx, dW, db = (np.empty_like(a) for a in (x, W, b))
+        for wanted in (dx, dW, db), (None, dW, None), (dx, None, None):
+            yield "conv_backward", (None if wanted[1] is None else x, W, dy, *wanted, stride, padding, again)
+
+
+def linear(shape, dtype, rng):
+    x = distinct(shape[0], shape[1] * shape[3], dtype=dtype)
+    W, b = distinct(x.shape[1], shape[2], dtype=dtype, seed=1), distinct(shape[2], dtype=dtype, seed=2)
+    y, dy = np.empty((len(x), shape[2]), dtype), distinct(len(x), shape[2], dtype=dtype, seed=3)
+    dx, dW, db = (np.empty_like(a) for a in (x, W, b))
+    yield "linear_forward", (x, W, b, y)
+    yield "linear_forward", (x, W, None, y)
+    yield "linear_backward", (x, W, dy, dx, dW, db)
+    yield "linear_backward", (x, W, dy, dx, None, None)
+
+
+# file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
+CASES = {"conv": conv, "linear": linear, "lrn": lrn}
 
 
 def room_of(file):
@@ -48,10 +87,12 @@ def pairs():
                 yield module.name, name
 
 
+@pytest.mark.parametrize("cache", [parallel.CACHE, 500])  # bytes: so small that images are cut into bands of rows
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("file", CASES)
-def test_plain_and_fast_agree(file, shape, dtype):
+def test_plain_and_fast_agree(file, shape, dtype, cache, monkeypatch):
+    monkeypatch.setattr(parallel, "CACHE", cache)
     readable, fast = room_of(file), importlib.import_module(f"tinynet.fast.{file}")
     for name, args in CASES[file](shape, dtype, np.random.default_rng(0)):
         results = []

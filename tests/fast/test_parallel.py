@@ -32,7 +32,7 @@ from tinynet import (
 )
 from tinynet.devices.device import simulated
 from tinynet.fast import parallel
-from tinynet.fast.parallel import over_batch, pieces, scratch, side_by_side
+from tinynet.fast.parallel import over_batch, pieces, rectangles, side_by_side
 
 
 def blas_threads():
@@ -122,6 +122,12 @@ def test_two_columns_run_at_the_same_time_each_with_half_of_the_threads():
     shares = [slice(0, 2), slice(2, 4)]
     assert side_by_side(lambda: column("left"), lambda: column("right")) == (("left", 2, shares), ("right", 2, shares))
     assert get_threads() == 5
+
+
+def test_one_thread_is_one_thread_for_columns_too():
+    set_threads(1)
+    main = threading.get_ident()
+    assert side_by_side(threading.get_ident, threading.get_ident) == (main, main)
 
 
 def test_a_column_has_one_thread_at_least():
@@ -327,19 +333,21 @@ def test_numbers_do_not_depend_on_who_computes_them():
     np.testing.assert_array_equal(y, x ** 2)
 
 
-# ---------------------------------------------------------------------------------------- scratch
+@pytest.mark.parametrize("rows", [slice(0, 12), slice(0, 5), slice(2, 3), slice(3, 11), slice(7, 8), slice(4, 12)])
+@pytest.mark.parametrize("size", [1, 2 ** 19, 2 ** 20, 2 ** 21, 2 ** 22])
+@pytest.mark.parametrize("least", [1, 3])
+def test_rectangles_cover_the_rows_of_a_stack_once_and_in_order(rows, size, least):
+    parts = list(rectangles(rows, 4, size, least))                           # three images of four rows
+    covered = [4 * n + p for images, band in parts for n in range(images.start, images.stop)
+               for p in range(band.start, band.stop)]
+    assert covered == list(range(rows.start, rows.stop))
+    for images, band in parts:
+        count = (images.stop - images.start) * (band.stop - band.start)
+        assert count <= max(least + 3, 2 ** 21 // size)
+        assert images.stop - images.start == 1 or band == slice(0, 4)        # a view of whole images, or of one
 
 
-def test_scratch_is_reused_by_role_and_thread():
-    a = scratch("a", (2, 3), np.float64, np)
-    assert a.shape == (2, 3) and a.dtype == np.float64
-    assert np.shares_memory(a, scratch("a", (3,), np.float32, np))          # smaller: the same memory
-    larger = scratch("a", (100, 3), np.float64, np)
-    assert not np.shares_memory(a, larger)                                  # larger: new memory, kept from now on
-    assert np.shares_memory(larger, scratch("a", (2, 3), np.float64, np))
-    assert not np.shares_memory(larger, scratch("b", (100, 3), np.float64, np))
-    with ThreadPoolExecutor(1) as another:
-        assert not np.shares_memory(larger, another.submit(scratch, "a", (100, 3), np.float64, np).result())
+# ---------------------------------------------------------------------------------------- memory
 
 
 def test_training_needs_no_more_memory_from_step_to_step():
@@ -359,8 +367,3 @@ def test_training_needs_no_more_memory_from_step_to_step():
     finally:
         tracemalloc.stop()
     assert max(peaks[6:]) < 1.01 * max(peaks[2:6])
-
-
-def test_on_other_devices_scratch_is_a_new_array():
-    xp = simulated(0).xp
-    assert scratch("a", (2,), np.float32, xp).device is simulated(0)

@@ -1,11 +1,13 @@
 """Winograd's convolution against its plain twin, im2col: outputs, gradients, and the identity that it rests on."""
+import copy
+
 import numpy as np
 import pytest
 from naive import distinct
 
 from tinynet import Conv2d, gaussian, gradcheck, set_threads
-from tinynet.fast import winograd
-from tinynet.layers import conv
+from tinynet.fast import parallel, winograd
+from tinynet.fast.conv import best_algorithm
 
 GRID = [  # x (N, H, W, C), padding
     ((1, 8, 8, 4), 0),                        # whole tiles
@@ -109,10 +111,9 @@ def test_threads_and_pieces_change_nothing(K, monkeypatch):
     layer, x = twins(K, 1, 2)[0], distinct(7, 9, 8, 4)
     dy = distinct(*layer.forward(x).shape, seed=1)
     results = []
-    for threads, images in (1, 7), (2, 2), (3, 1):
+    for threads, cache in (1, 2 ** 30), (2, 20_000), (3, 1000), (9, 2 ** 30):
         set_threads(threads)
-        monkeypatch.setattr(conv, "pieces", lambda batch, *_, images=images: [
-            slice(i, min(i + images, batch.stop)) for i in range(batch.start, batch.stop, images)])
+        monkeypatch.setattr(parallel, "CACHE", cache)
         y = layer.forward(x, keep=True)
         results.append((y, layer.backward(dy), layer.W.grad))
     for other in results[1:]:
@@ -133,14 +134,40 @@ def test_one_tile_by_hand(K):
 
 
 def test_auto_takes_it_where_it_pays():
-    def chosen(C, F, K, **more):
-        return Conv2d(C, F, K, rng=np.random.default_rng(0), **more).algorithm
+    def chosen(C, F, K, stride=1, N=32, size=13):
+        kernel = K if isinstance(K, tuple) else (K, K)
+        return best_algorithm(kernel, (stride, stride), (N, size, size, F), C, F)
 
-    assert chosen(48, 128, 5) == chosen(32, 32, 3) == chosen(96, 256, 5, groups=2) == "winograd"
-    assert chosen(3, 96, 11, stride=4) == chosen(96, 256, 5, stride=2) == "winograd"
-    assert chosen(3, 64, 7, stride=2) == chosen(16, 32, 5) == chosen(64, 64, 1) == "im2col"
-    assert chosen(64, 64, 3, stride=2) == chosen(64, 64, (3, 5)) == chosen(64, 60, 3, groups=2) == "im2col"
-    assert chosen(64, 64, 3, algorithm="im2col") == "im2col"
+    assert chosen(48, 128, 5) == chosen(64, 64, 3) == chosen(16, 32, 5) == "winograd"
+    assert chosen(3, 96, 11, stride=4, size=55) == "winograd"          # 48 channels: blocks of 4 x 4 pixels, 3 colours
+    assert chosen(3, 64, 7, stride=2) == chosen(16, 64, 3) == chosen(64, 64, 1) == "im2col"
+    assert chosen(64, 64, 3, stride=2) == chosen(64, 64, (3, 5)) == "im2col"
+    assert chosen(256, 384, 3, N=1) == "im2col" and chosen(64, 64, 3, N=1, size=224) == "winograd"  # tiles enough
+
+
+def test_the_layer_may_be_told():
+    x = distinct(32, 9, 9, 64, dtype=np.float32)
+    told = {name: Conv2d(64, 64, 3, algorithm=name, rng=np.random.default_rng(0)).forward(x)
+            for name in ("auto", "im2col", "winograd")}
+    np.testing.assert_array_equal(told["auto"], told["winograd"])
+    assert not np.array_equal(told["auto"], told["im2col"])  # they round differently
+
+
+def test_transformed_weights_serve_while_the_weights_are_the_same(monkeypatch):
+    layer, x = Conv2d(32, 32, 3, algorithm="winograd"), distinct(2, 8, 8, 32, dtype=np.float32)
+    calls, transform = [], winograd.weights
+    monkeypatch.setattr(winograd, "weights", lambda *args: calls.append(1) or transform(*args))
+    set_threads(1)
+    outputs = [layer.forward(x) for _ in range(4)]
+    assert len(calls) == 2  # the second is kept
+    layer.W.value[0, 1, 2, 3] += 1  # a number that is not among the sample
+    changed = layer.forward(x)
+    double = layer.astype(np.float64).forward(x.astype(np.float64))  # the same numbers, but not the same digits
+    assert relative_error(double, Conv2d.forward(copy.deepcopy(layer), x.astype(np.float64))) < 1e-14
+    another = copy.deepcopy(layer.astype(np.float32))
+    assert another.memo.known is None
+    np.testing.assert_array_equal(changed, another.forward(x))
+    assert not np.array_equal(changed, outputs[-1]) and all(np.array_equal(y, outputs[0]) for y in outputs)
 
 
 @pytest.mark.parametrize("arguments, message", [

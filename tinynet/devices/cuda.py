@@ -16,6 +16,7 @@ GPUs are trusted. If it does not come back as it went, copies between these two 
 from __future__ import annotations
 
 import functools
+import sys
 import warnings
 from types import ModuleType
 from typing import Any
@@ -51,6 +52,16 @@ def check_index(index: int) -> None:
                            "one, and does CUDA_VISIBLE_DEVICES allow it? Without, use cpu or simulated(i)")
     if not 0 <= index < count:
         raise ValueError(f"gpu({index}): this machine has {count} CUDA device(s), gpu(0) to gpu({count - 1})")
+
+
+def free_memory() -> None:
+    """Empty CuPy's pools of memory, if CuPy is in use."""
+    cupy = sys.modules.get("cupy")
+    if cupy is not None and cupy.cuda.is_available():
+        for index in range(cupy.cuda.runtime.getDeviceCount()):
+            with cupy.cuda.Device(index):
+                cupy.get_default_memory_pool().free_all_blocks()
+        cupy.get_default_pinned_memory_pool().free_all_blocks()
 
 
 def copy(x: Any, source: Any, to: Any) -> Any:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -26,13 +27,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..fast.memory import fresh
+from ..fast.memory import fresh, give_back
 from . import cuda
 from .simulated import DeviceMismatch, SimulatedArray, entered
 from .simulated_xp import ArrayModule
 
 __all__ = ["Crossing", "Device", "DeviceMismatch", "cpu", "device_of", "gpu", "pair", "send", "simulated",
-           "traffic"]
+           "free_memory", "traffic"]
 
 
 class Device:
@@ -199,6 +200,15 @@ def device_of(x: Any) -> Device:
     return device
 
 
+def free_memory() -> None:
+    """Give back to the system, and to the other users of a GPU, the memory that is kept for the next arrays.
+
+    On a CPU that happens by itself a few seconds after the last large array was made.
+    """
+    give_back()
+    cuda.free_memory()
+
+
 # --------------------------------------------------------------------------------------- two for the columns
 
 def pair(kind: str | None = None) -> tuple[Device, Device]:
@@ -261,6 +271,8 @@ class Crossing(NamedTuple):
 
 _logs: list[list[Crossing]] = []                      # one for each open `with traffic()`, of any thread
 _lock = threading.Lock()
+if hasattr(os, "register_at_fork"):                   # a forked process must not find it held by a thread it has not
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 @contextmanager

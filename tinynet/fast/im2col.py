@@ -17,32 +17,45 @@ import numpy as np
 
 from ..sizes import Padding
 
+Empty = Callable[[tuple[int, ...], Any], Any]  # makes an array of a shape and a dtype: xp.empty, or scratch memory
 
-def places(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:
+
+def output_length(size: int, kernel: int, stride: int, padding: tuple[int, int]) -> int:
     """How many windows fit along one axis, rounding down; zero or less if not even one does."""
     return (size + sum(padding) - kernel) // stride + 1
 
 
-Empty = Callable[[tuple[int, ...], Any], Any]  # makes an array of a shape and a dtype: xp.empty, or scratch memory
+def channels_of_groups(groups: int, C: int, F: int) -> list[tuple[slice, slice]]:
+    """For each group, its C channels of the input and its share of the F channels of the output."""
+    F //= groups
+    return [(slice(g * C, (g + 1) * C), slice(g * F, (g + 1) * F)) for g in range(groups)]
 
 
-def pad(x: Any, padding: Padding, groups: int, xp: Any, empty: Empty | None = None) -> Any:
-    """Zeros around x (N, H, W, C), and its channels dealt out to groups: (groups, N, H + ΣP, W + ΣP, C / groups).
+def pad(x: Any, padding: Padding, xp: Any, empty: Empty | None = None) -> Any:
+    """Zeros around x (N, H, W, C): (N, H + ΣP, W + ΣP, C). A negative padding cuts off rows or columns.
 
-    A negative padding cuts off rows or columns. With nothing to do, the result is a view of x.
+    With nothing to do, the result is x itself.
     """
-    N, H, W_, C = x.shape
+    if padding == ((0, 0), (0, 0)):
+        return x
     (top, bottom), (left, right) = padding
-    if groups == 1 and padding == ((0, 0), (0, 0)):
-        return x[None]
-    out = (empty or xp.empty)((groups, N, H + top + bottom, W_ + left + right, C // groups), x.dtype)
+    out = (empty or xp.empty)(padded_shape(x.shape, padding), x.dtype)
     out.fill(0)
-    inner = x[:, max(-top, 0):H + min(bottom, 0), max(-left, 0):W_ + min(right, 0)]
+    inner = x[:, max(-top, 0):max(x.shape[1] + min(bottom, 0), 0), max(-left, 0):max(x.shape[2] + min(right, 0), 0)]
     top, left = max(top, 0), max(left, 0)
-    target = out[:, :, top:top + inner.shape[1], left:left + inner.shape[2]]
-    for g in range(groups):
-        target[g] = inner[..., g * (C // groups):(g + 1) * (C // groups)]
+    out[:, top:top + inner.shape[1], left:left + inner.shape[2]] = inner
     return out
+
+
+def unpad(x: Any, padding: Padding) -> Any:
+    """x (N, H + ΣP, W + ΣP, C) without its padding, a view."""
+    (top, bottom), (left, right) = padding
+    return x[:, top:x.shape[1] - bottom, left:x.shape[2] - right]
+
+
+def padded_shape(shape: tuple[int, ...], padding: Padding) -> tuple[int, ...]:
+    N, H, W_, C = shape
+    return N, H + sum(padding[0]), W_ + sum(padding[1]), C
 
 
 def im2col(x: Any, kernel: tuple[int, int], stride: tuple[int, int], xp: Any, empty: Empty | None = None) -> Any:
@@ -51,7 +64,7 @@ def im2col(x: Any, kernel: tuple[int, int], stride: tuple[int, int], xp: Any, em
     (KH, KW), (SH, SW) = kernel, stride
     if (KH, KW, SH, SW) == (1, 1, 1, 1):
         return x.reshape(N * H * W_, C)  # each pixel is a window
-    P, Q = places(H, KH, SH, (0, 0)), places(W_, KW, SW, (0, 0))
+    P, Q = output_length(H, KH, SH, (0, 0)), output_length(W_, KW, SW, (0, 0))
     x = xp.ascontiguousarray(x)
     n, h, w, _ = x.strides
     cols = copy_runs(x, (N, P, Q, KH), (n, h * SH, w * SW, h), KW * C, xp, empty)     # (N, P, Q, KH, KW · C)
@@ -82,7 +95,7 @@ def col2im(cols: Any, shape: tuple[int, ...], kernel: tuple[int, int], stride: t
     """
     N, H, W_, C = shape
     (KH, KW), (SH, SW) = kernel, stride
-    P, Q = places(H, KH, SH, (0, 0)), places(W_, KW, SW, (0, 0))
+    P, Q = output_length(H, KH, SH, (0, 0)), output_length(W_, KW, SW, (0, 0))
     x, cols = xp.zeros(shape, cols.dtype), cols.reshape(N, P, Q, KH, KW, C)
     for i in range(KH):
         for j in range(KW):

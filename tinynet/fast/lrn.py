@@ -13,16 +13,19 @@ from typing import Any
 import numpy as np
 
 from .im2col import pad
-from .parallel import over_batch, pieces, scratch
+from .memory import scratch
+from .parallel import over_batch, pieces
 
 Sums = Callable[[np.ndarray], np.ndarray]  # Σ_Ω a, of the shape of a
 
 
 def lrn_forward(x, y, s, n, k, alpha, beta, groups, xp) -> None:
+    x, y, s = map(_rows, (x, y, s))
     _forward(x, y, s, partial(_maps_around, n=n, groups=groups), k, alpha, beta)
 
 
 def lrn_backward(dy, x, s, dx, n, alpha, beta, groups, xp) -> None:
+    dy, x, s, dx = map(_rows, (dy, x, s, dx))
     _backward(dy, x, s, dx, partial(_maps_around, n=n, groups=groups), alpha, beta)
 
 
@@ -34,8 +37,13 @@ def within_map_backward(dy, x, s, dx, size, alpha, beta, xp) -> None:
     _backward(dy, x, s, dx, partial(_pixels_around, size=size), alpha, beta)
 
 
+def _rows(a: Any) -> Any:
+    """(N·H, W, C): where pixels do not see one another, the rows of all images may be shared, even those of one."""
+    return None if a is None else a.reshape(-1, *a.shape[2:])
+
+
 def _forward(x: Any, y: Any, s: Any, neighbours: Sums, k: float, alpha: float, beta: float) -> None:
-    def some_images(batch: slice) -> None:
+    def some(batch: slice) -> None:
         for n in pieces(batch, 4 * x[0].nbytes):
             squares = np.multiply(x[n], x[n], out=scratch("squares", x[n].shape, x.dtype))
             strength = scratch("strength", x[n].shape, x.dtype) if s is None else s[n]
@@ -44,11 +52,11 @@ def _forward(x: Any, y: Any, s: Any, neighbours: Sums, k: float, alpha: float, b
             _power(strength, beta, y[n])
             y[n] *= x[n]                                                             # eq. (1)
 
-    over_batch(some_images, len(x), cost=x.size)
+    over_batch(some, len(x), cost=x.size)
 
 
 def _backward(dy: Any, x: Any, s: Any, dx: Any, neighbours: Sums, alpha: float, beta: float) -> None:
-    def some_images(batch: slice) -> None:
+    def some(batch: slice) -> None:
         for n in pieces(batch, 4 * x[0].nbytes):
             _power(s[n], beta, dx[n])
             dx[n] *= dy[n]
@@ -58,7 +66,7 @@ def _backward(dy: Any, x: Any, s: Any, dx: Any, neighbours: Sums, alpha: float, 
             around *= 2 * alpha * beta
             dx[n] -= around                                                          # eq. (2)
 
-    over_batch(some_images, len(x), cost=x.size)
+    over_batch(some, len(x), cost=x.size)
 
 
 def _power(s: Any, beta: float, out: Any) -> None:
@@ -88,6 +96,6 @@ def _pixels_around(a: Any, size: int) -> Any:
     """Along the columns first, then along the rows."""
     _, H, W_, _ = a.shape
     half = (size // 2, size // 2)
-    padded = pad(a, (half, half), 1, np)[0]                                          # (n, H + 2·half, W + 2·half, C)
+    padded = pad(a, (half, half), np)                                          # (n, H + 2·half, W + 2·half, C)
     rows = sum(padded[:, i:i + H] for i in range(size))                              # (n, H, W + 2·half, C)
     return sum(rows[:, :, j:j + W_] for j in range(size))                            # (n, H, W, C)

@@ -1,17 +1,21 @@
-"""Memory for large arrays, lent again and again.
+"""Memory that serves again and again: `fresh`, for arrays that are somebody's, and `scratch`, to work in.
 
 The system hands out large blocks of memory page by page, each cleared first, and NumPy gives a block back as soon as
 its array is gone: the arrays of a training step are of the same sizes in every step, and yet each step waits for
 hundreds of megabytes of new pages. `fresh` keeps the blocks instead. An array from it refers to a `_Loan`, as does
 every view of it; when the last of them is gone, the block is idle, and whoever next wants an array of about its size
-gets it. So an array is its owner's for as long as anybody holds it, as with NumPy's.
+gets it. So an array is its owner's for as long as anybody holds it, as with NumPy's. A block goes back to the system
+when nobody has wanted it during many loans, when nobody has asked for memory for some seconds, or by `give_back`.
 
-On a GPU, CuPy does the same.
+`scratch` is for what nobody keeps: each thread has a buffer for each role.
 """
 from __future__ import annotations
 
 import math
+import os
 import threading
+import time
+import weakref
 from bisect import bisect_left, insort_left
 from collections import deque
 from operator import itemgetter
@@ -21,6 +25,7 @@ import numpy as np
 
 LARGE = 2 ** 20    # bytes, from which on an array is lent; below, NumPy and the system are quick
 PATIENCE = 1000    # a block that stayed idle during so many loans goes back to the system
+SECONDS = 5.0      # and so do all idle blocks when there was no loan for so long
 
 
 class _Loan:
@@ -36,10 +41,20 @@ class _Loan:
         self.returned.append(self.block)
 
 
+class _Buffers(dict):
+    """A dictionary that can be referred to weakly."""
+
+
 _returned: deque[np.ndarray] = deque()  # by any thread at any time, even while another one holds the lock
 _lock = threading.Lock()
 _idle: list[tuple[int, int, np.ndarray]] = []  # by size: bytes, how many loans there had been, block
 _loans = 0
+_watcher: threading.Thread | None = None
+_here = threading.local()  # of each thread: .buffers, its scratch memory by role
+_buffers: weakref.WeakValueDictionary[int, _Buffers] = weakref.WeakValueDictionary()  # those of all threads
+
+if hasattr(os, "register_at_fork"):  # a forked process must not find the lock held by a thread that it has not
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
 def fresh(shape: tuple[int, ...], dtype: Any, xp: Any) -> Any:
@@ -55,6 +70,7 @@ def _block(size: int) -> np.ndarray:
     global _loans
     with _lock:
         _loans += 1
+        _watch()
         while _returned:
             block = _returned.popleft()
             insort_left(_idle, (block.size, _loans, block), key=itemgetter(0))       # the latest first: it is cached
@@ -63,3 +79,38 @@ def _block(size: int) -> np.ndarray:
         if i < len(_idle) and _idle[i][0] < 2 * size:
             return _idle.pop(i)[-1]
     return np.empty(size, np.uint8)
+
+
+def scratch(role: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """An array to work in, not cleared: this thread's own for this `role`, until it asks for the role again."""
+    if not hasattr(_here, "buffers"):
+        _here.buffers = _buffers[threading.get_ident()] = _Buffers()
+    size, buffer = math.prod(shape) * np.dtype(dtype).itemsize, _here.buffers.get(role)
+    if buffer is None or buffer.size < size:
+        buffer = _here.buffers[role] = np.empty(size, np.uint8)
+    return buffer[:size].view(dtype).reshape(shape)
+
+
+def give_back() -> None:
+    """Return to the system what is idle, and all scratch memory."""
+    with _lock:
+        _returned.clear()
+        _idle.clear()
+    for buffers in list(_buffers.values()):
+        buffers.clear()
+
+
+def _watch() -> None:
+    """See to it that a thread gives back what is idle when nobody has asked for memory for a while."""
+    def watch() -> None:
+        before = -1
+        while True:
+            time.sleep(SECONDS)
+            if _loans == before:
+                give_back()
+            before = _loans
+
+    global _watcher
+    if _watcher is None or not _watcher.is_alive():  # none yet, or left behind by a fork
+        _watcher = threading.Thread(target=watch, name="tinynet-memory", daemon=True)
+        _watcher.start()

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 WORTH_A_THREAD = 2 ** 17  # numbers handled, about 100 µs of work
+CACHE = 2 ** 21  # bytes of a piece's scratch memory: what a core has for itself, about
 
 
 class _Blas:
@@ -46,7 +47,7 @@ class _Blas:
 
     @contextmanager
     def single(self) -> Iterator[None]:
-        if self.controller is None:
+        if self.controller is None or getattr(_here, "alone", False):
             yield
             return
         with self.lock:
@@ -54,9 +55,11 @@ class _Blas:
             if self.inside == 1:
                 self._anyone_may_set()
                 self.limiter = self.controller.limit(limits=1, user_api="blas")
+        _here.alone = True  # what this thread computes within need not ask again
         try:
             yield
         finally:
+            _here.alone = False
             with self.lock:
                 self.inside -= 1
                 if self.inside == 0:
@@ -76,7 +79,7 @@ _blas: _Blas | None = None
 _pool: ThreadPoolExecutor | None = None
 _columns = ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")  # starts its thread at the first use
 _threads = 0  # 0: not yet decided
-_here = threading.local()  # of each thread: .threads, its share if it computes one of two columns; .buffers, scratch
+_here = threading.local()  # of each thread: .threads, its share if it computes one of two columns; .alone, see single()
 
 
 def set_threads(n: int) -> None:
@@ -114,6 +117,15 @@ def get_threads() -> int:
     return getattr(_here, "threads", _threads)
 
 
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread for a while, as each call of `over_batch` does for itself: to hold it and to let it go
+    takes some 20 µs, which a small net would spend as often as it has layers."""
+    get_threads()
+    with _blas.single():
+        yield
+
+
 def over_batch(work: Callable[[slice], Any], n: int, device: Any = None, cost: float = math.inf) -> list[Any]:
     """Call `work(slice)` for slices that cover `range(n)`; the results, in the order of the slices.
 
@@ -141,14 +153,15 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
 
     An error of either is raised once both have ended; if both fail, the left one's.
     """
-    if hasattr(_here, "threads"):  # columns within a column: its one thread does both
+    if get_threads() == 1 or hasattr(_here, "threads"):  # one thread, or columns within a column: one after the other
         return left(), right()
     threads = max(1, get_threads() // 2)
 
     def column(work: Callable[[], Any]) -> Any:
         _here.threads = threads
         try:
-            return work()
+            with _blas.single():
+                return work()
         finally:
             del _here.threads
 
@@ -164,22 +177,33 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
 def pieces(batch: slice, bytes_per_image: int, device: Any = None, least: int = 1) -> Iterator[slice]:
     """Cut a slice of the batch into even pieces whose scratch memory fits the cache of a core (or a share of a GPU);
     into larger ones, if that is needed for `least` images each."""
-    budget, n = 2 ** 30 if device is not None and device.xp is not np else 2 ** 21, batch.stop - batch.start
+    budget, n = 2 ** 30 if device is not None and device.xp is not np else CACHE, batch.stop - batch.start
     count = -(-n // max(least, budget // max(1, bytes_per_image)))
     for i in range(count):
         yield slice(batch.start + n * i // count, batch.start + n * (i + 1) // count)
 
 
-def scratch(role: str, shape: tuple[int, ...], dtype: Any, xp: Any = np) -> Any:
-    """An array to work in, not cleared: this thread's own for this `role`, until it asks for the role again.
+def rectangles(rows: slice, height: int, bytes_per_row: int, least: int = 1) -> Iterator[tuple[slice, slice]]:
+    """Cut `rows` of a stack of images, each `height` rows high, into pieces as `pieces` does: (images, rows).
 
-    Fresh memory costs about as much as what is done with it, because the system hands it out page by page. On a GPU,
-    CuPy keeps a pool of memory, so there it is simply a new array.
+    A piece is some whole images, or a band of one: where an image is too large for the cache, and where `rows` begins
+    or ends in the middle of one. `least` is a number of rows.
     """
-    if xp is not np:
-        return xp.empty(shape, dtype)
-    buffers = _here.__dict__.setdefault("buffers", {})
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    if role not in buffers or buffers[role].size < size:
-        buffers[role] = np.empty(size, np.uint8)
-    return buffers[role][:size].view(dtype).reshape(shape)
+    def bands(image: int, first: int, last: int) -> Iterator[tuple[slice, slice]]:
+        for part in pieces(slice(first, last), bytes_per_row, least=least):
+            yield slice(image, image + 1), part
+
+    (image, first), (last_image, rest) = divmod(rows.start, height), divmod(rows.stop, height)
+    if image == last_image:
+        yield from bands(image, first, rest)
+        return
+    if first:
+        yield from bands(image, first, height)
+        image += 1
+    for batch in pieces(slice(image, last_image), height * bytes_per_row, least=-(-least // height)):
+        if batch.stop - batch.start == 1:
+            yield from bands(batch.start, 0, height)
+        else:
+            yield batch, slice(0, height)
+    if rest:
+        yield from bands(last_image, 0, rest)

@@ -40,13 +40,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..sizes import Padding
 from .im2col import copy_runs
-from .parallel import scratch
+from .memory import scratch
 
 POINTS = (0, 1, -1, 2, -0.5, -2, 0.5)  # as many of them as are needed; and infinity
 ROWS = 64   # tiles, from which on matrix products with them are fast
-MANY = 32  # channels, in and out, from which on the products outweigh the transforms
 
 
 class Form(NamedTuple):
@@ -67,11 +65,6 @@ class Form(NamedTuple):
     def pixels(self, size: int) -> int:
         """How many pixels of the input these tiles see."""
         return (self.tiles(size) * self.m + self.K - 1) * self.s
-
-
-def pays(kernel: tuple[int, int], stride: tuple[int, int], C: int, F: int) -> bool:
-    """Whether Winograd's convolution is the faster one: it exists for the kernel, and there are many channels."""
-    return possible(kernel, stride) and min(C * stride[0] ** 2, F) >= MANY
 
 
 def possible(kernel: tuple[int, int], stride: tuple[int, int]) -> bool:
@@ -100,94 +93,96 @@ def _matrices(form: Form) -> dict[str, np.ndarray]:
     return {"A": evaluate(form.m), "G": evaluate(form.K), "B": np.linalg.inv(evaluate(form.t))}
 
 
-def _matrix(name: str, form: Form, like: Any, xp: Any) -> Any:
-    """One of the three matrices, where `like` lives and of its dtype."""
-    return xp.asarray(_matrices(form)[name].astype(like.dtype))
+def _matrix(name: str, form: Form, like: Any) -> Any:
+    """One of the three matrices, of the dtype of `like`."""
+    return _matrices(form)[name].astype(like.dtype)
 
 
-def convolve(x: Any, U: Any, y: Any, form: Form, xp: Any) -> None:
-    """Fill y (n, P, Q, F) with the convolution of the padded images x (n, Ĥ, Ŵ, C); `padding` says how large x is."""
-    outputs(_product(images(x, form, xp), U, "M", xp), y, form, xp)
+def convolve(x: Any, U: Any, y: Any, form: Form) -> None:
+    """Fill y (n, P, Q, F) with the convolution of images x (n, Ĥ, Ŵ, C), which are as large as whole tiles need."""
+    outputs(_product(images(x, form), U, "M"), y, form)                              # eq. (2)
 
 
-def convolve_backward(x: Any, U: Any, dy: Any, dU: Any, form: Form, xp: Any, first: bool, input_grad: bool) -> Any:
-    """Add to dU, or write to it if these are the `first` images; return dx or None. dy is (n, P, Q, F)."""
-    dM, V = outputs_backward(dy, form, xp), images(x, form, xp)
+def add_products(V: Any, dM: Any, dU: Any, first: bool) -> None:
+    """Add V[i, j]ᵀ · dM[i, j] to dU; or write it, if it is the first."""
     if first:
-        xp.matmul(V.swapaxes(1, 2), dM, out=dU)                                      # eq. (3)
+        np.matmul(V.swapaxes(1, 2), dM, out=dU)                                      # eq. (3)
     else:
-        dU += _product(V.swapaxes(1, 2), dM, "dU", xp)
-    return images_backward(_product(dM, U.swapaxes(1, 2), "V", xp), x.shape, form, xp) if input_grad else None
+        dU += _product(V.swapaxes(1, 2), dM, "dU")
 
 
-def padding(sides: Padding, H: int, W_: int, P: int, Q: int, form: Form) -> Padding:
-    """The padding of a layer, with as much at the bottom and the right as whole tiles of H × W images need."""
-    (top, _), (left, _) = sides
-    return (top, form.pixels(P) - H - top), (left, form.pixels(Q) - W_ - left)
+def back_through(dM: Any, U: Any) -> Any:
+    """dV[i, j] = dM[i, j] · U[i, j]ᵀ."""
+    return _product(dM, U.swapaxes(1, 2), "V")                                       # eq. (3)
 
 
-def scratch_bytes(P: int, Q: int, C: int, F: int, form: Form, itemsize: int) -> int:
-    """Memory of V and M for one image with P × Q outputs."""
-    return form.t ** 2 * form.tiles(P) * form.tiles(Q) * (C * form.s ** 2 + F) * itemsize
-
-
-def images_at_once(P: int, Q: int, form: Form) -> int:
-    """How many images have `ROWS` tiles."""
-    return -(-ROWS // (form.tiles(P) * form.tiles(Q)))
-
-
-def weights(W: Any, U: Any, form: Form, xp: Any) -> None:
+def weights(W: Any, U: Any, form: Form) -> None:
     """Fill U (t², s²·C, F) from W (KH, KW, C, F)."""
     KH, KW, C, F = W.shape
     _, K, s = form
-    whole = xp.zeros((K * s, K * s, C, F), W.dtype)                                  # kernels of whole blocks
+    whole = np.zeros((K * s, K * s, C, F), W.dtype)                                  # kernels of whole blocks
     whole[:KH, :KW] = W
     blocks = whole.reshape(K, s, K, s, C * F).swapaxes(1, 2).reshape(K, K, s * s * C * F)
-    U[...] = _both_axes(_matrix("G", form, W, xp), blocks, "weights", xp).reshape(U.shape)  # eq. (2)
+    U[...] = _both_axes(_matrix("G", form, W), blocks, "weights").reshape(U.shape)  # eq. (2)
 
 
-def weights_backward(dU: Any, shape: tuple[int, ...], form: Form, xp: Any) -> Any:
+def weights_backward(dU: Any, shape: tuple[int, ...], form: Form) -> Any:
     """dW, of the given shape (KH, KW, C, F), of dU (t², s²·C, F)."""
     KH, KW, C, F = shape
     _, K, s = form
-    blocks = _both_axes(_matrix("G", form, dU, xp).T, dU.reshape(form.t, form.t, -1), "weights", xp)  # eq. (3)
+    blocks = _both_axes(_matrix("G", form, dU).T, dU.reshape(form.t, form.t, -1), "weights")  # eq. (3)
     return blocks.reshape(K, K, s, s, C * F).swapaxes(1, 2).reshape(K * s, K * s, C, F)[:KH, :KW].copy()
 
 
-def images(x: Any, form: Form, xp: Any) -> Any:
+def images(x: Any, form: Form) -> Any:
     """V (t², n · tiles, s²·C) of padded images x (n, Ĥ, Ŵ, C)."""
     n, H, W_, C = x.shape
     (m, K, s), t = form, form.t
     rows, columns = (H // s - K + 1) // m, (W_ // s - K + 1) // m
-    x = xp.ascontiguousarray(x)
+    x = np.ascontiguousarray(x)
     a, b, c, _ = x.strides
-    tiles = copy_runs(x, (t, t, n, rows, columns, s), (b * s, c * s, a, b * s * m, c * s * m, b), s * C, xp,
-                      lambda shape, dtype: scratch("tiles", shape, dtype, xp))
-    V = _both_axes(_matrix("B", form, x, xp).T, tiles.reshape(t, t, -1), "V", xp)    # eq. (2)
+    tiles = copy_runs(x, (t, t, n, rows, columns, s), (b * s, c * s, a, b * s * m, c * s * m, b), s * C, np,
+                      functools.partial(scratch, "tiles"))
+    V = _both_axes(_matrix("B", form, x).T, tiles.reshape(t, t, -1), "V")    # eq. (2)
     return V.reshape(t * t, n * rows * columns, s * s * C)
 
 
-def images_backward(dV: Any, shape: tuple[int, ...], form: Form, xp: Any) -> Any:
+def images_backward(dV: Any, shape: tuple[int, ...], form: Form) -> Any:
     """dx, of the given shape (that of x in `images`), of dV: overlapping tiles add up."""
     n, H, W_, C = shape
     (m, K, s), t = form, form.t
     rows, columns = (H // s - K + 1) // m, (W_ // s - K + 1) // m
-    d_tiles = _both_axes(_matrix("B", form, dV, xp), dV.reshape(t, t, -1), "tiles", xp)  # eq. (3)
-    d_tiles = d_tiles.reshape(t, t, n, rows, columns, s, s, C)
-    dx = scratch("d_padded", (n, H // s, s, W_ // s, s, C), dV.dtype, xp)
-    dx.fill(0)
+    d = _both_axes(_matrix("B", form, dV), dV.reshape(t, t, -1), "tiles")            # eq. (3)
+    d = _laid_over(d.reshape(t, t, n, rows, columns * s * s * C), m, "rows")         # (m, t, n, R, columns·s²·C)
+    R = d.shape[3]
+    d = _laid_over(d.reshape(m, t, n * R, columns, s * s * C).swapaxes(0, 1), m, "pixels")  # (m, m, n·R, Q, s²·C)
+    Q = d.shape[3]
+    pixels = d.reshape(m, m, n, R, Q, s, s, C).transpose(2, 3, 1, 5, 4, 0, 6, 7)     # (n, R, m, s, Q, m, s, C)
+    dx = scratch("d_padded", pixels.shape, d.dtype)
+    dx[...] = pixels
+    return dx.reshape(n, R * m * s, Q * m * s, C)[:, :H, :W_]
+
+
+def _laid_over(d: Any, m: int, role: str) -> Any:
+    """Tiles along one axis, one laid over the other: d (t, ..., ..., tiles, ...), where number i of tile k is at place
+    k·m + i of the line → (m, ..., ..., places / m, ...), place i of each m places; what lies at one place adds up."""
+    t, tiles = d.shape[0], d.shape[3]
+    line = scratch(role, (m, *d.shape[1:3], tiles - (-t // m) - 1, d.shape[4]), d.dtype)
+    line[:, :, :, tiles:] = 0
     for i in range(t):
-        for j in range(t):
-            part = d_tiles[i, j].swapaxes(2, 3)                                      # (n, rows, s, columns, s, C)
-            dx[:, i:i + m * rows:m, :, j:j + m * columns:m] += part
-    return dx.reshape(shape)
+        place = line[i % m, :, :, i // m:i // m + tiles]
+        if i < m:
+            place[...] = d[i]
+        else:
+            place += d[i]
+    return line
 
 
-def outputs(M: Any, y: Any, form: Form, xp: Any) -> None:
+def outputs(M: Any, y: Any, form: Form) -> None:
     """Fill y (n, P, Q, F) from M (t², n · tiles, F); what the last tiles have beyond y is cut off."""
     n, P, Q, F = y.shape
     m, rows, columns = form.m, form.tiles(P), form.tiles(Q)
-    Y = _both_axes(_matrix("A", form, M, xp).T, M.reshape(form.t, form.t, -1), "tiles", xp)  # eq. (2)
+    Y = _both_axes(_matrix("A", form, M).T, M.reshape(form.t, form.t, -1), "tiles")  # eq. (2)
     Y = Y.reshape(m, m, n, rows, columns, F)
     for i in range(m):
         for j in range(m):
@@ -195,28 +190,28 @@ def outputs(M: Any, y: Any, form: Form, xp: Any) -> None:
             place[...] = Y[i, j, :, :place.shape[1], :place.shape[2]]
 
 
-def outputs_backward(dy: Any, form: Form, xp: Any) -> Any:
+def outputs_backward(dy: Any, form: Form) -> Any:
     """dM (t², n · tiles, F) of dy (n, P, Q, F)."""
     n, P, Q, F = dy.shape
     m, rows, columns = form.m, form.tiles(P), form.tiles(Q)
-    d_tiles = scratch("tiles", (m, m, n, rows, columns, F), dy.dtype, xp)
+    d_tiles = scratch("tiles", (m, m, n, rows, columns, F), dy.dtype)
     d_tiles.fill(0)                                                                  # what is beyond dy
     for i in range(m):
         for j in range(m):
             place = dy[:, i::m, j::m]                                                # (n, P', Q', F)
             d_tiles[i, j, :, :place.shape[1], :place.shape[2]] = place
-    dM = _both_axes(_matrix("A", form, dy, xp), d_tiles.reshape(m, m, -1), "M", xp)  # eq. (3)
+    dM = _both_axes(_matrix("A", form, dy), d_tiles.reshape(m, m, -1), "M")  # eq. (3)
     return dM.reshape(form.t ** 2, n * rows * columns, F)
 
 
-def _both_axes(a: Any, x: Any, role: str, xp: Any) -> Any:
+def _both_axes(a: Any, x: Any, role: str) -> Any:
     """a · x · aᵀ for every column of x: a (r, q) times x (q, q, columns) along its first two axes, (r, r, columns)."""
     (r, q), columns = a.shape, x.shape[-1]
-    once = _product(a, x.reshape(q, q * columns), "once", xp)                        # (r, q · columns)
-    return _product(a, once.reshape(r, q, columns), role, xp)                        # (r, r, columns)
+    once = _product(a, x.reshape(q, q * columns), "once")                        # (r, q · columns)
+    return _product(a, once.reshape(r, q, columns), role)                        # (r, r, columns)
 
 
-def _product(a: Any, b: Any, role: str, xp: Any) -> Any:
+def _product(a: Any, b: Any, role: str) -> Any:
     """The matrix product of a and b, or of each pair of them, or of a and each b, in scratch memory."""
-    out = scratch(role, (*b.shape[:-2], a.shape[-2], b.shape[-1]), a.dtype, xp)
-    return xp.matmul(a, b, out=out)
+    out = scratch(role, (*b.shape[:-2], a.shape[-2], b.shape[-1]), a.dtype)
+    return np.matmul(a, b, out=out)

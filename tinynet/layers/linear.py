@@ -8,9 +8,6 @@ Shapes: x (N, in), W (in, out), b (out), y (N, out).
     ∂L/∂x = dy · Wᵀ                      (4)
 
 AlexNet, section 3.5: fc6, fc7, fc8.
-
-Threads share the units, not the batch as elsewhere: W is most of what there is to read, and so each part of it is read
-by one thread only.
 """
 from __future__ import annotations
 
@@ -19,12 +16,29 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..fast.memory import fresh
-from ..fast.parallel import pieces
+from ..fast.operation import operation
 from ..init import Initialiser, constant, gaussian
 from ..layer import Layer
-from ..parameter import Parameter
+from ..parameter import Parameter, gradient_of
 from ..sizes import as_int
+
+
+@operation
+def linear_forward(x: Any, W: Any, b: Any, y: Any, xp: Any) -> None:
+    """Fill y; `b` may be None."""
+    y[...] = x @ W                                                                   # eq. (1), (N, out)
+    if b is not None:
+        y += b
+
+
+@operation
+def linear_backward(x: Any, W: Any, dy: Any, dx: Any, dW: Any, db: Any, xp: Any) -> None:
+    """Fill dx, and those of dW and db that are not None."""
+    if dW is not None:
+        dW[...] = x.T @ dy                                                           # eq. (2), (in, out)
+    if db is not None:
+        db[...] = dy.sum(axis=0)                                                     # eq. (3), (out)
+    dx[...] = dy @ W.T                                                               # eq. (4), (N, in)
 
 
 class Linear(Layer):
@@ -41,37 +55,17 @@ class Linear(Layer):
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x, "N", self.in_features)
-        W, y = self.W.value.astype(x.dtype, copy=False), xp.empty((len(x), self.out_features), x.dtype)
-
-        def some_units(k: slice) -> None:
-            xp.matmul(x, W[:, k], out=y[:, k])                                       # eq. (1), (N, k)
-            if self.b is not None:
-                y[:, k] += self.b.value[k].astype(x.dtype, copy=False)
-
-        self.over_batch(some_units, self.out_features, self._cost(x))
-        self._kept = (x,) if train or keep else None
+        y = self.empty((len(x), self.out_features), x.dtype)
+        linear_forward(x, self.W.value, self.b.value if self.b else None, y, xp)
+        self.remember(train or keep, x)
         return y
 
     def backward(self, dy: Any) -> Any:
         (x,) = self.take()
         xp = self.expect(dy, len(x), self.out_features, what="dy", dtype=x.dtype)
-        W, dx = self.W.value.astype(x.dtype, copy=False), xp.empty(x.shape, x.dtype)
-        self.W.grad = None  # so that its memory can serve the new one
-        dW = fresh(W.shape, x.dtype, xp)
-
-        def some_inputs(part: slice) -> None:
-            for k in pieces(part, W[:1].nbytes, self.device):
-                xp.matmul(x.T[k], dy, out=dW[k])                                     # eq. (2), (k, out)
-                xp.matmul(dy, W[k].T, out=dx[:, k])                                  # eq. (4), (N, k)
-
-        self.over_batch(some_inputs, self.in_features, self._cost(x))
-        self.W.grad = dW.astype(self.W.value.dtype, copy=False)
-        if self.b is not None:
-            self.b.grad = dy.sum(axis=0).astype(self.b.value.dtype, copy=False)      # eq. (3)
+        dx = self.empty(x.shape, x.dtype)
+        linear_backward(x, self.W.value, dy, dx, gradient_of(self.W), gradient_of(self.b), xp)
         return dx
-
-    def _cost(self, x: Any) -> float:
-        return len(x) * self.W.size / 64
 
     def multiply_adds(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
         return y_shape[0] * self.W.size
@@ -84,7 +78,7 @@ class Flatten(Layer):
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         self.expect(x)
-        self._kept = (x.shape, x.dtype) if train or keep else None
+        self.remember(train or keep, x.shape, x.dtype)
         return x.reshape(len(x), -1).copy()  # an output is its caller's, never a view of the input
 
     def backward(self, dy: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..fast.im2col import col2im, im2col, pad, places
+from ..fast.im2col import col2im, im2col, output_length, pad
 from ..init import Initialiser, constant, gaussian
 from ..layer import Layer
 from ..parameter import Parameter
@@ -43,7 +43,7 @@ class LocallyConnected2d(Layer):
         self.stride = as_pair(stride, "LocallyConnected2d stride")
         self.padding = as_padding(padding, "LocallyConnected2d padding")
         axes = zip(self.input_size, self.kernel_size, self.stride, self.padding, strict=True)
-        self.output_size = P, Q = tuple(places(*axis) for axis in axes)
+        self.output_size = P, Q = tuple(output_length(*axis) for axis in axes)
         if min(P, Q) < 1:
             raise ValueError(f"LocallyConnected2d: the kernel {self.kernel_size} is larger than the padded input "
                              f"({self.input_size}, padding {self.padding})")
@@ -89,7 +89,7 @@ class LocallyConnected2d(Layer):
     def _columns(self, x: Any, xp: Any) -> Any:
         """The windows of every place: (P·Q, N, KH·KW·C)."""
         P, Q = self.output_size
-        cols = im2col(pad(x, self.padding, 1, xp)[0], self.kernel_size, self.stride, xp)  # (N·P·Q, KH·KW·C)
+        cols = im2col(pad(x, self.padding, xp), self.kernel_size, self.stride, xp)  # (N·P·Q, KH·KW·C)
         return xp.ascontiguousarray(cols.reshape(len(x), P * Q, -1).swapaxes(0, 1))
 
     def _matrices(self, dtype: Any) -> Any:

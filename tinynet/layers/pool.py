@@ -16,10 +16,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..fast.memory import fresh
-from ..fast.parallel import pieces, scratch
+import numpy as np
+
+from ..fast.memory import fresh, scratch
+from ..fast.parallel import pieces
 from ..layer import Layer
 from ..sizes import as_pair
+
+
+def _scratch(role: str, shape: tuple[int, ...], dtype: Any, xp: Any) -> Any:
+    return scratch(role, shape, dtype) if xp is np else xp.empty(shape, dtype)
 
 
 class _Pool2d(Layer):
@@ -97,7 +103,7 @@ class MaxPool2d(_Pool2d):
     def _maximum(self, dealt: list[Any], y: Any, H: int, W_: int, xp: Any) -> None:
         """Fill y (n, P, Q, C): the maxima along the rows of each window, then of those along its columns."""
         n, P, Q, C = y.shape
-        rows = [scratch(f"rows{s}", (n, P, part.shape[2], C), y.dtype, xp) for s, part in enumerate(dealt)]
+        rows = [_scratch(f"rows{s}", (n, P, part.shape[2], C), y.dtype, xp) for s, part in enumerate(dealt)]
         for row, part in zip(rows, dealt, strict=True):
             row.fill(-xp.inf)
             for _, p, h in self._taps(0, H, P):
@@ -145,7 +151,7 @@ class MaxPool2d(_Pool2d):
     def _dealt(self, x: Any, xp: Any) -> list[Any]:
         """Scratch memory for the columns 0, SW, 2·SW, ... of x; for 1, SW + 1, ...; and so on: each (n, H, W', C)."""
         SW = self.stride[1]
-        return [scratch(f"dealt{s}", x[:, :, s::SW].shape, x.dtype, xp) for s in range(SW)]
+        return [_scratch(f"dealt{s}", x[:, :, s::SW].shape, x.dtype, xp) for s in range(SW)]
 
     def _dealt_taps(self, W_: int, Q: int) -> Iterator[tuple[int, slice, int, slice]]:
         """As `_taps` along the columns, after dealing: which of the parts, and the pixels' places in it."""

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..fast.im2col import col2im, im2col, places
+from ..fast.im2col import col2im, im2col, output_length
 from ..fast.parallel import pieces
 from ..init import Initialiser, constant, gaussian
 from ..layer import Layer
@@ -105,7 +105,7 @@ class TableConv2d(Layer):
 
     def output_size(self, H: int, W_: int) -> tuple[int, int]:
         """(P, Q) for images of H × W pixels; ValueError if not even one window fits."""
-        size = tuple(places(length, K, 1, (0, 0)) for length, K in zip((H, W_), self.kernel_size, strict=True))
+        size = tuple(output_length(length, K, 1, (0, 0)) for length, K in zip((H, W_), self.kernel_size, strict=True))
         if min(size) < 1:
             raise ValueError(f"{self.label}: the kernel {self.kernel_size} is larger than the input ({H} x {W_})")
         return size

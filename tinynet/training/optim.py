@@ -13,7 +13,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..fast.parallel import over_batch, pieces, scratch
+import numpy as np
+
+from ..fast.memory import scratch
+from ..fast.parallel import over_batch, pieces
 from ..parameter import FixedRate, Parameter
 
 
@@ -56,7 +59,7 @@ class SGD:
 
         def some_elements(part: slice) -> None:
             for n in pieces(part, 2 * w[:1].nbytes, p.device):
-                step = scratch("step", w[n].shape, w.dtype, xp)
+                step = scratch("step", w[n].shape, w.dtype) if xp is np else xp.empty(w[n].shape, w.dtype)
                 xp.multiply(w[n], decay, out=step)
                 step += g[n]
                 step *= rate
