@@ -10,19 +10,28 @@ from naive import distinct
 from tinynet import (
     LRN,
     AvgPool2d,
+    BatchNorm2d,
+    Columns,
     Conv2d,
     Dropout,
+    Fork,
+    Join,
     Layer,
     Linear,
     MaxPool2d,
+    MeanSquaredError,
+    Parameter,
     ReLU,
     Sequential,
     SoftmaxCrossEntropy,
     Tanh,
     gaussian,
     gradcheck,
+    pair,
 )
 from tinynet.devices.device import simulated
+from tinynet.devices.simulated import must_be_current
+from tinynet.models import GoogLeNetLoss, MAPLoss, googlenet
 
 
 def linear(kind=Linear, inputs=3, outputs=2):
@@ -125,6 +134,30 @@ class SummedLoss(SoftmaxCrossEntropy):
         return 2 * super().backward()
 
 
+class HalfTheSquares(MeanSquaredError):
+    """Forgets the 2."""
+    def backward(self):
+        return super().backward() / 2
+
+
+class HeadsInFull(GoogLeNetLoss):
+    """Forgets the weight of the heads."""
+    def backward(self):
+        main, head1, head2 = super().backward()
+        return main, head1, head2 / self.weight
+
+
+class MeanAbsoluteError(Layer):
+    """A loss that the library doesn't know."""
+    def forward(self, y, target):
+        self.remember(True, y, target)
+        return float(abs(y - target).mean())
+
+    def backward(self):
+        y, target = self.take()
+        return np.sign(y - target) / y.size
+
+
 WRONG = {
     "dx scaled": (lambda: linear(ScaledLinear), (2, 3), "x", {}),
     "dW scaled": (lambda: linear(ScaledWeights), (2, 3), "W", {}),
@@ -139,6 +172,7 @@ WRONG = {
     "errors that cancel": (FarFromTheMean, (2, 3), "x", {}),
     "overlaps that do not add": (lambda: OverwritingPool(2, 1), (1, 3, 3, 1), "x", {}),
     "loss summed": (SummedLoss, (2, 3), "x", {"labels": np.array([0, 2])}),
+    "squares halved": (HalfTheSquares, (2, 3), "x", {"labels": distinct(2, 3, seed=1)}),
 }
 
 
@@ -189,9 +223,45 @@ def test_right_backwards_pass_with_nine_digits():
     assert 0 < max(report.values()) < 1e-6
 
 
-def test_the_loss_is_checked_with_labels():
-    report = gradcheck(SoftmaxCrossEntropy(), distinct(3, 4), labels=np.array([0, 3, 1]))
-    assert set(report) == {"x"} and report["x"] < 1e-6
+LABELS = np.array([0, 3, 1])
+
+
+@pytest.mark.parametrize("loss, labels", [
+    (SoftmaxCrossEntropy(), LABELS), (SoftmaxCrossEntropy(), LABELS.tolist()), (MAPLoss(0.5), LABELS),
+    (MeanSquaredError(), distinct(3, 4, seed=1)), (MeanSquaredError(), distinct(3, 4, dtype=np.float32, seed=1)),
+    (MeanAbsoluteError(), 2 * distinct(3, 4, seed=1)),
+], ids=lambda value: type(value).__name__)
+def test_every_loss_is_checked_with_its_labels_or_targets(loss, labels):
+    report = gradcheck(loss, distinct(3, 4), labels=labels)
+    assert set(report) == {"x"} and 0 < report["x"] < 1e-6
+
+
+def test_a_loss_of_several_outputs():
+    scores = tuple(distinct(3, 4, seed=i) for i in range(3))
+    report = gradcheck(GoogLeNetLoss(), scores, labels=LABELS)
+    assert set(report) == {"x[0]", "x[1]", "x[2]"} and max(report.values()) < 1e-6
+    with pytest.raises(AssertionError, match=r"HeadsInFull: the gradient of x\[2\] at \(0, 0\) is wrong"):
+        gradcheck(HeadsInFull(), scores, labels=LABELS)
+
+
+def test_a_net_of_several_outputs():
+    net = googlenet(2, input_size=79, width=1 / 64, rng=np.random.default_rng(0))
+    report = gradcheck(net, np.random.default_rng(1).normal(0, 60, (1, 79, 79, 3)), train=True, samples=1)
+    assert set(report) == {name for name, _ in net.parameters()}
+
+
+def test_a_loss_on_a_device():
+    loss = MeanSquaredError().to(simulated(0))
+    with must_be_current():
+        assert set(gradcheck(loss, distinct(3, 4), labels=distinct(3, 4, seed=1))) == {"x"}
+
+
+def test_layers_between_two_columns_take_pairs_and_give_pairs():
+    layers = Columns(linear(), linear(ScaledWeights))
+    x = distinct(2, 3), distinct(2, 3, seed=1)
+    with pytest.raises(AssertionError, match=r"Columns: the gradient of right.W at \(0, 0\) is wrong"):
+        gradcheck(layers, x)
+    assert set(gradcheck(Columns(linear(), linear()), x)) == {"x[0]", "x[1]", "left.W", "left.b", "right.W", "right.b"}
 
 
 def test_dropout_is_checked_in_training_with_the_same_mask_each_time():
@@ -218,6 +288,67 @@ def test_samples_checks_only_so_many_elements_of_each_array():
     gradcheck(everything, x)
     assert few.calls < more.calls < everything.calls / 5
     assert set(gradcheck(few, x, samples=10 ** 6)) == {"x", "W", "b"}  # more than there are: all
+
+
+def test_of_very_many_elements_a_thousand_are_drawn_and_that_is_said(capsys):
+    net = Sequential(fc1=linear(Linear, 70, 60), fc2=linear(Linear, 60, 30))         # 6,090 parameters
+    x = distinct(1, 70)
+    gradcheck(net, x)
+    line = "gradcheck: 560 of the 6,160 elements of Sequential are checked, drawn at random; samples=None checks all\n"
+    assert capsys.readouterr().out == line                                           # 200 + 60 + 200 + 30, and x: 70
+    gradcheck(net, x, samples=2)
+    gradcheck(Linear(70, 60), x)                                                     # 4,330 elements: all of them
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("samples", [0, -1, 1.5, "all"])
+def test_samples_that_mean_nothing_are_refused(samples):
+    with pytest.raises(ValueError, match="gradcheck: expected samples of 1 or more, None for all, or 'auto', got"):
+        gradcheck(linear(), distinct(2, 3), samples=samples)
+
+
+def test_all_are_checked_if_asked_for():
+    wrong = linear(WrongInOnePlace, 80, 80)                                          # 6,560 elements and the input
+    with pytest.raises(AssertionError, match=r"gradient of x at \(1, 2\)"):
+        gradcheck(wrong, distinct(2, 80), samples=None)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_check_shows_on_a_terminal_how_far_it_is(terminal, monkeypatch, capsys):
+    clock = iter(np.arange(0, 1e6, 0.5))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    gradcheck(linear(), distinct(2, 3))                                              # 6 + 6 + 2 elements
+    shown = capsys.readouterr().err
+    if terminal:
+        assert shown.startswith("\rgradcheck of Linear: 4 of 14 elements") and "13 of 14" in shown
+        assert shown.endswith("\r")
+    else:
+        assert shown == ""
+
+
+def test_frozen_parameters_are_left_out():
+    net = Sequential(fc1=linear(ForgetsTheBias), tanh=Tanh(), fc2=linear(Linear, 2, 2))
+    net.freeze("fc1.b")
+    assert set(gradcheck(net, distinct(2, 3))) - {"x"} == {"fc1.W", "fc2.W", "fc2.b"}
+
+
+def test_where_there_is_nothing_to_check_that_is_an_error():
+    class Forgets(Layer):
+        def forward(self, x, train=False, keep=False):
+            return 2 * x
+
+        def backward(self, dy):
+            2 * dy  # noqa: B018
+
+    with pytest.raises(AssertionError, match="Forgets: nothing to check: backward has returned None, and no param"):
+        gradcheck(Forgets(), distinct(2, 3))
+
+
+def test_rounding_is_no_error():
+    # the normalisation takes the bias away again: its gradient is 0, but for the last digits of y
+    net = Sequential(conv=Conv2d(2, 3, 1, rng=np.random.default_rng(0)), norm=BatchNorm2d(3))
+    assert gradcheck(net, distinct(4, 3, 3, 2), train=True)["conv.b"] < 1e-5
 
 
 # ---------------------------------------------------------------------------------------- kinks
@@ -287,6 +418,65 @@ def test_a_layer_is_checked_on_its_device():
         gradcheck(linear(ScaledWeights).to(device), distinct(2, 3))
 
 
+class Scaled(Layer):
+    """y = factor · x."""
+    def __init__(self):
+        self.factor = Parameter(np.array(3.0))
+
+    def forward(self, x, train=False, keep=False):
+        self.remember(train or keep, x)
+        return self.factor.value * x
+
+    def backward(self, dy):
+        (x,) = self.take()
+        self.factor.grad = (dy * x).sum()
+        return self.factor.value * dy
+
+
+def test_a_parameter_may_be_a_single_number():
+    assert set(gradcheck(Scaled(), distinct(2, 3))) == {"x", "factor"}
+
+
+def test_columns_are_checked_each_on_its_device():
+    left, right = devices = pair("simulated")
+    net = Sequential(fork=Fork(devices), conv=Columns(Conv2d(2, 2, 1, device=left), Conv2d(2, 3, 1, device=right)),
+                     norm=Columns(BatchNorm2d(2, device=left), BatchNorm2d(3, device=right)), join=Join(left))
+    with must_be_current():
+        report = gradcheck(net, distinct(2, 2, 2, 2), train=True)
+    assert set(report) == {"x", *(name for name, _ in net.parameters())}
+    for device, (_, norm) in zip(devices, net["norm"].children(), strict=True):
+        assert not device.tohost(norm.running_mean).any()
+
+
 def test_the_input_may_be_a_list_or_of_another_dtype():
     gradcheck(linear(), [[1, 2, 3]])
     gradcheck(linear(), np.ones((1, 3), np.float32))
+
+
+def test_parameters_in_an_optimisers_buffers_are_left_alone():
+    layer = linear().astype(np.float64)
+    values, gradients = np.arange(8.0), np.full(8, 7.0)                              # one buffer for W (3, 2) and b (2)
+    for p, n, shape in (layer.W, slice(0, 6), (3, 2)), (layer.b, slice(6, 8), (2,)):
+        p.value, p._place = values[n].reshape(shape), gradients[n].reshape(shape)
+    own = [(p.value, p._place) for p in (layer.W, layer.b)]
+    gradcheck(layer, distinct(2, 3))
+    for p, (value, place) in zip((layer.W, layer.b), own, strict=True):
+        assert p.value is value and p._place is place
+    np.testing.assert_array_equal(values, np.arange(8.0))
+    np.testing.assert_array_equal(gradients, np.full(8, 7.0))
+
+
+class Strict(BatchNorm2d):
+    """Refuses an x that is not of its arrays' dtype."""
+    def forward(self, x, train=False, keep=False):
+        for array in self.gamma.value, self.beta.value, self.running_mean, self.running_var:
+            assert array.dtype == x.dtype
+        return super().forward(x, train, keep)
+
+
+def test_layer_and_input_are_both_converted_and_running_statistics_too():
+    norm = Strict(3)
+    before = norm.running_mean, norm.running_var
+    assert set(gradcheck(norm, distinct(2, 2, 2, 3, dtype=np.float32), train=True)) == {"x", "gamma", "beta"}
+    assert (norm.running_mean is before[0]) and (norm.running_var is before[1])
+    assert not norm.running_mean.any() and (norm.running_var == 1).all() and norm.running_var.dtype == np.float32

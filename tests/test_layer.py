@@ -43,6 +43,7 @@ from tinynet import (
 )
 from tinynet.devices.device import simulated
 from tinynet.devices.simulated import must_be_current
+from tinynet.models.resnet import ZeroPadShortcut
 
 
 def start(seed=7):
@@ -99,6 +100,7 @@ CASES = {  # name: (how to make the layer, the shape of an input)
     "lrn": (lambda: LRN(3, k=1, alpha=0.5, beta=0.75, groups=2), MAPS),
     "within-map norm": (lambda: WithinMapNorm(3, alpha=0.5, beta=0.75), MAPS),
     "batch norm": (worn_norm, MAPS),
+    "padded shortcut": (lambda: ZeroPadShortcut(4, 6, 2), MAPS),
     "dropout": (lambda: Dropout(0.4, np.random.default_rng(7)), MAPS),
     "net": (small_net, MAPS),
     "branches": (branching_net, MAPS),

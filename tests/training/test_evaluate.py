@@ -90,7 +90,8 @@ def test_a_cifar_run_comes_back(tmp_path, recipe):
     np.save(tmp_path / "mean.npy", np.full((32, 32, 3), 100, np.float32))
     (tmp_path / "config.json").write_text(json.dumps({"data": "some", "options": {"net": recipe}}))
     images, labels = split(2, 32)
-    seen = images[:, 4:28, 4:28] if crop else images
+    edge = (32 - crop) // 2 if crop else 0
+    seen = images[:, edge:32 - edge, edge:32 - edge]
     expected = net.predict(((seen.astype(np.float32) - 100) / scale).astype(np.float32))
     trained = load_net(tmp_path)
     np.testing.assert_allclose(trained.probabilities(Split(images, labels)), expected, rtol=1e-4)

@@ -6,9 +6,10 @@ from .cifar import cifar_11pct, cifar_13pct, cifar_18pct, cifar_80sec, cifar_sam
 from .googlenet import GoogLeNet, GoogLeNetLoss, googlenet
 from .lenet5 import MAPLoss, lenet5
 from .nin import nin_cifar, nin_small
+from .resnet import resnet_cifar
 from .vgg import start_from, vgg
 from .zfnet import renormalise_filters, zfnet
 
 __all__ = ["NETS", "GoogLeNet", "GoogLeNetLoss", "MAPLoss", "alexnet", "alexnet_half", "build", "cifar_11pct",
            "cifar_13pct", "cifar_18pct", "cifar_80sec", "cifar_sample", "convert", "googlenet", "lenet5", "nin_cifar",
-           "nin_small", "renormalise_filters", "start_from", "vgg", "zfnet"]
+           "nin_small", "renormalise_filters", "resnet_cifar", "start_from", "vgg", "zfnet"]

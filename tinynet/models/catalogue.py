@@ -21,6 +21,7 @@ from .alexnet import alexnet, alexnet_half
 from .googlenet import googlenet
 from .lenet5 import lenet5
 from .nin import nin_cifar, nin_small
+from .resnet import resnet_cifar
 from .vgg import TABLE_1, vgg
 from .zfnet import zfnet
 
@@ -40,10 +41,12 @@ NETS: dict[str, Callable[..., Sequential]] = {
     "vgg16": partial(vgg, "D"), "vgg19": partial(vgg, "E"),
     "googlenet": googlenet,
     "nin-cifar": nin_cifar, "nin-small": nin_small,
+    **{f"resnet{depth}": partial(resnet_cifar, depth) for depth in (20, 32, 44, 56)},
     "lenet5": lenet5, "lenet5-linear": partial(lenet5, "linear"),
     "cifar-sample": partial(_cifar, cifar.cifar_sample, 32),
     "cifar-80sec": partial(_cifar, cifar.cifar_80sec, 32), "cifar-18pct": partial(_cifar, cifar.cifar_18pct, 32),
     "cifar-13pct": partial(_cifar, cifar.cifar_13pct, 24), "cifar-11pct": partial(_cifar, cifar.cifar_11pct, 24),
+    "cifar-resnet20": partial(_cifar, cifar.cifar_resnet20, 32),
 }
 
 
