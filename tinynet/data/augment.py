@@ -11,7 +11,11 @@ green and blue, in 0..1, over all pixels of the training images, and α_i drawn 
 """
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+from .statistics import statistics_of
 
 
 def random_crops(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -45,42 +49,12 @@ def ten_views(images: np.ndarray, size: int) -> list[np.ndarray]:
     return views + [view[:, :, ::-1] for view in views]
 
 
-def color_components(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The principal components of the colours of images (N, H, W, 3) uint8: what `color_noise` needs.
-
-    Returns the eigenvalues λ (3,), the largest first, and the eigenvectors (3, 3), `[:, i]` the one of λ_i, of the
-    covariance of all pixels as numbers from 0 to 1. The sign of an eigenvector is free: here its entry of largest
-    magnitude is positive. The images are read 256 at a time; the sums are exact up to 10^11 pixels.
+def color_components(images: Any) -> tuple[np.ndarray, np.ndarray]:
+    """λ (3,) and p (3, 3) of (1), for images (N, H, W, 3) uint8; see `Statistics.components`.
 
     Raises ValueError if there are no images or they are not in colour, TypeError if they are not uint8.
     """
-    moments = np.zeros((4, 4))                                                       # Σ of (r, g, b, 1)ᵀ(r, g, b, 1)
-    for first in range(0, len(images), 256):
-        part = images[first:first + 256]
-        _expect_color("color_components", part)
-        if part.dtype != np.uint8:
-            raise TypeError(f"color_components: expected images as they are stored, uint8, got {part.dtype}")
-        moments += _moments(part.reshape(-1, 3))
-    exact = moments.astype(np.int64).astype(object)                                  # Python's integers: no limit
-    pixels, sums = exact[3, 3], exact[3, :3]
-    if pixels == 0:
-        raise ValueError("color_components: expected at least one image, got none")
-    covariance = (pixels * exact[:3, :3] - np.outer(sums, sums)) / (255 * pixels) ** 2
-    values, vectors = np.linalg.eigh(covariance.astype(np.float64))                  # the smallest first
-    values, vectors = values[::-1].clip(min=0), vectors[:, ::-1]
-    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)
-    return values, vectors * np.sign(largest)                                        # (3,), (3, 3)
-
-
-def _moments(colors: np.ndarray) -> np.ndarray:
-    """Σ of (r, g, b, 1)ᵀ(r, g, b, 1) over the rows of colors (n, 3): (4, 4), whole numbers in float64."""
-    total = np.zeros((4, 4))
-    for first in range(0, len(colors), 2 ** 16):
-        some = colors[first:first + 2 ** 16]
-        rows = np.ones((len(some), 4))
-        rows[:, :3] = some
-        total += rows.T @ rows
-    return total
+    return statistics_of(images).components
 
 
 def color_noise(x: np.ndarray, components: tuple[np.ndarray, np.ndarray], rng: np.random.Generator, std: float = 0.1
