@@ -25,7 +25,6 @@ import numpy as np
 
 from tinynet import Columns, Conv2d, Layer, Sequential, cpu, gpu
 from tinynet.data import Dataset, Split, cifar10, cifar10_sample, imagenet
-from tinynet.data.augment import center_crop
 from tinynet.data.subset import first_classes
 from tinynet.look.kernels import color_share, draw_kernels
 from tinynet.look.neighbors import draw_neighbors, features, nearest
@@ -111,20 +110,16 @@ def first_convolution(layer: Layer) -> Layer:
 def predictions(out: Path, trained: Trained, data: Dataset, chosen: np.ndarray) -> None:
     """Figure 4, left."""
     images, labels = data.test.images[chosen], data.test.labels[chosen]
-    draw_predictions(out / "predictions.png", seen(trained, images), labels,
+    draw_predictions(out / "predictions.png", trained.view.pixels(images), labels,
                      trained.probabilities(Split(images, labels)), data.classes)
 
 
 def vectors(trained: Trained, images: Any) -> np.ndarray:
     """The last hidden layer's activations: what the last layer with weights gets."""
-    net, crop = trained.net[:], trained.config["crop"]
+    net = trained.net[:]
     last = classifiers(net)[0].name.split(".")[0]
     upto = list(net.layers)[list(net.layers).index(last) - 1]
-    return features(net, images, upto, lambda x: center_crop(trained.prepare(x), crop))   # (N, D)
-
-
-def seen(trained: Trained, images: np.ndarray) -> np.ndarray:
-    return center_crop(images, trained.config["crop"])
+    return features(net, images, upto, trained.view.center)                            # (N, D)
 
 
 def thumbnails(images: Any) -> np.ndarray:

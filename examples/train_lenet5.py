@@ -31,16 +31,16 @@ BATCH_SIZE, SHIFT = 16, 2               # each batch is moved by up to two pixel
 def main() -> None:
     args = parse()
     out = Path(args.out or f"runs/lenet5-{args.output}-{time.strftime('%Y%m%d-%H%M%S')}")
-    rng = np.random.default_rng(args.seed)
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # with --output linear the same order of images
     try:
-        net = lenet5(args.output, rng, device=gpu(0) if args.device == "gpu" else cpu)
+        net = lenet5(args.output, rng_net, device=gpu(0) if args.device == "gpu" else cpu)
         data = mnist(args.root) if args.data == "full" else mnist_sample()
         out.mkdir(parents=True)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {out}")
     try:
-        train(net, LOSSES[args.output](), data, args.rate or RATES[args.output], args.epochs, rng)
+        train(net, LOSSES[args.output](), data, args.rate or RATES[args.output], args.epochs, rng_data)
     except KeyboardInterrupt:
         print("\nstopped; this is how far it came:")
     except ValueError as error:  # scores that are not finite: the learning rate is too large

@@ -6,7 +6,6 @@ from PIL import Image
 from tinynet.data.augment import (
     center_crop,
     color_noise,
-    color_noise_source,
     enlarge,
     random_crops,
     scale_jitter,
@@ -112,24 +111,13 @@ def test_noise_by_hand(dtype):
     np.testing.assert_array_equal(x, before)
 
 
-def test_noise_of_the_source_code_by_hand():
-    """α√λ = (0.1, -0.01, 0.01); times the vectors (0.068, 0.074, 0.01); times 255; all divided by 1.1."""
-    x = np.arange(2 * 4 * 3, dtype=np.float32).reshape(1, 2, 4, 3) - 11
-    y = color_noise_source(x, COMPONENTS, Says([[0.2, -0.1, 0.5]]))
-    np.testing.assert_allclose(y, (x + [17.34, 18.87, 2.55]) / 1.1, atol=1e-5)
-    assert y.dtype == np.float32
-    y = color_noise_source(x, COMPONENTS, Says([[0.2, -0.1, 0.5]]), std=0.2)
-    np.testing.assert_allclose(y, (x + [34.68, 37.74, 5.1]) / 1.2, atol=1e-5)
-
-
-@pytest.mark.parametrize("noise, strengths", [(color_noise, COMPONENTS[0]), (color_noise_source, COMPONENTS[0] ** 0.5)])
-def test_noise_is_one_shift_for_each_image_of_the_right_spread(noise, strengths):
-    y = noise(np.zeros((20_000, 2, 1, 3), np.float32), COMPONENTS, np.random.default_rng(0))
+def test_noise_is_one_shift_for_each_image_of_the_right_spread():
+    y = color_noise(np.zeros((20_000, 2, 1, 3), np.float32), COMPONENTS, np.random.default_rng(0))
     np.testing.assert_array_equal(y[:, 0], y[:, 1])
-    shifts = y[:, 0, 0].astype(np.float64) * (1.1 if noise is color_noise_source else 1)
+    shifts = y[:, 0, 0].astype(np.float64)
     assert len(np.unique(shifts[:, 0])) > 19_900
-    along = shifts @ COMPONENTS[1]                        # 255 α strength, a column for each component
-    np.testing.assert_allclose(along.std(axis=0), 255 * 0.1 * strengths, rtol=0.02)
+    along = shifts @ COMPONENTS[1]                        # 255 α λ, a column for each component
+    np.testing.assert_allclose(along.std(axis=0), 255 * 0.1 * COMPONENTS[0], rtol=0.02)
     np.testing.assert_allclose(along.mean(axis=0) / along.std(axis=0), 0, atol=0.03)
     np.testing.assert_allclose(np.corrcoef(along.T), np.eye(3), atol=0.03)
 
@@ -141,13 +129,12 @@ def test_noise_is_decided_by_the_generator():
     assert (a != c).all()
 
 
-@pytest.mark.parametrize("noise", [color_noise, color_noise_source])
-def test_noise_of_wrong_shapes(noise):
+def test_noise_of_wrong_shapes():
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match=noise.__name__ + r": expected colour images .* got shape \(3, 6, 7, 2\)"):
-        noise(IMAGES, COMPONENTS, rng)
+    with pytest.raises(ValueError, match=r"color_noise: expected colour images .* got shape \(3, 6, 7, 2\)"):
+        color_noise(IMAGES, COMPONENTS, rng)
     with pytest.raises(ValueError, match=r"got shapes \(3, 3\) and \(3,\)"):
-        noise(colourful(1), COMPONENTS[::-1], rng)
+        color_noise(colourful(1), COMPONENTS[::-1], rng)
 
 
 @pytest.mark.parametrize("H, W, low, high", [(30, 30, 24, 60), (40, 64, 50, 50), (64, 40, 25, 25)])

@@ -56,7 +56,7 @@ class Training:
         self.net = build(rng)
         self.sgd = SGD(self.net.parameters(), 0.1)
         self.loader = Loader(Split(x, np.arange(images) % 3), 4, rng, workers=workers,
-                             augment=lambda x, rng: x + rng.normal(size=x.shape).astype(np.float32))
+                             transform=lambda x, rng: x + rng.normal(size=x.shape).astype(np.float32))
         self.schedule = WhenStuck(0.1, patience=1)
         self.at = Progress()
 
@@ -224,7 +224,7 @@ def test_every_mismatch_is_named_and_nothing_is_changed(path):
 
 def test_another_batch_size_is_named(path):
     training = Training()
-    training.loader.batches = 2
+    training.loader.batch_size = 6
     refused(path, training, "the loader's batches: expected 2, the file has 3")
 
 

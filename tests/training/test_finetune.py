@@ -9,7 +9,8 @@ from tinynet.training.finetune import classifiers, replace_last, start_by_fan_in
 
 RNG = np.random.default_rng(0)
 LAST = {"googlenet": ["fc", "head1.fc2", "head2.fc2"], "lenet5-linear": ["output"], "nin-cifar": ["mlpconv3.cccp2"],
-        "nin-small": ["mlpconv3.cccp1"], **{name: ["fc10"] for name in NETS if name.startswith("cifar")}}
+        "nin-small": ["mlpconv3.cccp1"], **{name: ["fc10"] for name in NETS if name.startswith("cifar")},
+        "cifar-nin": ["mlpconv3.cccp2"]}
 
 
 def small(name):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device, cpu, pair
+from ..layers.activation import Tanh
 from ..net import Sequential
 from . import cifar
 from .alexnet import alexnet, alexnet_half
@@ -42,8 +43,10 @@ NETS: dict[str, Callable[..., Sequential]] = {
     "nin-cifar": nin_cifar, "nin-small": nin_small,
     "lenet5": lenet5, "lenet5-linear": partial(lenet5, "linear"),
     "cifar-sample": partial(_cifar, cifar.cifar_sample, 32),
+    "cifar-sample-tanh": partial(_cifar, partial(cifar.cifar_sample, activation=Tanh), 32),
     "cifar-80sec": partial(_cifar, cifar.cifar_80sec, 32), "cifar-18pct": partial(_cifar, cifar.cifar_18pct, 32),
     "cifar-13pct": partial(_cifar, cifar.cifar_13pct, 24), "cifar-11pct": partial(_cifar, cifar.cifar_11pct, 24),
+    "cifar-nin": partial(_cifar, cifar.cifar_nin, 32),
 }
 
 

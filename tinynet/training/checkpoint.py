@@ -97,7 +97,7 @@ def _rest(net: Layer, sgd: SGD, loader: Loader, schedule: Schedule | None, progr
     return {"format": FORMAT, "tinynet": __version__, "progress": asdict(progress),
             "sgd": {name: getattr(sgd, name) for name in SETTINGS}, "velocities": list(sgd.velocities),
             "schedule": schedule and {"kind": type(schedule).__name__, "state": schedule.state()},
-            "loader": {"images": loader.images, "batches": loader.batches}, "generators": states}
+            "loader": {"images": loader.size, "batches": len(loader)}, "generators": states}
 
 
 def _generators(net: Layer, loader: Loader) -> dict[str, np.random.Generator]:

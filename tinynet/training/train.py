@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Loader
+from ..data import Loader, View
 from ..devices.device import device_of
 from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
@@ -59,7 +59,7 @@ class Progress:
             loader.rng.bit_generator.state = self.order
         else:
             self.order = loader.rng.bit_generator.state
-        self.epochs, self.size = epochs, loader.images
+        self.epochs, self.size = epochs, loader.size
         self._start, self._waited = time.perf_counter() - self.seconds, self.waited
 
     def count(self, L: float, wrong: int, images: int, loader: Loader) -> None:
@@ -127,14 +127,8 @@ def train(net: Layer, sgd: SGD, loader: Loader, epochs: int, *, loss: Any = None
 
 
 def minus(mean: np.ndarray, scale: float = 1.0) -> Callable[[np.ndarray], np.ndarray]:
-    """A `prepare` for a Loader: images minus the mean image (H, W, C), as float32; divided by `scale`."""
-    def prepare(images: np.ndarray) -> np.ndarray:
-        x = images.astype(np.float32)
-        x -= mean
-        if scale != 1:
-            x /= scale
-        return x                                                                     # (B, H, W, C)
-    return prepare
+    """`center` of a View of whole images: minus the mean image (H, W, C), as float32; divided by `scale`."""
+    return View(mean, scale).center
 
 
 def show_progress(name: str) -> Callable[[Progress], None]:
