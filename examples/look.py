@@ -141,8 +141,9 @@ def neighbors(out: Path, name: str, data: Dataset, chosen: np.ndarray, found: np
 
 def search(stored: np.ndarray, queries: np.ndarray, data: Dataset, rng: np.random.Generator) -> None:
     """Section 6.1: the same search with binary codes instead of real numbers."""
-    coder = Autoencoder(stored.shape[1], HIDDEN, BITS, rng=rng)
-    coder.fit(stored, EPOCHS, rng)
+    rng_net, rng_data = rng.spawn(2)
+    coder = Autoencoder(stored.shape[1], HIDDEN, BITS, rng=rng_net)
+    coder.fit(stored, EPOCHS, rng_data)
     codes, query_codes = coder.encode(stored), coder.encode(queries)
     (truth, _), slow = timed(lambda: nearest(queries, stored, FOUND))
     (found, _), fast = timed(lambda: hamming(query_codes, codes, FOUND))

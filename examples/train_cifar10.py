@@ -17,17 +17,17 @@ import argparse
 import json
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
 
 from tinynet import SGD, Device, ReLU, Sequential, Tanh, count_parameters, cpu, fan_in, get_threads, gpu
 from tinynet.data import Dataset, Loader, View, cifar10, cifar10_sample, mean_image
+from tinynet.data.statistics import statistics_of
 from tinynet.look.confusion import draw_confusion
-from tinynet.look.curves import crossing, draw_relu_vs_tanh, ratio_in_words
+from tinynet.look.curves import crossing, crossing_in_words, draw_relu_vs_tanh, ratio_in_words
 from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY, cifar_sample
-from tinynet.training.config import about_the_net
+from tinynet.training.config import about_the_net, new_folder
 from tinynet.training.diverged import Diverged
 from tinynet.training.evaluate import probabilities
 from tinynet.training.metrics import confusion_matrix, confusion_table, flat_shares, top_k_error
@@ -49,7 +49,9 @@ def main() -> None:
             return draw(Path(args.draw))
         device(args)  # to fail at once, if it is not there
         data = cifar10(args.root) if args.data == "full" else cifar10_sample()
-        out = Path(args.resume) if args.resume else new_folder(args, data)
+        out = Path(args.resume) if args.resume else new_folder(args.out, f"cifar10-{args.net}")
+        if not args.resume:
+            write_config(out, config_of(args, data))
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}")
@@ -98,21 +100,15 @@ def parse() -> argparse.Namespace:
     return args
 
 
-def new_folder(args: argparse.Namespace, data: Dataset) -> Path:
-    """The folder of this run. Raises FileExistsError if there is a run in it already: the two would be mixed."""
-    out = Path(args.out or f"runs/cifar10-{args.net}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if (out / "config.json").exists():
-        raise FileExistsError(f"{out} holds an earlier run: go on with --resume, name another folder with --out, or "
-                              "delete it first")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.json").write_text(json.dumps(config_of(args, data), indent=1) + "\n")
-    return out
-
-
 def config_of(args: argparse.Namespace, data: Dataset) -> dict:
     """What decides the result."""
     options = {name: value for name, value in vars(args).items() if name not in ("root", "out", "draw", "resume")}
     return {"data": data.name, "options": options}
+
+
+def write_config(out: Path, config: dict) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n")
 
 
 def how_to_resume(out: Path) -> str:
@@ -150,7 +146,7 @@ def draw(out: Path) -> None:
     draw_relu_vs_tanh(out / "relu_vs_tanh.png", relu, tanh, level=LEVEL, note="\n".join(textwrap.wrap(
         f"{config['data']}; init {chosen['init']}, {settings}, seed {chosen['seed']}", 125)))
     ratio = ratio_in_words(relu, tanh, LEVEL)
-    print(f"{in_words('ReLU', relu)}, {in_words('tanh', tanh)}: "
+    print(f"{crossing_in_words('ReLU', relu, LEVEL)}, {crossing_in_words('tanh', tanh, LEVEL)}: "
           f"{f'a factor of {ratio}' if ratio else 'too early for a factor'} (the paper's Figure 1: 6).")
     for name, record in last.items():
         if "flat" in record:
@@ -159,25 +155,15 @@ def draw(out: Path) -> None:
     print(f"the figure: {out / 'relu_vs_tanh.png'}")
 
 
-def in_words(name: str, errors: list[float]) -> str:
-    at = crossing(errors, LEVEL)
-    if at is not None:
-        return f"{name} reaches {LEVEL:.0%} training error after {at:.1f} epochs"
-    if not errors:
-        return f"{name} diverged in the first epoch"
-    return f"{name} has not reached {LEVEL:.0%} training error after {len(errors)} epochs (it is at {errors[-1]:.1%})"
-
-
 def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: str, rate: float, epochs: int
                     ) -> list[float]:
     """Train the net with one activation until two epochs past the level; its training error of each epoch."""
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # both nets see the images in the same order
-    mean = mean_image(data.train.images)
-    scale, init = 1.0, None
+    found, scale, init = statistics_of(data.train.images), 1.0, None
     if args.init == "fan-in":
-        scale, init = float((data.train.images - mean).std()), fan_in(2.0 if name == "relu" else 1.0)
+        scale, init = found.spread, fan_in(2.0 if name == "relu" else 1.0)
     net = cifar_sample(rng_net, ACTIVATIONS[name], init).to(device(args))
-    sgd, view = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0), View(mean, scale)
+    sgd, view = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0), View(found.mean, scale)
     loader, first_images = Loader(data.train, BATCH_SIZE, rng_data, view.train), view.center(data.train.images[:256])
     config = config_of(args, data) | about_the_net(IN_CATALOGUE[name], {}, view, data.classes)
     run, at = start(out / f"{name}-{rate:g}", config, view, net, sgd, loader)
@@ -252,7 +238,7 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
               on_batch=run.on_batch, on_epoch=run.on_epoch)
     net.save(out / "net.npz")
     view.save(out)
-    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n")    # now it says what the net is, too
+    write_config(out, config)    # now it says what the net is, too
     report(args.net, answers(), data, out)
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -31,7 +30,7 @@ from tinynet.data.subset import first_classes
 from tinynet.models.catalogue import NETS, build, settings_of
 from tinynet.models.googlenet import GoogLeNet, GoogLeNetLoss
 from tinynet.models.zfnet import renormalise_filters
-from tinynet.training.config import about_the_net, read_config, view_of
+from tinynet.training.config import about_the_net, new_folder, read_config, view_of
 from tinynet.training.diverged import Diverged
 from tinynet.training.evaluate import load_net, probabilities, weights_in
 from tinynet.training.finetune import replace_last, start_by_fan_in
@@ -51,7 +50,7 @@ def main() -> None:
         device = cpu if args.device == "cpu" else gpu(0)
         if args.evaluate:
             return evaluate(args, device)
-        folder = Path(args.resume) if args.resume else new_folder(args)
+        folder = Path(args.resume) if args.resume else new_folder(args.out, f"imagenet-{args.net}")
         data = photographs(args, args.size)
         print(f"data: {data.source}\n{get_threads()} threads, batches of {args.batch}; writing to {folder}", flush=True)
         net, view, run, learn = set_up(args, data, device, folder)
@@ -122,15 +121,6 @@ def parse() -> argparse.Namespace:
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(args, name)}")
     return args
-
-
-def new_folder(args: argparse.Namespace) -> Path:
-    """The folder of this run. Raises FileExistsError if there is a run in it already."""
-    folder = Path(args.out or f"runs/imagenet-{args.net}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if (folder / "config.json").exists():
-        raise FileExistsError(f"{folder} holds an earlier run: go on with --resume, name another folder with --out, or "
-                              "delete it first")
-    return folder
 
 
 def photographs(args: argparse.Namespace, size: int) -> Dataset:

@@ -89,6 +89,12 @@ def test_sums_of_the_brightest_images_do_not_overflow():
     assert (found.total == 2000 * 255).all() and (found.products == 4000 * 255 ** 2).all()
 
 
+@pytest.mark.parametrize("n", [1, 2, 300])
+def test_the_spread_is_around_the_mean_image(n):
+    images = colourful(n)
+    assert measure(images).spread == pytest.approx((images - images.mean(axis=0)).std(), rel=1e-9, abs=1e-6)
+
+
 def test_progress_is_shown_under_its_title(capsys):
     measure(colourful(5), "mean of five")
     assert capsys.readouterr().err.startswith("mean of five: 5 images\nmean of five: done after ")

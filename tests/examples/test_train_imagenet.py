@@ -221,6 +221,21 @@ def test_a_run_that_was_stopped_goes_on(run, monkeypatch, arguments, capsys):
     assert metrics(Path("out")) == whole and "centre crop: top-1 error" in printed
 
 
+def test_a_run_of_the_version_before_goes_on(run):
+    """Its config had a scale, and no view; the colours lay in a file."""
+    _, out = run(*TINY, "--init", "fan-in", "--epochs", "1")
+    config, view = json.loads((out / "config.json").read_text()), load_net(out).view
+    run("--resume", "out", "--epochs", "2", out=None)
+    whole = metrics(out)
+    shutil.rmtree(out)
+    run(*TINY, "--init", "fan-in", "--epochs", "1")
+    del config["view"]
+    (out / "config.json").write_text(json.dumps({**config, "scale": view.scale}))
+    np.savez(out / "colors.npz", values=view.color[0], vectors=view.color[1])
+    run("--resume", "out", "--epochs", "2", out=None)
+    assert metrics(out) == whole and json.loads((out / "config.json").read_text())["view"] == view.config()
+
+
 def test_a_run_is_never_mixed_with_an_earlier_one(run):
     _, out = run(*TINY, "--epochs", "1")
     before = {path: path.read_bytes() for path in out.rglob("*.np*")}

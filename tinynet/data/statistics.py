@@ -32,6 +32,13 @@ class Statistics(NamedTuple):
         return (self.total / self.count).astype(np.float32)
 
     @property
+    def spread(self) -> float:
+        """The standard deviation of all numbers around those of the mean image: what they are divided by to get a
+        variance of 1."""
+        numbers = self.total.size * self.count
+        return (int(self.products.trace()) / numbers - float(np.mean((self.total / self.count) ** 2))) ** 0.5
+
+    @property
     def components(self) -> tuple[np.ndarray, np.ndarray]:
         """The principal components of the colours: eigenvalues λ (3,), the largest first, and eigenvectors (3, 3),
         `[:, i]` the one of λ_i, of the covariance of all pixels as numbers from 0 to 1.

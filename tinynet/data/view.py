@@ -86,20 +86,19 @@ class View:
         images (N, H, W, C) → (N, h, w, C) float32. Raises ValueError for images that do not fit the view, and without
         an rng if there is anything to draw.
         """
-        H, W_ = self._size(images)
-        if not (self.mirror or self.jitter or self.color or (H, W_) != images.shape[1:3]):
-            return self._seen(images, 0, 0)
+        h, w = self._size(images)
+        if not (self.mirror or self.jitter or self.color or (h, w) != images.shape[1:3]):
+            return self._seen(images, 0, 0, h, w)
         if rng is None:
             raise ValueError("View.train: expected a Generator to draw from, got None; give the Loader an rng, or use "
                              "View.center")
         if self.jitter:
             images = scale_jitter(images, *self.jitter, self.crop, rng, self.mirror)  # cropped and mirrored already
-        top, left, mirrored = draw_crops(images, H, W_, rng, self.mirror and not self.jitter)
-        colors = self._draw_colors(len(images), rng)
-        x = np.empty((len(images), H, W_, images.shape[3]), np.float32)
-        for n, y in enumerate(x):                                                    # (h, w, C)
-            self._seen(images[n:n + 1], top[n], left[n], colors[n], out=x[n:n + 1])
-            if mirrored[n]:
+        where = draw_crops(images, h, w, rng, self.mirror and not self.jitter)
+        x, colors = np.empty((len(images), h, w, images.shape[3]), np.float32), self._draw_colors(len(images), rng)
+        for y, image, i, j, mirrored, color in zip(x, images, *where, colors, strict=True):
+            self._seen(image, i, j, h, w, color, y)                                  # (h, w, C)
+            if mirrored:
                 flip(y)
         return x
 
@@ -108,13 +107,13 @@ class View:
 
         Raises ValueError for images that do not fit the view.
         """
-        return self._seen(images, *self._middle(images))
+        return self._seen(images, *self._middle(images), *self._size(images))
 
     def ten(self, images: np.ndarray, rng: np.random.Generator | None = None) -> list[np.ndarray]:
         """The four corners and the centre, then their mirror images: ten times (N, h, w, C) float32; as `center`."""
         (h, w), (_, H, W_, _) = self._size(images), images.shape
         corners = [(i, j) for i in (0, H - h) for j in (0, W_ - w)]
-        views = [self._seen(images, i, j) for i, j in [*corners, self._middle(images)]]
+        views = [self._seen(images, i, j, h, w) for i, j in [*corners, self._middle(images)]]
         return views + [view[:, :, ::-1] for view in views]
 
     def pixels(self, images: np.ndarray) -> np.ndarray:
@@ -161,7 +160,7 @@ class View:
             raise ValueError(f"View: expected images of shape {shape}, as those that the net was trained on, got "
                              f"{images.shape[1:]}")
         size = (self.crop, self.crop) if self.crop else images.shape[1:3]
-        if min(np.subtract(images.shape[1:3], size)) < 0:
+        if size[0] > images.shape[1] or size[1] > images.shape[2]:
             raise ValueError(f"View: expected images of at least {self.crop}x{self.crop} pixels to crop, got shape "
                              f"{images.shape}")
         return size
@@ -176,15 +175,14 @@ class View:
         values, vectors = self.color
         return draw_colors(n, (values if self.noise == "paper" else np.sqrt(values), vectors), rng)   # (n, 3)
 
-    def _seen(self, images: np.ndarray, i: int, j: int, color: np.ndarray | None = None, out: np.ndarray | None = None
-              ) -> np.ndarray:
-        """The crops of images (N, H, W, C) that begin at row i, column j: (N, h, w, C) float32."""
-        h, w = self._size(images)
+    def _seen(self, images: np.ndarray, i: int, j: int, h: int, w: int, color: np.ndarray | None = None,
+              out: np.ndarray | None = None) -> np.ndarray:
+        """The crop of images (..., H, W, C) at row i, column j, as a net sees it: (..., h, w, C) float32."""
         mean = self.mean[i:i + h, j:j + w] if self.mean.ndim == 3 else self.mean
-        x = np.subtract(images[:, i:i + h, j:j + w], mean, out, dtype=np.float32, order="C")
+        x = np.subtract(images[..., i:i + h, j:j + w, :], mean, out, dtype=np.float32, order="C")
         scale = self.scale
-        if color is not None:
-            rows = x.reshape(len(x), h, -1)                                          # (N, h, w·C): a long inner loop
+        if color is not None:                                                        # x is one image (h, w, C)
+            rows = x.reshape(h, -1)                                                  # (h, w·C): a long inner loop
             rows += np.tile(color, w)
             scale *= 1.1 if self.noise == "2012" else 1
         if scale != 1:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,18 @@ ENTRIES = ("net", "settings", "view", "classes")
 def about_the_net(net: str, settings: dict[str, Any], view: View, classes: Sequence[str]) -> dict[str, Any]:
     """The four entries, for the config of a Run; `view.save(run.folder)` writes the mean image beside it."""
     return {"net": net, "settings": settings, "view": view.config(), "classes": list(classes)}
+
+
+def new_folder(out: str | os.PathLike | None, kind: str) -> Path:
+    """The folder of a new run: `out`, or one below runs/, of this kind and time.
+
+    Raises FileExistsError if there is a run in it already: the two would be mixed.
+    """
+    folder = Path(out or f"runs/{kind}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if (folder / "config.json").exists():
+        raise FileExistsError(f"{folder} holds an earlier run: go on with --resume, name another folder with --out, or "
+                              "delete it first")
+    return folder
 
 
 def read_config(folder: str | os.PathLike) -> dict[str, Any]:
