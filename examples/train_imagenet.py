@@ -166,7 +166,7 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
 def new_view(args: argparse.Namespace, data: Dataset) -> View:
     """What the net sees of the squares: section 4.1; with --jitter, as VGG's section 3.1, where the mean is one colour,
     since a pixel of a rescaled image could be from anywhere; with --init fan-in of about unit variance."""
-    found = statistics_of(data.train.images, f"mean and colours of {data.name}")
+    found = statistics_of(data.train.images, "mean and colours of the training images")
     values, vectors = found.components
     source = (args.variant or settings_of(args.net).get("variant")) == "source"
     return View(found.mean.mean(axis=(0, 1)) if args.jitter else found.mean,
