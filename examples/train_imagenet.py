@@ -141,11 +141,7 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     sgd = SGD(net.parameters(), args.lr, momentum=0.9, weight_decay=0.0005)
     schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
 
-    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
-    config = {**options, "data": data.name, **about_the_net(args.net, settings, view, data.classes)}
-    cache = f" --cache {args.cache}" if args.cache else ""
-    run = Run(folder, config, resume=bool(args.resume), keep_every=args.keep_every, minutes=args.minutes,
-              how_to_resume=f"go on with: python examples/train_imagenet.py {args.data}{cache} --resume {folder}")
+    run = run_in(folder, args, {"data": data.name, **about_the_net(args.net, settings, view, data.classes)})
     view.save(folder)
     progress = run.start(net, sgd, loader, schedule)
 
@@ -161,6 +157,14 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     loss = GoogLeNetLoss() if isinstance(net, GoogLeNet) else SoftmaxCrossEntropy()
     return net, view, run, partial(train, net, sgd, loader, args.epochs, loss=loss, progress=progress,
                                    schedule=schedule, validate=validate, on_batch=on_batch, on_epoch=run.on_epoch)
+
+
+def run_in(folder: Path, args: argparse.Namespace, config: dict) -> Run:
+    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
+    cache = f" --cache {args.cache}" if args.cache else ""
+    return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
+               minutes=args.minutes,
+               how_to_resume=f"go on with: python examples/train_imagenet.py {args.data}{cache} --resume {folder}")
 
 
 def new_view(args: argparse.Namespace, data: Dataset) -> View:

@@ -150,11 +150,13 @@ def test_it_is_written_down_and_read_again(view, tmp_path):
     ({"scale": 0}, "View scale: expected a number above 0, got 0"),
     ({"scale": float("nan")}, "View scale: expected a number above 0, got nan"),
     ({"crop": 0}, "View crop: expected a whole number of 1 or more, got 0"),
+    ({"crop": 10, "mean": MEAN}, r"View crop: .* fits into the mean image, of shape \(9, 11, 3\), got 10"),
     ({"crop": 2.5}, "View crop: expected a whole number"),
     ({"jitter": (8, 9)}, "View jitter: expected a crop, and crop <= low <= high, got crop=None, low=8, high=9"),
     ({"crop": 6, "jitter": (9, 8)}, "got crop=6, low=9, high=8"),
     ({"crop": 6, "jitter": (8, 9), "mean": MEAN}, r"View jitter: expected a mean of one .*mean\.mean\(axis=\(0, 1\)\)"),
     ({"color": COLOR[::-1]}, r"View color: expected eigenvalues \(3,\).* got shapes \(3, 3\) and \(3,\)"),
+    ({"color": (np.array([0.2, 0.1, -1]), np.eye(3))}, r"View color: expected eigenvalues of 0 or more, .* got \[ 0.2"),
     ({"noise": "none"}, "View noise: expected one of paper, 2012, got 'none'"),
 ])
 def test_what_is_no_view(options, message):
@@ -198,6 +200,19 @@ def test_images_that_do_not_fit(see):
         getattr(View(crop=S), see)(IMAGES[:, :5], *rng)
     with pytest.raises(ValueError, match=r"images of shape \(H, W, C\)"):
         getattr(View(crop=S), see)(IMAGES[0], *rng)
+
+
+@pytest.mark.parametrize("view", [View([1, 2, 3]), View(color=COLOR), View([1, 2, 3], crop=S, jitter=(6, 9))])
+def test_grey_images_for_a_view_of_colours(view):
+    """A colour minus a grey image would be an image in colour."""
+    for see in view.center, lambda images: view.train(images, np.random.default_rng(0)):
+        with pytest.raises(ValueError, match=r"images of shape \(H, W, 3\), as those .* got \(9, 11, 1\)"):
+            see(IMAGES[..., :1])
+
+
+def test_grey_images():
+    x = View(7, 2.0, S, mirror=True).train(IMAGES[..., :1], np.random.default_rng(0))
+    np.testing.assert_allclose(x, random_crops((IMAGES[..., :1] - 7.0) / 2, S, np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize("options", [{"crop": S}, {"mirror": True}, {"color": COLOR}, {"crop": 6, "jitter": (6, 6)}])

@@ -99,6 +99,8 @@ def expect_components(what: str, components: tuple[np.ndarray, np.ndarray]) -> N
     if np.shape(values) != (3,) or np.shape(vectors) != (3, 3):
         raise ValueError(f"{what}: expected eigenvalues (3,) and eigenvectors (3, 3) from color_components, got shapes "
                          f"{np.shape(values)} and {np.shape(vectors)}")
+    if not (np.isfinite(vectors).all() and np.isfinite(values).all() and np.min(values) >= 0):
+        raise ValueError(f"{what}: expected eigenvalues of 0 or more, and all numbers finite, got {values}, {vectors}")
 
 
 def enlarge(images: np.ndarray, times: int) -> np.ndarray:

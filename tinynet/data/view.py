@@ -61,18 +61,20 @@ class View:
                              f"shape {self.mean.shape}")
         if not 0 < self.scale < float("inf"):
             raise ValueError(f"View scale: expected a number above 0, got {self.scale!r}")
-        if self.crop is not None:
-            self.crop = as_int(self.crop, "View crop")
-        if self.jitter is not None:
-            self._check_jitter()
+        if self.noise not in NOISES:
+            raise ValueError(f"View noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
         if self.color is not None:
             expect_components("View color", self.color)
             self.color = tuple(np.asarray(numbers, np.float64) for numbers in self.color)
-        if self.noise not in NOISES:
-            raise ValueError(f"View noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
+        if self.crop is not None:
+            self.crop = as_int(self.crop, "View crop")
+            if self.mean.ndim == 3 and self.crop > min(self.mean.shape[:2]):
+                raise ValueError("View crop: expected one that fits into the mean image, of shape "
+                                 f"{self.mean.shape}, got {self.crop}")
+        if self.jitter is not None:
+            self._check_jitter(*self.jitter)
 
-    def _check_jitter(self) -> None:
-        low, high = self.jitter
+    def _check_jitter(self, low: int, high: int) -> None:
         if self.crop is None or not self.crop <= low <= high:
             raise ValueError(f"View jitter: expected a crop, and crop <= low <= high, got crop={self.crop}, low={low}, "
                              f"high={high}")
@@ -155,9 +157,11 @@ class View:
 
     def _size(self, images: np.ndarray) -> tuple[int, int]:
         """How much of images (N, H, W, C) is seen: h, w. Raises ValueError if they do not fit."""
-        if images.ndim != 4 or (self.mean.ndim == 3 and images.shape[1:] != self.mean.shape):
-            shape = self.mean.shape if self.mean.ndim == 3 else "(H, W, C)"
-            raise ValueError(f"View: expected images of shape {shape}, as those that the net was trained on, got "
+        H, W_, C = self.mean.shape if self.mean.ndim == 3 else (None, None, *(self.mean.shape or (None,)))
+        known = (H, W_, 3 if self.color else C)
+        if images.ndim != 4 or any(n not in (None, m) for n, m in zip(known, images.shape[1:], strict=True)):
+            expected = ", ".join(letter if n is None else str(n) for letter, n in zip("HWC", known, strict=True))
+            raise ValueError(f"View: expected images of shape ({expected}), as those that the net was trained on, got "
                              f"{images.shape[1:]}")
         size = (self.crop, self.crop) if self.crop else images.shape[1:3]
         if size[0] > images.shape[1] or size[1] > images.shape[2]:
