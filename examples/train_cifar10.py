@@ -221,12 +221,13 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
     net, schedule = recipe.build(rng_net).to(device(args)), ByEpoch(recipe.rate)
     sgd = SGD(net.parameters(), recipe.rate(1), MOMENTUM, WEIGHT_DECAY)
-    view = View(mean_image(data.train.images), recipe.scale, recipe.crop, mirror=recipe.crop is not None)
+    view = View(mean_image(data.train.images), recipe.scale, recipe.crop, mirror=recipe.crop is not None,
+                pad=recipe.pad)
     loader = Loader(data.train, BATCH_SIZE, rng_data, view.train)
     print(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
 
     def answers() -> np.ndarray:
-        return probabilities(net, data.test, view, ten=recipe.crop is not None)
+        return probabilities(net, data.test, view, ten=recipe.ten)
 
     def test() -> dict:
         return {"net": args.net, "test_error": top_k_error(answers(), data.test.labels)}

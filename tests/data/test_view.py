@@ -75,7 +75,7 @@ def test_training_in_another_light(noise, crop):
 def test_the_noise_of_2012_by_hand():
     """α = (0.2, -0.1, 0.5): α√λ = (0.1, -0.01, 0.01); times the vectors (0.068, 0.074, 0.01); times 255; over 1.1."""
     class Says:
-        def integers(self, low, high, n):
+        def integers(self, low, high, n, endpoint):
             return np.zeros(n, int)
 
         def random(self, n):
@@ -96,6 +96,22 @@ def test_crops_without_mirror_images():
     assert (np.diff(x, axis=2) == 1).all() and len(np.unique(x[:, 0, 0, 0])) == W - S + 1
     x = View(crop=S, mirror=True).train(column, np.random.default_rng(0))
     assert 8 < (np.diff(x, axis=2) == -1).all(axis=(1, 2, 3)).sum() < 32
+
+
+@pytest.mark.parametrize("crop, color", [(None, None), (S, COLOR)])
+def test_crops_of_padded_images(crop, color):
+    """As if the image minus its mean had a rim of zeros, of which crops are taken."""
+    x = View(MEAN, 60.0, crop, True, pad=2, color=color).train(IMAGES, np.random.default_rng(8))
+    h, w = (crop, crop) if crop else (H, W)
+    rng = np.random.default_rng(8)
+    top, left, flipped = rng.integers(0, H + 4 - h + 1, N), rng.integers(0, W + 4 - w + 1, N), rng.random(N) < 0.5
+    light = color_noise(normalised(IMAGES, scale=1), color, rng) / 60 if color else normalised(IMAGES)
+    rim = np.pad(light, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    assert {0, 4} < set(top) and {0, 4} < set(left) and (x == 0).all(axis=3).any()
+    for y, image, i, j, mirrored in zip(x, rim, top, left, flipped, strict=True):
+        expected = image[i:i + h, j:j + w]
+        np.testing.assert_allclose(y, expected[:, ::-1] if mirrored else expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(View(MEAN, pad=2).center(IMAGES), View(MEAN).center(IMAGES))
 
 
 @pytest.mark.parametrize("mirror", [True, False])
@@ -129,7 +145,7 @@ def test_a_loader_takes_it(workers):
 
 
 VIEWS = [View(), View(MEAN, 60.5, S, True, color=COLOR, noise="2012"), View([0.1, 0.2, 0.3], crop=S, jitter=(6, 9)),
-         View(0.1, mirror=True)]
+         View(0.1, mirror=True, pad=2)]
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -157,6 +173,8 @@ def test_it_is_written_down_and_read_again(view, tmp_path):
     ({"crop": 6, "jitter": (8, 9), "mean": MEAN}, r"View jitter: expected a mean of one .*mean\.mean\(axis=\(0, 1\)\)"),
     ({"color": COLOR[::-1]}, r"View color: expected eigenvalues \(3,\).* got shapes \(3, 3\) and \(3,\)"),
     ({"color": (np.array([0.2, 0.1, -1]), np.eye(3))}, r"View color: expected eigenvalues of 0 or more, .* got \[ 0.2"),
+    ({"pad": -1}, "View pad: expected a whole number of 0 or more, got -1"),
+    ({"pad": 1, "crop": 6, "jitter": (8, 9)}, "View pad: expected 0 together with jitter, got 1"),
     ({"noise": "none"}, "View noise: expected one of paper, 2012, got 'none'"),
 ])
 def test_what_is_no_view(options, message):
@@ -166,7 +184,7 @@ def test_what_is_no_view(options, message):
 
 @pytest.mark.parametrize("change, message", [
     (lambda c: [], r"a view: expected mean, scale, .* got \[\]"),
-    (lambda c: {**c, "size": 3}, "a view: expected mean, scale, crop, mirror, jitter, color, noise, got {"),
+    (lambda c: {**c, "size": 3}, "a view: expected mean, scale, crop, mirror, jitter, pad, color, noise, got {"),
     (lambda c: {name: c[name] for name in c if name != "scale"}, "a view: expected mean, scale"),
     (lambda c: {**c, "scale": "much"}, "a view: expected what View.config gives"),
     (lambda c: {**c, "color": {"values": [1, 2, 3]}}, "a view: expected what View.config gives"),
@@ -215,7 +233,8 @@ def test_grey_images():
     np.testing.assert_allclose(x, random_crops((IMAGES[..., :1] - 7.0) / 2, S, np.random.default_rng(0)))
 
 
-@pytest.mark.parametrize("options", [{"crop": S}, {"mirror": True}, {"color": COLOR}, {"crop": 6, "jitter": (6, 6)}])
+@pytest.mark.parametrize("options", [{"crop": S}, {"mirror": True}, {"pad": 1}, {"color": COLOR},
+                                     {"crop": 6, "jitter": (6, 6)}])
 def test_without_a_generator_nothing_is_drawn(options):
     with pytest.raises(ValueError, match="View.train: expected a Generator to draw from, got None; give the Loader an"):
         View(**options).train(IMAGES)

@@ -140,6 +140,14 @@ def test_a_published_net(run, net):
     assert f"test error of {net}: top-1 {error:.1%}" in printed
 
 
+def test_a_recipe_with_padded_crops_is_tested_on_whole_images(run, monkeypatch):
+    monkeypatch.setitem(RECIPES, "80sec", RECIPES["80sec"]._replace(crop=32, pad=4))
+    printed, out = run("--net", "80sec", "--epochs", "1")
+    trained, test = load_net(out), run.example.cifar10(None).test
+    assert trained.view.pad == 4 and trained.view.mirror
+    assert f"test error of 80sec: top-1 {top_k_error(trained.probabilities(test), test.labels):.1%}" in printed
+
+
 @pytest.mark.parametrize("name", ["relu", "tanh"])
 def test_the_nets_of_the_figure_can_be_loaded(run, name):
     _, out = run("--epochs", "1", "--rates", "0.01", "0.01")

@@ -20,19 +20,19 @@ import numpy as np
 from .statistics import statistics_of
 
 
-def draw_crops(images: np.ndarray, height: int, width: int, rng: np.random.Generator, mirror: bool = True
+def draw_crops(n: int, down: int, right: int, rng: np.random.Generator, mirror: bool = True
                ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where a random crop of each of images (N, H, W, C) begins, top and left, and whether it is to be flipped."""
-    N, H, W_, _ = images.shape
-    top, left = rng.integers(0, H - height + 1, N), rng.integers(0, W_ - width + 1, N)
-    return top, left, rng.random(N) < 0.5 * mirror
+    """Where a random crop of each of `n` images begins, top in 0..down and left in 0..right, and whether it is to be
+    flipped: (n,) each."""
+    top, left = rng.integers(0, down, n, endpoint=True), rng.integers(0, right, n, endpoint=True)
+    return top, left, rng.random(n) < 0.5 * mirror
 
 
 def random_crops(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """A random size × size crop of every image (N, H, W, C), mirrored left to right half of the time."""
-    N, _, _, C = _checked(images, size)
-    crops = np.empty((N, size, size, C), images.dtype)
-    for crop, image, i, j, mirrored in zip(crops, images, *draw_crops(images, size, size, rng), strict=True):
+    N, H, W_, C = _checked(images, size)
+    crops, where = np.empty((N, size, size, C), images.dtype), draw_crops(N, H - size, W_ - size, rng)
+    for crop, image, i, j, mirrored in zip(crops, images, *where, strict=True):
         crop[...] = image[i:i + size, j:j + size]                                    # (size, size, C)
         if mirrored:
             flip(crop)

@@ -39,6 +39,8 @@ class View:
     crop     the side of the square that is seen; None: the whole image
     mirror   whether half of the crops are flipped left to right in training
     jitter   the least and the largest size to which the shorter side is scaled before the crop: VGG, section 3.1
+    pad      by how many pixels a crop in training may exceed the image; what is missing there is the mean, so x is 0:
+             He et al. 2015, section 4.2
     color    eigenvalues (3,) and eigenvectors (3, 3) of the colours (`Statistics.components`), for colour noise
     noise    "paper": that of AlexNet, section 4.1, (1) in augment.py. "2012": as the source code of that year has it,
              √λ for λ, and all divided by 1.1, which keeps the spread that of the test images, which have no noise
@@ -51,6 +53,7 @@ class View:
     crop: int | None = None
     mirror: bool = False
     jitter: tuple[int, int] | None = None
+    pad: int = 0
     color: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
     noise: str = "paper"
 
@@ -71,6 +74,7 @@ class View:
             if self.mean.ndim == 3 and self.crop > min(self.mean.shape[:2]):
                 raise ValueError("View crop: expected one that fits into the mean image, of shape "
                                  f"{self.mean.shape}, got {self.crop}")
+        self.pad = as_int(self.pad, "View pad", least=0)
         if self.jitter is not None:
             self._check_jitter(*self.jitter)
 
@@ -78,6 +82,8 @@ class View:
         if self.crop is None or not self.crop <= low <= high:
             raise ValueError(f"View jitter: expected a crop, and crop <= low <= high, got crop={self.crop}, low={low}, "
                              f"high={high}")
+        if self.pad:
+            raise ValueError(f"View pad: expected 0 together with jitter, got {self.pad}")
         if self.mean.ndim == 3:
             raise ValueError("View jitter: expected a mean of one colour (a pixel of a rescaled image may come from "
                              "anywhere), got a mean image; pass mean.mean(axis=(0, 1))")
@@ -89,17 +95,20 @@ class View:
         an rng if there is anything to draw.
         """
         h, w = self._size(images)
-        if not (self.mirror or self.jitter or self.color or (h, w) != images.shape[1:3]):
+        if not (self.mirror or self.jitter or self.pad or self.color or (h, w) != images.shape[1:3]):
             return self._seen(images, 0, 0, h, w)
         if rng is None:
             raise ValueError("View.train: expected a Generator to draw from, got None; give the Loader an rng, or use "
                              "View.center")
         if self.jitter:
             images = scale_jitter(images, *self.jitter, self.crop, rng, self.mirror)  # cropped and mirrored already
-        where = draw_crops(images, h, w, rng, self.mirror and not self.jitter)
-        x, colors = np.empty((len(images), h, w, images.shape[3]), np.float32), self._draw_colors(len(images), rng)
+        (N, H, W_, C), pad = images.shape, self.pad
+        where = draw_crops(N, H - h + 2 * pad, W_ - w + 2 * pad, rng, self.mirror and not self.jitter)
+        x, colors = np.zeros((N, h, w, C), np.float32), self._draw_colors(N, rng)
         for y, image, i, j, mirrored, color in zip(x, images, *where, colors, strict=True):
-            self._seen(image, i, j, h, w, color, y)                                  # (h, w, C)
+            top, left, bottom, right = max(i, pad), max(j, pad), min(i + h, H + pad), min(j + w, W_ + pad)
+            inside = y[top - i:bottom - i, left - j:right - j]                       # of the crop: pixels of the image
+            self._seen(image, top - pad, left - pad, bottom - top, right - left, color, inside)
             if mirrored:
                 flip(y)
         return x

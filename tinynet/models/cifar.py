@@ -99,14 +99,20 @@ def cifar_nin(rng: np.random.Generator) -> Sequential:
 
 
 class Recipe(NamedTuple):
-    """How a net is trained: ε for weights in successive stages of (epochs, ε), crops, what the pixels are divided by
-    after their mean was taken away, and the published test error."""
+    """How a net is trained: ε for weights in successive stages of (epochs, ε), what it sees, and the published test
+    error."""
 
     build: Callable[[np.random.Generator], Sequential]
     stages: tuple[tuple[int, float], ...]
     crop: int | None = None       # train on random crops of this size and their mirror images; test on ten views
-    scale: float = 1.0
+    scale: float = 1.0            # what the pixels are divided by after their mean was taken away
+    pad: int = 0                  # take the crops from images with a rim so wide; then test on the whole image
     published: float | None = None
+
+    @property
+    def ten(self) -> bool:
+        """Whether the test takes ten views."""
+        return self.crop is not None and not self.pad
 
     @property
     def epochs(self) -> int:

@@ -75,8 +75,8 @@ def _as_written_now(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The config of a run of version 0.1.0, which had no view: its two scripts, train_cifar10.py and train_imagenet.py,
     wrote entries of their own. Any other config as it is."""
     name = config.get("options", config).get("net")
-    seen = {"mean": "mean.npy", "scale": 1.0, "crop": None, "mirror": False, "jitter": None, "color": None,
-            "noise": "paper"}
+    seen = {"mean": "mean.npy", "scale": 1.0, "crop": None, "mirror": False, "jitter": None, "pad": 0,
+            "color": None, "noise": "paper"}
     if name in _CIFAR_0_1_0:
         classes = "airplane automobile bird cat deer dog frog horse ship truck".split()
         return {**config, "net": f"cifar-{name}", "settings": {}, "view": seen | _CIFAR_0_1_0[name], "classes": classes}
