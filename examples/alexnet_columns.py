@@ -30,11 +30,11 @@ from tinynet import (
     summary,
     traffic,
 )
-from tinynet.data import Loader, Split, cifar10, cifar10_sample, mean_image
+from tinynet.data import Loader, Split, View, cifar10, cifar10_sample, mean_image
 from tinynet.data.augment import enlarge
 from tinynet.models import alexnet, alexnet_half
 from tinynet.training.finetune import start_by_fan_in
-from tinynet.training.train import minus, say, show_progress, train
+from tinynet.training.train import say, show_progress, train
 
 SIZE = {"classes": 10, "input_size": 64}
 KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # the paper's, about a third as wide
@@ -51,14 +51,14 @@ def main() -> None:
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     images = Split(enlarge(data.train.images, 2), data.train.labels)
-    prepare = minus(mean_image(images.images))
+    view = View(mean_image(images.images))
     print(f"data: {data.source}, enlarged to 64x64")
     print(f"columns on {devices[0]} and {devices[1]}; {get_threads()} threads\n")
 
     net = start_by_fan_in(alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng_net, **SIZE), rng_net)
-    train(net, SGD(net.parameters(), lr=0.01), Loader(images, args.batch, rng_data, prepare=prepare), args.epochs,
+    train(net, SGD(net.parameters(), lr=0.01), Loader(images, args.batch, rng_data, view.train), args.epochs,
           on_batch=show_progress("two columns"), on_epoch=print_epoch)
-    batch, labels = prepare(images.images[:args.batch]), images.labels[:args.batch]
+    batch, labels = view.center(images.images[:args.batch]), images.labels[:args.batch]
     print_traffic(net, batch, labels)
     print_times(device, devices, batch, labels, args.seed)
 

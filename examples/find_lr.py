@@ -15,12 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from tinynet import SGD, Adam, cpu, get_threads, gpu
-from tinynet.data import Loader, cifar10, cifar10_sample, mean_image
-from tinynet.data.augment import random_crops
+from tinynet.data import Loader, View, cifar10, cifar10_sample, mean_image
 from tinynet.look.curves import draw_lr_finder
 from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY
 from tinynet.training.lr_finder import a_tenth, find_lr
-from tinynet.training.train import minus
 
 
 def main() -> None:
@@ -33,9 +31,8 @@ def main() -> None:
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"data: {data.source}\n{args.net}, {args.optimizer}, batches of {BATCH_SIZE}; {get_threads()} threads")
-    center = minus(mean_image(data.train.images), recipe.scale)
-    loader = (Loader(data.train, BATCH_SIZE, rng_data, augment=lambda x, rng: random_crops(center(x), recipe.crop, rng))
-              if recipe.crop else Loader(data.train, BATCH_SIZE, rng_data, prepare=center))
+    view = View(mean_image(data.train.images), recipe.scale, recipe.crop, recipe.crop is not None, pad=recipe.pad)
+    loader = Loader(data.train, BATCH_SIZE, rng_data, view.train)
     optimizer = (SGD(net.parameters(), 1.0, MOMENTUM, WEIGHT_DECAY) if args.optimizer == "sgd"
                  else Adam(net.parameters(), weight_decay=WEIGHT_DECAY))
     rates, losses = find_lr(net, optimizer, loader, low=args.low, high=args.high, steps=args.steps)

@@ -25,7 +25,6 @@ import numpy as np
 
 from tinynet import Sequential, cpu, gpu
 from tinynet.data import Dataset, Split, cifar10, cifar10_sample, imagenet
-from tinynet.data.augment import center_crop
 from tinynet.data.subset import first_classes
 from tinynet.look.kernels import color_share, draw_kernels, first_convolutions
 from tinynet.look.neighbors import draw_neighbors, features, nearest
@@ -102,20 +101,16 @@ def kernels(out: Path, net: Sequential) -> None:
 def predictions(out: Path, trained: Trained, data: Dataset, chosen: np.ndarray) -> None:
     """Figure 4, left."""
     images, labels = data.test.images[chosen], data.test.labels[chosen]
-    draw_predictions(out / "predictions.png", seen(trained, images), labels,
+    draw_predictions(out / "predictions.png", trained.view.pixels(images), labels,
                      trained.probabilities(Split(images, labels)), data.classes)
 
 
 def vectors(trained: Trained, images: Any) -> np.ndarray:
     """The last hidden layer's activations: what the last layer with weights gets."""
-    net, crop = trained.net[:], trained.config["crop"]
+    net = trained.net[:]
     names = {layer: name for name, layer in net.walk() if not layer.children()}
     upto = list(names.values())[list(names).index(classifiers(net)[0]) - 1]
-    return features(net, images, upto, lambda x: center_crop(trained.prepare(x), crop))   # (N, D)
-
-
-def seen(trained: Trained, images: np.ndarray) -> np.ndarray:
-    return center_crop(images, trained.config["crop"])
+    return features(net, images, upto, trained.view.center)                          # (N, D)
 
 
 def thumbnails(images: Any) -> np.ndarray:
@@ -137,8 +132,9 @@ def neighbors(out: Path, name: str, data: Dataset, chosen: np.ndarray, found: np
 
 def search(stored: np.ndarray, queries: np.ndarray, data: Dataset, rng: np.random.Generator) -> None:
     """Section 6.1: the same search with binary codes instead of real numbers."""
-    coder = Autoencoder(stored.shape[1], HIDDEN, BITS, rng=rng)
-    coder.fit(stored, EPOCHS, rng)
+    rng_net, rng_data = rng.spawn(2)
+    coder = Autoencoder(stored.shape[1], HIDDEN, BITS, rng=rng_net)
+    coder.fit(stored, EPOCHS, rng_data)
     codes, query_codes = coder.encode(stored), coder.encode(queries)
     (truth, _), slow = timed(lambda: nearest(queries, stored, FOUND))
     (found, _), fast = timed(lambda: hamming(query_codes, codes, FOUND))

@@ -17,27 +17,29 @@ import argparse
 import json
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
 
-from tinynet import SGD, ReLU, Sequential, Tanh, count_parameters, cpu, fan_in, get_threads
-from tinynet.data import Dataset, Loader, cifar10, cifar10_sample, mean_image
-from tinynet.data.augment import random_crops, ten_views
+from tinynet import SGD, Device, ReLU, Sequential, Tanh, count_parameters, cpu, fan_in, get_threads, gpu
+from tinynet.data import Dataset, Loader, View, cifar10, cifar10_sample, mean_image
+from tinynet.data.statistics import statistics_of
 from tinynet.look.confusion import draw_confusion
-from tinynet.look.curves import crossing, draw_relu_vs_tanh, ratio_in_words
+from tinynet.look.curves import crossing, crossing_in_words, draw_relu_vs_tanh, ratio_in_words
 from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY, cifar_sample
+from tinynet.training.config import about_the_net, new_folder
 from tinynet.training.diverged import Diverged
+from tinynet.training.evaluate import probabilities
 from tinynet.training.metrics import confusion_matrix, confusion_table, flat_shares, top_k_error
 from tinynet.training.run import Run
 from tinynet.training.schedule import ByEpoch, Schedule
-from tinynet.training.train import Progress, minus, say, train
+from tinynet.training.train import Progress, say, train
 
 RESULTS = Path(__file__).parent / "results"               # the committed sweeps: the default learning rates
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 LEVEL = 0.25                                              # the training error that Figure 1 compares at
 ACTIVATIONS = {"relu": ReLU, "tanh": Tanh}
+IN_CATALOGUE = {"relu": "cifar-sample", "tanh": "cifar-sample-tanh"}
 
 
 def main() -> None:
@@ -45,9 +47,11 @@ def main() -> None:
     try:
         if args.draw:
             return draw(Path(args.draw))
-        device(args.device)  # to fail at once, if it is not there
+        device(args)  # to fail at once, if it is not there
         data = cifar10(args.root) if args.data == "full" else cifar10_sample()
-        out = Path(args.resume) if args.resume else new_folder(args, data)
+        out = Path(args.resume) if args.resume else new_folder(args.out, f"cifar10-{args.net}")
+        if not args.resume:
+            write_config(out, config_of(args, data))
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}")
@@ -96,32 +100,27 @@ def parse() -> argparse.Namespace:
     return args
 
 
-def new_folder(args: argparse.Namespace, data: Dataset) -> Path:
-    """The folder of this run. Raises FileExistsError if there is a run in it already: the two would be mixed."""
-    out = Path(args.out or f"runs/cifar10-{args.net}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if (out / "config.json").exists():
-        raise FileExistsError(f"{out} holds an earlier run: go on with --resume, name another folder with --out, or "
-                              "delete it first")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.json").write_text(json.dumps({"data": data.name, "options": options(args)}, indent=1) + "\n")
-    return out
-
-
-def options(args: argparse.Namespace) -> dict:
+def config_of(args: argparse.Namespace, data: Dataset) -> dict:
     """What decides the result."""
-    return {name: value for name, value in vars(args).items() if name not in ("root", "out", "draw", "resume")}
+    options = {name: value for name, value in vars(args).items() if name not in ("root", "out", "draw", "resume")}
+    return {"data": data.name, "options": options}
+
+
+def write_config(out: Path, config: dict) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n")
 
 
 def how_to_resume(out: Path) -> str:
     return f"go on with: python examples/train_cifar10.py --resume {out}"
 
 
-def start(args: argparse.Namespace, data: Dataset, folder: Path, net: Sequential, sgd: SGD, loader: Loader,
+def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,
           schedule: Schedule | None = None) -> tuple[Run, Progress]:
     """Begin a training in `folder`, or go on with the one that is there."""
     try:
-        run = Run(folder, {**options(args), "data": data.name},
-                  resume=(folder / "config.json").exists(), how_to_resume=how_to_resume(folder.parent))
+        run = Run(folder, config, resume=(folder / "config.json").exists(), how_to_resume=how_to_resume(folder.parent))
+        view.save(folder)
         return run, run.start(net, sgd, loader, schedule)
     except (OSError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
@@ -147,7 +146,7 @@ def draw(out: Path) -> None:
     draw_relu_vs_tanh(out / "relu_vs_tanh.png", relu, tanh, level=LEVEL, note="\n".join(textwrap.wrap(
         f"{config['data']}; init {chosen['init']}, {settings}, seed {chosen['seed']}", 125)))
     ratio = ratio_in_words(relu, tanh, LEVEL)
-    print(f"{in_words('ReLU', relu)}, {in_words('tanh', tanh)}: "
+    print(f"{crossing_in_words('ReLU', relu, LEVEL)}, {crossing_in_words('tanh', tanh, LEVEL)}: "
           f"{f'a factor of {ratio}' if ratio else 'too early for a factor'} (the paper's Figure 1: 6).")
     for name, record in last.items():
         if "flat" in record:
@@ -156,34 +155,24 @@ def draw(out: Path) -> None:
     print(f"the figure: {out / 'relu_vs_tanh.png'}")
 
 
-def in_words(name: str, errors: list[float]) -> str:
-    at = crossing(errors, LEVEL)
-    if at is not None:
-        return f"{name} reaches {LEVEL:.0%} training error after {at:.1f} epochs"
-    if not errors:
-        return f"{name} diverged in the first epoch"
-    return f"{name} has not reached {LEVEL:.0%} training error after {len(errors)} epochs (it is at {errors[-1]:.1%})"
-
-
 def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: str, rate: float, epochs: int
                     ) -> list[float]:
     """Train the net with one activation until two epochs past the level; its training error of each epoch."""
-    rng = np.random.default_rng(args.seed)
-    mean = mean_image(data.train.images)
-    scale, init = 1.0, None
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # both nets see the images in the same order
+    found, scale, init = statistics_of(data.train.images), 1.0, None
     if args.init == "fan-in":
-        scale, init = float((data.train.images - mean).std()), fan_in(2.0 if name == "relu" else 1.0)
-    net = cifar_sample(rng, ACTIVATIONS[name], init).to(device(args.device))
-    sgd = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0)
-    prepare, first_images = minus(mean, scale), data.train.images[:256]
-    loader = Loader(data.train, BATCH_SIZE, rng, prepare=prepare)
-    run, at = start(args, data, out / f"{name}-{rate:g}", net, sgd, loader)
+        scale, init = found.spread, fan_in(2.0 if name == "relu" else 1.0)
+    net = cifar_sample(rng_net, ACTIVATIONS[name], init).to(device(args))
+    sgd, view = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0), View(found.mean, scale)
+    loader, first_images = Loader(data.train, BATCH_SIZE, rng_data, view.train), view.center(data.train.images[:256])
+    config = config_of(args, data) | about_the_net(IN_CATALOGUE[name], {}, view, data.classes)
+    run, at = start(out / f"{name}-{rate:g}", config, view, net, sgd, loader)
 
     def past_level() -> bool:
         return len(at.history) > 2 and at.history[-3]["train_error"] <= LEVEL
 
     def notes() -> dict:
-        return {"net": name, "init": args.init, "flat": flat_shares(net, prepare(first_images))}
+        return {"net": name, "init": args.init, "flat": flat_shares(net, first_images)}
 
     try:
         with run:
@@ -229,42 +218,44 @@ def sweep(args: argparse.Namespace, data: Dataset, out: Path) -> None:
 def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     """Train one of the nets that have a recipe; test error, confusion matrix, and the net itself."""
     recipe = RECIPES[args.net]
-    rng = np.random.default_rng(args.seed)
-    net = recipe.build(rng).to(device(args.device))
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
+    net, schedule = recipe.build(rng_net).to(device(args)), ByEpoch(recipe.rate)
     sgd = SGD(net.parameters(), recipe.rate(1), MOMENTUM, WEIGHT_DECAY)
-    crop, mean = recipe.crop, mean_image(data.train.images)
-    center, schedule = minus(mean, recipe.scale), ByEpoch(recipe.rate)
-    loader = (Loader(data.train, BATCH_SIZE, rng, augment=lambda x, rng: random_crops(center(x), crop, rng)) if crop
-              else Loader(data.train, BATCH_SIZE, rng, prepare=center))
+    view = View(mean_image(data.train.images), recipe.scale, recipe.crop, mirror=recipe.crop is not None,
+                pad=recipe.pad)
+    loader = Loader(data.train, BATCH_SIZE, rng_data, view.train)
     print(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
 
+    def answers() -> np.ndarray:
+        return probabilities(net, data.test, view, ten=recipe.ten)
+
     def test() -> dict:
-        return {"net": args.net, "test_error": top_k_error(predict(data.test.images), data.test.labels)}
+        return {"net": args.net, "test_error": top_k_error(answers(), data.test.labels)}
 
-    def predict(images: np.ndarray) -> np.ndarray:
-        views = ten_views(center(images), crop) if crop else [center(images)]
-        return np.mean([net.predict(view) for view in views], axis=0)
-
-    run, at = start(args, data, out / args.net, net, sgd, loader, schedule)
+    config = config_of(args, data) | about_the_net(f"cifar-{args.net}", {}, view, data.classes)
+    run, at = start(out / args.net, config, view, net, sgd, loader, schedule)
     with run:
         train(net, sgd, loader, args.epochs or recipe.epochs, progress=at, schedule=schedule, validate=test,
               on_batch=run.on_batch, on_epoch=run.on_epoch)
     net.save(out / "net.npz")
-    np.save(out / "mean.npy", mean)
-    probabilities = predict(data.test.images)
-    top = {k: top_k_error(probabilities, data.test.labels, k) for k in (1, 2, 5)}
-    matrix = confusion_matrix(probabilities, data.test.labels)
+    view.save(out)
+    write_config(out, config)    # now it says what the net is, too
+    report(args.net, answers(), data, out)
+
+
+def report(name: str, answers: np.ndarray, data: Dataset, out: Path) -> None:
+    """The test error, and what was taken for what."""
+    top = {k: top_k_error(answers, data.test.labels, k) for k in (1, 2, 5)}
+    matrix = confusion_matrix(answers, data.test.labels)
     print(confusion_table(matrix, data.classes))
-    draw_confusion(out / "confusion.png", matrix, data.classes, f"{args.net}: {top[1]:.1%} test error")
-    print(f"test error of {args.net}: " + ", ".join(f"top-{k} {error:.1%}" for k, error in top.items())
-          + f" (published: {recipe.published:.0%}); the net: {out / 'net.npz'}, the picture: {out / 'confusion.png'}")
+    draw_confusion(out / "confusion.png", matrix, data.classes, f"{name}: {top[1]:.1%} test error")
+    print(f"test error of {name}: " + ", ".join(f"top-{k} {error:.1%}" for k, error in top.items())
+          + f" (published: {RECIPES[name].published:.0%}); the net: {out / 'net.npz'}, the picture: "
+          f"{out / 'confusion.png'}")
 
 
-def device(name: str):
-    if name == "cpu":
-        return cpu
-    from tinynet.devices.device import gpu
-    return gpu(0)
+def device(args: argparse.Namespace) -> Device:
+    return cpu if args.device == "cpu" else gpu(0)
 
 
 if __name__ == "__main__":

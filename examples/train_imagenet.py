@@ -17,26 +17,27 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from tinynet import SGD, Device, Sequential, SoftmaxCrossEntropy, count_parameters, cpu, get_threads, gpu
-from tinynet.data import Dataset, Loader, imagenet, mean_image
-from tinynet.data.augment import color_components, color_noise, color_noise_source, random_crops, scale_jitter
+from tinynet.data import Dataset, Loader, View, imagenet
+from tinynet.data.statistics import statistics_of
 from tinynet.data.subset import first_classes
-from tinynet.files.storage import atomic_write
 from tinynet.models.catalogue import NETS, build, settings_of
 from tinynet.models.googlenet import GoogLeNet, GoogLeNetLoss
 from tinynet.models.zfnet import renormalise_filters
+from tinynet.training.config import about_the_net, new_folder, read_config, view_of
 from tinynet.training.diverged import Diverged
-from tinynet.training.evaluate import load_net, probabilities, read_config, weights_in
+from tinynet.training.evaluate import load_net, probabilities, weights_in
 from tinynet.training.finetune import replace_last, start_by_fan_in
 from tinynet.training.metrics import top_k_error
 from tinynet.training.run import Run
 from tinynet.training.schedule import Steps, WhenStuck
-from tinynet.training.train import Progress, minus, train
+from tinynet.training.train import Progress, train
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 OF_THE_NET = ("columns", "variant", "width", "extra_conv")            # settings that only some nets have
@@ -49,23 +50,24 @@ def main() -> None:
         device = cpu if args.device == "cpu" else gpu(0)
         if args.evaluate:
             return evaluate(args, device)
-        folder = Path(args.resume) if args.resume else new_folder(args)
+        folder = Path(args.resume) if args.resume else new_folder(args.out, f"imagenet-{args.net}")
         data = photographs(args, args.size)
         print(f"data: {data.source}\n{get_threads()} threads, batches of {args.batch}; writing to {folder}", flush=True)
-        training = Training(args, data, device, folder)
+        net, view, run, learn = set_up(args, data, device, folder)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
         sys.exit("\nstopped before the training began")
-    print(f"{args.net}: {count_parameters(training.net):,} parameters", flush=True)
+    print(f"{args.net}: {count_parameters(net):,} parameters", flush=True)
     try:
-        training.go()
+        with run:
+            learn()
     except (Diverged, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    training.net.load(weights_in(folder))
-    report(training.probabilities(), data, "centre crop")
-    if args.ten_crop:
-        report(training.probabilities(ten=True), data, "ten crops")
+    net.load(weights_in(folder))
+    for ten in (False, True) if args.ten_crop else (False,):
+        answers = probabilities(net, data.test, view, ten, args.batch, args.workers)
+        report(answers, data, "ten crops" if ten else "centre crop")
 
 
 def parse() -> argparse.Namespace:
@@ -121,71 +123,60 @@ def parse() -> argparse.Namespace:
     return args
 
 
-def new_folder(args: argparse.Namespace) -> Path:
-    """The folder of this run. Raises FileExistsError if there is a run in it already."""
-    folder = Path(args.out or f"runs/imagenet-{args.net}-{time.strftime('%Y%m%d-%H%M%S')}")
-    if (folder / "config.json").exists():
-        raise FileExistsError(f"{folder} holds an earlier run: go on with --resume, name another folder with --out, or "
-                              "delete it first")
-    return folder
-
-
 def photographs(args: argparse.Namespace, size: int) -> Dataset:
     cache = args.cache and Path(args.cache) / str(size)  # the nets that are evaluated together may differ in size
     data = imagenet(args.data, size, cache, args.skip_unreadable)
     return first_classes(data, args.first_classes) if args.first_classes else data
 
 
-class Training:
-    """A net, its data, and all that changes while it learns, in a folder."""
+def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
+           ) -> tuple[Sequential, View, Run, Callable[[], object]]:
+    """The net, what it sees, the folder it learns in, and what makes it learn."""
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
+    given = {name: getattr(args, name) for name in OF_THE_NET if getattr(args, name) is not None}
+    settings = {"classes": len(data.classes), "input_size": args.crop, **given}
+    net = start(args, settings, device, rng_net)
+    view = view_of(folder, read_config(folder)) if args.resume else new_view(args, data)
+    loader = Loader(data.train, args.batch, rng_data, view.train, workers=args.workers)
+    sgd = SGD(net.parameters(), args.lr, momentum=0.9, weight_decay=0.0005)
+    schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
 
-    def __init__(self, args: argparse.Namespace, data: Dataset, device: Device, folder: Path) -> None:
-        self.args, self.data, rng = args, data, np.random.default_rng(args.seed)
-        given = {name: getattr(args, name) for name in OF_THE_NET if getattr(args, name) is not None}
-        settings = {"classes": len(data.classes), "input_size": args.crop, **given}
-        self.net = start(args, settings, device, rng)
-        self.mean, self.components = statistics(folder, data, args)
-        self.scale = 255 * float(self.components[0].mean()) ** 0.5 if args.init == "fan-in" else 1.0
-        self.loader = Loader(data.train, args.batch, rng, augment=self.augment, workers=args.workers)
-        self.sgd = SGD(self.net.parameters(), args.lr, momentum=0.9, weight_decay=0.0005)
-        self.schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
-        options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
-        config = {**options, "data": data.name, "classes": data.classes, "settings": settings, "scale": self.scale}
-        cache = f" --cache {args.cache}" if args.cache else ""
-        go_on = f"go on with: python examples/train_imagenet.py {args.data}{cache} --resume {folder}"
-        self.run = Run(folder, config, resume=bool(args.resume), keep_every=args.keep_every, minutes=args.minutes,
-                       how_to_resume=go_on)
-        self.progress = self.run.start(self.net, self.sgd, self.loader, self.schedule)
+    run = run_in(folder, args, {"data": data.name, **about_the_net(args.net, settings, view, data.classes)})
+    view.save(folder)
+    progress = run.start(net, sgd, loader, schedule)
 
-    def augment(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """What the net sees of a batch of squares in training: section 4.1; with --jitter, as VGG's section 3.1."""
-        jitter, crop = self.args.jitter, self.args.crop
-        x = scale_jitter(images, *jitter, crop, rng) if jitter else images           # (B, size, size, 3)
-        x = x - self.mean[:x.shape[1], :x.shape[2]]
-        if not self.args.no_color_noise:
-            variant = self.args.variant or settings_of(self.args.net).get("variant")
-            x = (color_noise_source if variant == "source" else color_noise)(x, self.components, rng)
-        x = x if jitter else random_crops(x, crop, rng)                              # (B, crop, crop, 3)
-        return x / np.float32(self.scale)
+    def on_batch(at: Progress) -> None:
+        if args.net == "zfnet":
+            renormalise_filters(net)
+        run.on_batch(at)
 
-    def go(self) -> None:
-        loss = GoogLeNetLoss() if isinstance(self.net, GoogLeNet) else SoftmaxCrossEntropy()
-        with self.run:
-            train(self.net, self.sgd, self.loader, self.args.epochs, loss=loss, progress=self.progress,
-                  schedule=self.schedule, validate=self.validate, on_batch=self.on_batch, on_epoch=self.run.on_epoch)
-
-    def on_batch(self, at: Progress) -> None:
-        if self.args.net == "zfnet":
-            renormalise_filters(self.net)
-        self.run.on_batch(at)
-
-    def validate(self) -> dict[str, float]:
-        top_1, top_5 = errors(self.probabilities(), self.data)
+    def validate() -> dict[str, float]:
+        top_1, top_5 = errors(probabilities(net, data.test, view, False, args.batch, args.workers), data)
         return {"val_error": top_1, "val_top5_error": top_5}
 
-    def probabilities(self, ten: bool = False) -> np.ndarray:
-        return probabilities(self.net, self.data.test, minus(self.mean, self.scale), self.args.crop, ten,
-                             self.args.batch, self.args.workers)
+    loss = GoogLeNetLoss() if isinstance(net, GoogLeNet) else SoftmaxCrossEntropy()
+    return net, view, run, partial(train, net, sgd, loader, args.epochs, loss=loss, progress=progress,
+                                   schedule=schedule, validate=validate, on_batch=on_batch, on_epoch=run.on_epoch)
+
+
+def run_in(folder: Path, args: argparse.Namespace, config: dict) -> Run:
+    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
+    cache = f" --cache {args.cache}" if args.cache else ""
+    return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
+               minutes=args.minutes,
+               how_to_resume=f"go on with: python examples/train_imagenet.py {args.data}{cache} --resume {folder}")
+
+
+def new_view(args: argparse.Namespace, data: Dataset) -> View:
+    """What the net sees of the squares: section 4.1; with --jitter, as VGG's section 3.1, where the mean is one colour,
+    since a pixel of a rescaled image could be from anywhere; with --init fan-in of about unit variance."""
+    found = statistics_of(data.train.images, "mean and colours of the training images")
+    values, vectors = found.components
+    source = (args.variant or settings_of(args.net).get("variant")) == "source"
+    return View(found.mean.mean(axis=(0, 1)) if args.jitter else found.mean,
+                scale=255 * float(values.mean()) ** 0.5 if args.init == "fan-in" else 1.0, crop=args.crop, mirror=True,
+                jitter=args.jitter and tuple(args.jitter), color=None if args.no_color_noise else (values, vectors),
+                noise="2012" if source else "paper")
 
 
 def start(args: argparse.Namespace, settings: dict, device: Device, rng: np.random.Generator) -> Sequential:
@@ -198,36 +189,15 @@ def start(args: argparse.Namespace, settings: dict, device: Device, rng: np.rand
     return start_by_fan_in(net, rng) if args.init == "fan-in" else net
 
 
-def statistics(folder: Path, data: Dataset, args: argparse.Namespace
-               ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """The mean image and the colour components of the training images: found once, by a look at each, and kept.
-
-    With --jitter the mean image is of one colour, as VGG's: a pixel of a rescaled image could be from anywhere.
-    """
-    mean, colors = folder / "mean.npy", folder / "colors.npz"
-    if not args.resume:
-        folder.mkdir(parents=True, exist_ok=True)
-        image = mean_image(data.train.images)
-        if args.jitter:
-            image[...] = image.mean(axis=(0, 1))
-        with atomic_write(mean) as file:
-            np.save(file, image)
-        values, vectors = color_components(data.train.images)
-        with atomic_write(colors) as file:
-            np.savez(file, values=values, vectors=vectors)
-    with np.load(colors) as arrays:
-        return np.load(mean), (arrays["values"], arrays["vectors"])
-
-
 def evaluate(args: argparse.Namespace, device: Device) -> None:
     """The error of the best nets of one or several runs, of each alone and of their mean answer."""
     answers: list[np.ndarray] = []
     for run in args.evaluate:
         trained = load_net(run, device)
         data = photographs(args, trained.config["size"])
-        if trained.config["classes"] != list(data.classes):
-            raise ValueError(f"{run} was trained on the {len(trained.config['classes'])} classes "
-                             f"{', '.join(trained.config['classes'][:5])}..., {args.data} has the {len(data.classes)} "
+        if trained.classes != data.classes:
+            raise ValueError(f"{run} was trained on the {len(trained.classes)} classes "
+                             f"{', '.join(trained.classes[:5])}..., {args.data} has the {len(data.classes)} "
                              f"classes {', '.join(data.classes[:5])}...; evaluate it on those it knows")
         answers.append(trained.probabilities(data.test, args.ten_crop, args.batch, args.workers))
         report(answers[-1], data, run)

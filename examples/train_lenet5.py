@@ -34,7 +34,7 @@ BATCH_SIZE, SHIFT = 16, 2               # each batch is moved by up to two pixel
 def main() -> None:
     args = parse()
     out = Path(args.out or f"runs/lenet5-{args.output}-{time.strftime('%Y%m%d-%H%M%S')}")
-    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # with --output linear the same order of images
     try:
         net = lenet5(args.output, rng_net, device=gpu(0) if args.device == "gpu" else cpu)
         data = mnist(args.root) if args.data == "full" else mnist_sample()
@@ -78,7 +78,7 @@ def learn(net: Sequential, args: argparse.Namespace, data: Dataset, rng: np.rand
     def test() -> dict[str, float]:
         return {"test_error": top_k_error(probabilities(net, data), data.test.labels)}
 
-    train(net, SGD(net.parameters(), rate, weight_decay=0), Loader(data.train, BATCH_SIZE, rng, augment=shifted),
+    train(net, SGD(net.parameters(), rate, weight_decay=0), Loader(data.train, BATCH_SIZE, rng, shifted),
           args.epochs, loss=LOSSES[args.output](), schedule=ByEpoch(lambda epoch: rate * DECAY ** (epoch - 1)),
           validate=test, on_epoch=print_epoch)
 

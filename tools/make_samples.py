@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from tinynet.data import Dataset, Split, cifar10, mnist
+from tinynet.data.jpeg import encode
 
 SEED = 0
 LIMIT = 5_800_000  # bytes
@@ -42,12 +43,7 @@ def choose(split: Split, per_class: int, seed: int = SEED) -> Split:
 
 def encode_jpegs(images: np.ndarray, quality: int) -> tuple[np.ndarray, np.ndarray]:
     """images (N, H, W, 3) uint8 → N JPEG files one after the other, uint8, and where each begins (N + 1,)."""
-    from PIL import Image
-    files = []
-    for image in images:
-        buffer = io.BytesIO()
-        Image.fromarray(image).save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
-        files.append(buffer.getvalue())
+    files = [encode(image, quality) for image in images]
     return np.frombuffer(b"".join(files), np.uint8), np.cumsum([0, *map(len, files)], dtype=np.int64)
 
 

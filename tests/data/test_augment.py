@@ -5,9 +5,7 @@ from PIL import Image
 
 from tinynet.data.augment import (
     center_crop,
-    color_components,
     color_noise,
-    color_noise_source,
     enlarge,
     random_crops,
     scale_jitter,
@@ -82,80 +80,9 @@ def test_enlarging_makes_squares_of_pixels():
         enlarge(image, 0)
 
 
-def covariance_by_loops(images):
-    """Of red, green and blue in 0..1, over all pixels, straight from the definition."""
-    pixels = [pixel / 255 for image in images for row in image for pixel in row]
-    mean = sum(pixels) / len(pixels)
-    return sum(np.outer(pixel - mean, pixel - mean) for pixel in pixels) / len(pixels)
-
-
 def colourful(n, seed=0, H=3, W=5):
     rng = np.random.default_rng(seed)
     return (rng.integers(0, 100, (n, H, W, 1)) + rng.integers(0, [90, 30, 150], (n, H, W, 3))).astype(np.uint8)
-
-
-def test_components_of_two_pixels_by_hand():
-    """Black and (255, 255, 0): covariance 1/4 between and within red and green, so λ = (1/2, 0, 0)."""
-    image = np.array([[0, 0, 0], [255, 255, 0]], np.uint8).reshape(1, 1, 2, 3)
-    values, vectors = color_components(image)
-    np.testing.assert_allclose(values, [0.5, 0, 0], atol=1e-15)
-    np.testing.assert_allclose(vectors[:, 0], [0.5 ** 0.5, 0.5 ** 0.5, 0], atol=1e-15)
-    assert (values >= 0).all()
-
-
-@pytest.mark.parametrize("n", [1, 256, 257])
-def test_components_diagonalise_the_covariance(n):
-    images = colourful(n)
-    values, vectors = color_components(images)
-    covariance = covariance_by_loops(images)
-    np.testing.assert_allclose(covariance @ vectors, vectors * values, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(vectors.T @ vectors, np.eye(3), atol=1e-12)
-    assert values[0] > values[1] > values[2] > 0
-    assert (np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0) > 0).all()
-
-
-def test_components_of_images_larger_than_a_block_and_in_any_order():
-    images = colourful(3, H=150, W=250)
-    values, vectors = color_components(images)
-    expected = np.linalg.eigvalsh(np.cov(images.reshape(-1, 3).T / 255, bias=True))[::-1]
-    np.testing.assert_allclose(values, expected, rtol=1e-10)
-    for ours, again in zip((values, vectors), color_components(images[::-1]), strict=True):
-        np.testing.assert_array_equal(ours, again)        # the sums are exact: the order leaves no trace
-
-
-def test_components_read_a_few_images_at_a_time():
-    class Decoded:
-        most = 0
-
-        def __len__(self):
-            return 600
-
-        def __getitem__(self, part):
-            images = colourful(600)[part]
-            Decoded.most = max(Decoded.most, len(images))
-            return images
-    for ours, expected in zip(color_components(Decoded()), color_components(colourful(600)), strict=True):
-        np.testing.assert_array_equal(ours, expected)
-    assert Decoded.most == 256
-
-
-def test_photographs_without_colour_have_one_component():
-    """Grey stored as red, green and blue: two eigenvalues are zero, which rounding must not make negative."""
-    for seed in range(20):
-        grey = np.random.default_rng(seed).integers(0, 256, (2, 3, 5, 1), np.uint8).repeat(3, axis=3)
-        values, vectors = color_components(grey)
-        assert values[0] > 0.01 and (0 <= values[1:]).all() and (values[1:] < 1e-15).all()
-        np.testing.assert_allclose(vectors[:, 0], 3 ** -0.5)
-        assert np.isfinite(color_noise_source(grey, (values, vectors), np.random.default_rng(0))).all()
-
-
-def test_components_of_what_is_not_colour():
-    with pytest.raises(ValueError, match=r"colour images \(N, H, W, 3\), got shape \(3, 6, 7, 2\)"):
-        color_components(IMAGES)
-    with pytest.raises(TypeError, match="uint8, got float32"):
-        color_components(np.zeros((1, 2, 2, 3), np.float32))
-    with pytest.raises(ValueError, match="at least one image"):
-        color_components(np.zeros((0, 2, 2, 3), np.uint8))
 
 
 COMPONENTS = (np.array([0.25, 0.01, 0.0004]), np.array([[0.6, -0.8, 0.0], [0.8, 0.6, 0.0], [0.0, 0.0, 1.0]]))
@@ -184,24 +111,13 @@ def test_noise_by_hand(dtype):
     np.testing.assert_array_equal(x, before)
 
 
-def test_noise_of_the_source_code_by_hand():
-    """α√λ = (0.1, -0.01, 0.01); times the vectors (0.068, 0.074, 0.01); times 255; all divided by 1.1."""
-    x = np.arange(2 * 4 * 3, dtype=np.float32).reshape(1, 2, 4, 3) - 11
-    y = color_noise_source(x, COMPONENTS, Says([[0.2, -0.1, 0.5]]))
-    np.testing.assert_allclose(y, (x + [17.34, 18.87, 2.55]) / 1.1, atol=1e-5)
-    assert y.dtype == np.float32
-    y = color_noise_source(x, COMPONENTS, Says([[0.2, -0.1, 0.5]]), std=0.2)
-    np.testing.assert_allclose(y, (x + [34.68, 37.74, 5.1]) / 1.2, atol=1e-5)
-
-
-@pytest.mark.parametrize("noise, strengths", [(color_noise, COMPONENTS[0]), (color_noise_source, COMPONENTS[0] ** 0.5)])
-def test_noise_is_one_shift_for_each_image_of_the_right_spread(noise, strengths):
-    y = noise(np.zeros((20_000, 2, 1, 3), np.float32), COMPONENTS, np.random.default_rng(0))
+def test_noise_is_one_shift_for_each_image_of_the_right_spread():
+    y = color_noise(np.zeros((20_000, 2, 1, 3), np.float32), COMPONENTS, np.random.default_rng(0))
     np.testing.assert_array_equal(y[:, 0], y[:, 1])
-    shifts = y[:, 0, 0].astype(np.float64) * (1.1 if noise is color_noise_source else 1)
+    shifts = y[:, 0, 0].astype(np.float64)
     assert len(np.unique(shifts[:, 0])) > 19_900
-    along = shifts @ COMPONENTS[1]                        # 255 α strength, a column for each component
-    np.testing.assert_allclose(along.std(axis=0), 255 * 0.1 * strengths, rtol=0.02)
+    along = shifts @ COMPONENTS[1]                        # 255 α λ, a column for each component
+    np.testing.assert_allclose(along.std(axis=0), 255 * 0.1 * COMPONENTS[0], rtol=0.02)
     np.testing.assert_allclose(along.mean(axis=0) / along.std(axis=0), 0, atol=0.03)
     np.testing.assert_allclose(np.corrcoef(along.T), np.eye(3), atol=0.03)
 
@@ -213,13 +129,12 @@ def test_noise_is_decided_by_the_generator():
     assert (a != c).all()
 
 
-@pytest.mark.parametrize("noise", [color_noise, color_noise_source])
-def test_noise_of_wrong_shapes(noise):
+def test_noise_of_wrong_shapes():
     rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match=noise.__name__ + r": expected colour images .* got shape \(3, 6, 7, 2\)"):
-        noise(IMAGES, COMPONENTS, rng)
+    with pytest.raises(ValueError, match=r"color_noise: expected colour images .* got shape \(3, 6, 7, 2\)"):
+        color_noise(IMAGES, COMPONENTS, rng)
     with pytest.raises(ValueError, match=r"got shapes \(3, 3\) and \(3,\)"):
-        noise(colourful(1), COMPONENTS[::-1], rng)
+        color_noise(colourful(1), COMPONENTS[::-1], rng)
 
 
 @pytest.mark.parametrize("H, W, low, high", [(30, 30, 24, 60), (40, 64, 50, 50), (64, 40, 25, 25)])

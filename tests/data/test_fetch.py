@@ -17,7 +17,7 @@ import pytest
 from tinynet.data import DataError, cifar10, mnist
 from tinynet.data.download import fetch, folders
 from tinynet.data.download.fetch import DownloadError, fetched
-from tinynet.data.download.progress import Progress
+from tinynet.data.progress import Progress, megabytes
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 
@@ -92,7 +92,7 @@ def test_a_download_is_given_and_then_deleted(server, tmp_path, capsys):
     assert get(server, tmp_path / "new" / "folder") == CONTENT
     assert names(tmp_path / "new" / "folder") == [] and ranges(server) == [None]
     first, last = capsys.readouterr().err.splitlines()  # not a terminal: one line at each end
-    assert first == "downloading f (0.3 MB)" and last.startswith("downloaded f: 0.3 MB after")
+    assert first == "downloading f: 0.3 MB" and last.startswith("downloading f: 0.3 MB after")
 
 
 def test_a_cut_connection_is_continued_where_it_was_cut(server, tmp_path):
@@ -187,12 +187,12 @@ def test_many_at_once_do_not_disturb_each_other(server, tmp_path):
 
 def test_what_a_terminal_shows(monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    progress = Progress("f", 10_000_000, 100_000_000)
+    progress = Progress("f", 100_000_000, "MB", megabytes, have=10_000_000)
     progress.drawn -= 1
     progress.at(40_000_000)
     assert "\r40.0 of 100.0 MB (40%), " in capsys.readouterr().err
     assert progress.line(40_000_000, 10) == "40.0 of 100.0 MB (40%), 3.0 MB/s, 0:20 left"
-    assert Progress("f", 0, None).line(4_000_000, 2) == "4.0 MB, 2.0 MB/s"
+    assert Progress("f", None, "MB", megabytes).line(4_000_000, 2) == "4.0 MB, 2.0 MB/s"
 
 
 # The whole way: download, check, unpack, move into place, read.

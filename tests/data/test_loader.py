@@ -38,7 +38,7 @@ def augment(images, rng):
     return random_crops(images, 4, rng) + rng.normal(size=(len(images), 1, 1, 1))
 
 
-def slow_at_first(images):
+def slow_at_first(images, rng=None):
     time.sleep(0.02 * (images[0, 0, 0, 0] > 100))         # so that batches do not get ready in order
     return images / 2
 
@@ -60,7 +60,7 @@ def no_worker_left():
 def test_an_epoch_is_that_of_batches_and_draws_nothing_else(workers):
     ours, theirs = np.random.default_rng(1), np.random.default_rng(1)
     loader = Loader(SPLIT, B, ours, workers=workers)
-    assert (loader.images, loader.batches) == (23, 6)
+    assert (loader.size, len(loader)) == (23, 6)
     for _ in range(2):
         same(loader.epoch(), batches(*SPLIT, B, theirs))
         assert ours.bit_generator.state == theirs.bit_generator.state
@@ -69,8 +69,8 @@ def test_an_epoch_is_that_of_batches_and_draws_nothing_else(workers):
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_the_number_of_workers_changes_no_bit(workers):
     def two_epochs(workers):
-        loader = Loader(Split(Decoded(), SPLIT.labels), B, np.random.default_rng(2), augment=augment,
-                        prepare=slow_at_first, workers=workers)
+        loader = Loader(Split(Decoded(), SPLIT.labels), B, np.random.default_rng(2),
+                        lambda images, rng: slow_at_first(augment(images, rng)), workers=workers)
         return [*loader.epoch(), *loader.epoch()]
 
     def by_hand():
@@ -87,7 +87,7 @@ def test_the_number_of_workers_changes_no_bit(workers):
 @pytest.mark.parametrize("skip", [0, 1, 5, 6])
 def test_skipping_goes_on_where_an_epoch_was_left_and_reads_nothing_before(workers, skip):
     rng, images = np.random.default_rng(3), Decoded()
-    loader = Loader(Split(images, SPLIT.labels), B, rng, augment=augment, workers=workers)
+    loader = Loader(Split(images, SPLIT.labels), B, rng, augment, workers=workers)
     start = rng.bit_generator.state
     whole = [*loader.epoch(), *loader.epoch()]
     rng.bit_generator.state = start
@@ -100,19 +100,47 @@ def test_skipping_goes_on_where_an_epoch_was_left_and_reads_nothing_before(worke
 @pytest.mark.parametrize("workers", [0, 2])
 def test_without_a_generator_in_order(workers):
     same(Loader(SPLIT, B, workers=workers).epoch(), batches(*SPLIT, B))
-    same(Loader(SPLIT, B, prepare=slow_at_first, workers=workers).epoch(skip=2),
+    same(Loader(SPLIT, B, transform=slow_at_first, workers=workers).epoch(skip=2),
          [(x / 2, labels) for x, labels in batches(*SPLIT, B)][2:])
+
+
+def test_without_a_generator_the_transform_gets_none():
+    got = []
+    list(Loader(SPLIT, B, transform=lambda images, rng: got.append(rng)).epoch())
+    assert got == [None] * 6
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_transform_in_place_cannot_change_the_data(workers):
+    """In order, batches are slices of the data set itself."""
+    def halved(images, rng):
+        images //= 2
+        return images
+    before = X.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        list(Loader(SPLIT, B, transform=halved, workers=workers).epoch())
+    for x, _ in Loader(SPLIT, B, workers=workers).epoch():
+        with pytest.raises(ValueError, match="read-only"):
+            x[...] = 0
+    assert X.flags.writeable and np.array_equal(X, before)
+    same(Loader(SPLIT, B, np.random.default_rng(0), halved, workers=workers).epoch(),      # copies may be written to
+         [(x // 2, labels) for x, labels in shuffled()])
+    assert np.array_equal(X, before)
+
+
+def shuffled():
+    return batches(*SPLIT, B, np.random.default_rng(0))
 
 
 def test_workers_work_at_the_same_time_and_without_them_the_caller_does():
     meeting = threading.Barrier(2)                         # breaks, if two do not come together
 
-    def meet(images):
+    def meet(images, rng):
         meeting.wait(timeout=10)
         return images
-    assert len(list(Loader(SPLIT, B, prepare=meet, workers=2).epoch())) == 6
+    assert len(list(Loader(SPLIT, B, transform=meet, workers=2).epoch())) == 6
     threads = []
-    list(Loader(SPLIT, B, prepare=lambda images: threads.append(threading.current_thread())).epoch())
+    list(Loader(SPLIT, B, transform=lambda images, rng: threads.append(threading.current_thread())).epoch())
     assert threads == [threading.current_thread()] * 6
 
 
@@ -134,24 +162,24 @@ def test_at_most_one_batch_more_than_workers_is_made_ahead(workers):
 def test_batches_that_were_taken_are_let_go(workers):
     made, most = [], 0
 
-    def prepare(images):
+    def transform(images, rng):
         x = images.astype(np.float32)
         made.append(weakref.ref(x))
         return x
 
-    for _ in Loader(SPLIT, 1, np.random.default_rng(0), prepare=prepare, workers=workers).epoch():
+    for _ in Loader(SPLIT, 1, np.random.default_rng(0), transform=transform, workers=workers).epoch():
         most = max(most, sum(x() is not None for x in made))
     assert len(made) == N and 1 <= most <= workers + 3     # those made ahead, ours, and the one that ours replaces
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_an_error_is_raised_in_its_turn_with_its_own_traceback(workers):
-    def spoilt_image(images):
+    def spoilt_image(images, rng):
         if 9 in images:
             raise OSError("image 9 is spoilt")
         return images
     split = Split(np.arange(N), np.arange(N))
-    loader, got = Loader(split, B, prepare=spoilt_image, workers=workers), []
+    loader, got = Loader(split, B, transform=spoilt_image, workers=workers), []
     with pytest.raises(OSError, match="image 9 is spoilt") as error:
         for _, labels in loader.epoch():
             got.extend(labels)
@@ -163,10 +191,10 @@ def test_an_error_is_raised_in_its_turn_with_its_own_traceback(workers):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_end_of_iteration_in_a_batch_does_not_pass_for_the_end_of_the_epoch(workers):
-    def prepare(images):
+    def transform(images, rng):
         raise StopIteration
     with pytest.raises(RuntimeError, match="StopIteration"):
-        list(Loader(SPLIT, B, prepare=prepare, workers=workers).epoch())
+        list(Loader(SPLIT, B, transform=transform, workers=workers).epoch())
 
 
 def leave_by_break(loader):
@@ -182,7 +210,7 @@ def leave_by_error(loader):
 @pytest.mark.parametrize("leave", [leave_by_break, leave_by_error])
 def test_leaving_early_cancels_what_waits_and_ends_the_threads(leave):
     images, before = Decoded(), threading.active_count()
-    loader = Loader(Split(images, SPLIT.labels), 1, prepare=lambda x: time.sleep(0.1), workers=1)
+    loader = Loader(Split(images, SPLIT.labels), 1, transform=lambda x, rng: time.sleep(0.1), workers=1)
     try:
         leave(loader)
     except KeyboardInterrupt:                             # already then, with the error and its traceback still there
@@ -222,23 +250,23 @@ def test_closing_and_never_starting():
 @pytest.mark.parametrize("last_line", ["", "raise SystemExit(0)", "sys.last_epoch = epoch"])
 def test_the_interpreter_ends_with_an_epoch_still_open(last_line):
     code = ("import sys, time, numpy as np; from tinynet.data import Loader, Split\n"
-            "def prepare(x): time.sleep(.02); return x\n"
-            "epoch = Loader(Split(np.zeros(99), np.zeros(99)), 1, prepare=prepare, workers=3).epoch()\n"
+            "def slow(x, rng): time.sleep(.02); return x\n"
+            "epoch = Loader(Split(np.zeros(99), np.zeros(99)), 1, transform=slow, workers=3).epoch()\n"
             f"next(epoch)\n{last_line}")
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_waited_is_the_time_that_the_consumer_stood_still():
-    def prepare(images):
+    def transform(images, rng):
         time.sleep(0.03)
         return images
-    loader = Loader(SPLIT, B, prepare=prepare)
+    loader = Loader(SPLIT, B, transform=transform)
     assert loader.waited == 0
     for _ in loader.epoch():
         time.sleep(0.01)
     assert loader.waited >= 6 * 0.03
-    loader = Loader(SPLIT, B, prepare=prepare, workers=1)
+    loader = Loader(SPLIT, B, transform=transform, workers=1)
     for _ in range(2):
         epoch = loader.epoch()
         assert loader.waited == 0
@@ -249,7 +277,7 @@ def test_waited_is_the_time_that_the_consumer_stood_still():
 
 def test_errstate_holds_in_the_workers():
     big = Split(np.full((2, 1), 3e38, np.float32), np.arange(2))
-    loader = Loader(big, 1, prepare=lambda x: x * x, workers=1)
+    loader = Loader(big, 1, transform=lambda x, rng: x * x, workers=1)
     with np.errstate(over="ignore"):
         assert np.isinf([x for x, _ in loader.epoch()]).all()
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):
@@ -262,7 +290,7 @@ def test_errstate_holds_in_the_workers():
     ((SPLIT, 0), {}, ValueError, "Loader: expected a batch_size of 1 or more, got 0"),
     ((SPLIT, 2.5), {}, TypeError, "float"),
     ((SPLIT, B, 0), {}, TypeError, "Loader: expected rng to be None or a Generator, got 0"),
-    ((SPLIT, B), {"augment": augment}, ValueError, "rng for augment to draw from, got None"),
+    ((SPLIT, B), {"transform": 3}, TypeError, r"a transform that can be called with \(images, rng\), got 3"),
     ((SPLIT, B), {"workers": -1}, ValueError, "Loader workers: expected a whole number of 0 or more, got -1"),
     ((SPLIT, B), {"workers": 1.5}, ValueError, "Loader workers: .* got 1.5"),
 ])

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from tinynet.data import Dataset, Split, batches, mean_image
+from tinynet.data import Dataset, Split, batches
 
 X = np.arange(7 * 2 * 2 * 3, dtype=np.uint8).reshape(7, 2, 2, 3)
 Y = np.arange(7)
@@ -51,22 +51,6 @@ def test_wrong_types_raise_at_the_call():
         batches(X, Y, 3, 0)
     with pytest.raises(TypeError):
         batches(X, Y, 2.5)
-
-
-@pytest.mark.parametrize("n", [1, 256, 257, 258, 1000])
-def test_the_mean_of_bytes_is_exact(n):
-    images = np.random.default_rng(n).integers(0, 256, (n, 3, 2, 3), np.uint8)
-    exact = images.astype(object).sum(axis=0) / n  # Python's integers
-    assert np.array_equal(mean_image(images), exact.astype(np.float32))
-    assert mean_image(images).dtype == np.float32
-    assert np.all(mean_image(np.full((n, 1, 1, 1), 255, np.uint8)) == 255)
-
-
-def test_the_mean_of_other_types():
-    assert mean_image(np.full((3, 1, 1, 1), 2**40)) == 2**40
-    assert mean_image(np.full((1000, 1, 1, 1), 0.5, np.float32)) == 0.5
-    with pytest.raises(ValueError, match="at least one image"):
-        mean_image(X[:0])
 
 
 def test_importing_needs_numpy_only():

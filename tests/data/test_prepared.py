@@ -23,8 +23,10 @@ from tinynet.data import (
     mean_image,
     prepared_squares,
 )
+from tinynet.data.augment import color_components
 from tinynet.data.photos import preparing
 from tinynet.data.photos.photograph import prepare, read
+from tinynet.data.statistics import statistics_of
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -77,7 +79,7 @@ def test_the_squares_are_those_of_the_photographs_in_their_order(root, cache):
     for image, path in zip(images, folder.paths, strict=True):
         assert np.abs(image.astype(int) - prepare(read(root / path), SIZE)).mean() < 4  # JPEG is not exact
     assert [path.name for path in cache.iterdir()] == [images.folder.name]
-    assert sorted(files(images.folder)) == ["header.json", "images.jpegs", "index.npz"]
+    assert sorted(files(images.folder)) == ["header.json", "images.jpegs", "index.npz", "statistics.npz"]
 
 
 def test_colours_are_kept_at_full_resolution(tmp_path, cache):
@@ -144,10 +146,10 @@ def test_few_photographs_are_in_the_works_at_a_time(root):
     folder, taken = ImageFolder(root), []
     folder.paths = (taken.append(path) or path for path in folder.paths)
     set_threads(2)
-    jpegs = preparing._jpegs(folder, SIZE)
-    next(jpegs)
-    assert len(taken) == 8
-    assert len(list(jpegs)) == 19 and len(taken) == 20
+    squares = preparing._squares(folder, SIZE)
+    next(squares)
+    assert len(taken) == 9                                # the one that was asked for, and four for each thread
+    assert len(list(squares)) == 19 and len(taken) == 20
 
 
 @pytest.mark.parametrize("change", ["added", "removed", "written to", "renamed"])
@@ -260,11 +262,11 @@ def test_when_it_is_stopped_nothing_stays(root, cache, monkeypatch):
 
 def test_progress_on_a_terminal(root, cache, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(preparing, "EVERY", 0)
+    monkeypatch.setattr("tinynet.data.progress.EVERY", 0)
     prepared_squares(ImageFolder(root), cache, SIZE)
     lines = capsys.readouterr().err.replace("\n", "\r").split("\r")
-    assert re.fullmatch(r"1 of 20 \(5%\), \d+ images/s, \d+:\d\d left *", lines[2])
-    assert sum(line.startswith("20 of 20 (100%), ") for line in lines) == 1
+    assert re.fullmatch(r"1 of 20 images \(5%\), \d+ images/s, \d+:\d\d left *", lines[2])
+    assert sum(line.startswith("20 of 20 images (100%), ") for line in lines) == 1
 
 
 def damage_jpegs(folder):
@@ -345,6 +347,57 @@ def test_to_read_them_again_and_again_takes_no_memory(root, cache):
     for _ in range(40):
         images[:]  # 1 MB each time
     assert resident() - before < 8e6 and len(os.listdir("/proc/self/fd")) == handles
+
+
+def exact(array):
+    """The mean image, the second moments and the sums of colours, straight from the definition."""
+    pixels = array.reshape(-1, 3).astype(int)
+    return array.astype(int).sum(axis=0), pixels.T @ pixels
+
+
+def test_mean_and_colours_are_found_while_the_squares_are_made(root, cache, capsys, monkeypatch):
+    spoil(root, "a/000.png")                              # which is in no sum
+    images, _ = prepared_squares(ImageFolder(root), cache, SIZE, skip_unreadable=True)
+    capsys.readouterr()
+    monkeypatch.setattr(PreparedImages, "__getitem__", None)                         # no image is decoded again
+    found = images.statistics()
+    monkeypatch.undo()
+    total, products = exact(images[:])
+    assert found.count == 19 and (found.total == total).all() and (found.products == products).all()
+    assert np.array_equal(mean_image(images), mean_image(images[:])) and capsys.readouterr().err == ""
+    for kept, measured in zip(statistics_of(images).components, color_components(images[:]), strict=True):
+        np.testing.assert_array_equal(kept, measured)
+
+
+def test_a_folder_without_them_as_earlier_versions_made_is_measured_once(root, cache, capsys, monkeypatch):
+    images, labels = prepared_squares(ImageFolder(root), cache, SIZE)
+    found = images.statistics()
+    (images.folder / "statistics.npz").unlink()
+    capsys.readouterr()
+    images, _ = prepared_squares(ImageFolder(root), cache, SIZE)
+    for _ in range(2):
+        for before, now in zip(found, images.statistics(), strict=True):
+            np.testing.assert_array_equal(before, now)
+        said = capsys.readouterr().err.splitlines()
+        assert [line.split(":")[0] for line in said] in ([f"mean and colours of {images.folder}"] * 2, [])
+    assert said == [] and (images.folder / "statistics.npz").is_file()
+    (images.folder / "statistics.npz").unlink()           # and where nothing may be written, each time
+
+    def fail(*_, **__):
+        raise OSError(errno.EROFS, "read-only")
+    monkeypatch.setattr(np, "savez", fail)
+    assert images.statistics().count == 20 and not (images.folder / "statistics.npz").exists()
+
+
+@pytest.mark.parametrize("damage", [
+    lambda file: file.write_bytes(file.read_bytes()[:-30]), lambda file: file.write_bytes(b""),
+    lambda file: np.savez(file, count=19, total=np.zeros((SIZE, SIZE, 3), int), products=np.zeros((3, 3), int)),
+    lambda file: np.savez(file, count=20, total=np.zeros((8, 8, 3), int), products=np.zeros((3, 3), int))])
+def test_damaged_statistics(root, cache, damage):
+    images, _ = prepared_squares(ImageFolder(root), cache, SIZE)
+    damage(images.folder / "statistics.npz")
+    with pytest.raises(DataError, match="expected prepared images.*It is damaged: delete this folder"):
+        images.statistics()
 
 
 @pytest.fixture

@@ -81,17 +81,17 @@ def test_the_vectors_are_what_the_last_layer_sees(look, tmp_path):
         trained = look.example.load_net(tmp_path / f"run{columns}")
         found, (x, _) = look.example.vectors(trained, data.test.images), data.test
         scores = found @ trained.net["fc8"].W.value + trained.net["fc8"].b.value
-        expected = trained.net.forward(trained.prepare(x)[:, 2:42, 2:42])
+        expected = trained.net.forward(trained.view.center(x))
         np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_the_vectors_of_a_net_in_a_net(look, tmp_path, monkeypatch):
-    monkeypatch.setitem(NETS, "nin-cifar", lambda device=None, rng=None: nin_cifar(3, ((4, 4), (4, 4), (4,)), rng=rng))
+    monkeypatch.setitem(NETS, "cifar-nin", lambda device=None, rng=None: nin_cifar(3, ((4, 4), (4, 4), (4,)), rng=rng))
     write_cifar(tmp_path / "run", "nin", "full")
     trained, images = look.example.load_net(tmp_path / "run"), split(4, 32, 0).images
     found = look.example.vectors(trained, images).reshape(4, 8, 8, 4)                # what the last convolution sees
     scores = trained.net["mlpconv3"]["relu1"].forward(trained.net["mlpconv3"]["cccp1"].forward(found)).mean(axis=(1, 2))
-    np.testing.assert_allclose(scores, trained.net.forward(trained.prepare(images)), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(scores, trained.net.forward(trained.view.center(images)), rtol=1e-4, atol=1e-6)
 
 
 def test_without_photographs_only_the_kernels(look, tmp_path):
@@ -103,7 +103,7 @@ def test_without_photographs_only_the_kernels(look, tmp_path):
 def write_cifar(folder, name, data):
     """A run as train_cifar10.py leaves it."""
     folder.mkdir()
-    build("nin-cifar" if name == "nin" else f"cifar-{name}", rng=np.random.default_rng(0)).save(folder / "net.npz")
+    build(f"cifar-{name}", rng=np.random.default_rng(0)).save(folder / "net.npz")
     np.save(folder / "mean.npy", np.full((32, 32, 3), 100, np.float32))
     (folder / "config.json").write_text(json.dumps({"options": {"net": name, "data": data}}))
 

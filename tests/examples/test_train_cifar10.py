@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinynet.data import Dataset, Split
+from tinynet.data import Dataset, Loader, Split, View
 from tinynet.models.cifar import RECIPES
+from tinynet.training.evaluate import load_net
+from tinynet.training.metrics import top_k_error
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "train_cifar10.py"
 
@@ -128,8 +130,43 @@ def test_a_published_net(run, net):
     assert "data: all of it, in somewhere" in printed and f"{net}  epoch   1  loss " in printed
     assert f"test error of {net}: top-1 " in printed and "published: " in printed
     assert (out / "confusion.png").exists() and np.load(out / "mean.npy").shape == (32, 32, 3)
-    net = RECIPES[net].build(np.random.default_rng(1))
-    net.load(out / "net.npz")
+    for folder in out, out / net:                    # the net of the end, and the best
+        trained = load_net(folder)
+        assert trained.classes == tuple("abcdefghij") and trained.config["options"]["data"] == "full"
+        assert trained.view.config() == View(np.load(out / "mean.npy"), RECIPES[net].scale, RECIPES[net].crop,
+                                             RECIPES[net].crop is not None, pad=RECIPES[net].pad).config()
+    error = top_k_error(load_net(out).probabilities(run.example.cifar10(None).test, ten=RECIPES[net].ten),
+                        run.example.cifar10(None).test.labels)
+    assert f"test error of {net}: top-1 {error:.1%}" in printed
+
+
+def test_a_recipe_with_padded_crops_is_tested_on_whole_images(run, monkeypatch):
+    monkeypatch.setitem(RECIPES, "80sec", RECIPES["80sec"]._replace(crop=32, pad=4))
+    printed, out = run("--net", "80sec", "--epochs", "1")
+    trained, test = load_net(out), run.example.cifar10(None).test
+    assert trained.view.pad == 4 and trained.view.mirror
+    assert f"test error of 80sec: top-1 {top_k_error(trained.probabilities(test), test.labels):.1%}" in printed
+
+
+@pytest.mark.parametrize("name", ["relu", "tanh"])
+def test_the_nets_of_the_figure_can_be_loaded(run, name):
+    _, out = run("--epochs", "1", "--rates", "0.01", "0.01")
+    trained = load_net(out / f"{name}-0.01")
+    assert type(trained.net["act1"]).__name__.lower() == name and trained.view.mean.shape == (32, 32, 3)
+
+
+def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
+    orders = []
+
+    class Noted(Loader):
+        def epoch(self, skip=0):
+            orders.append(self.rng.bit_generator.state["state"])
+            return super().epoch(skip)
+    monkeypatch.setattr(run.example, "Loader", Noted)
+    for net in "sample", "80sec", "13pct":
+        _, out = run("--net", net, "--epochs", "1")
+        shutil.rmtree(out)
+    assert len(orders) == 4 and all(order == orders[0] for order in orders)
 
 
 def test_ctrl_c_ends_with_a_message(run, monkeypatch):
@@ -170,7 +207,7 @@ def test_what_cannot_be_resumed_is_said(run, monkeypatch, tmp_path, capsys):
         run("--resume", str(tmp_path / "old"))
     assert "old holds no run that could be resumed" in capsys.readouterr().err
     _, out = run("--epochs", "1")
-    with pytest.raises(SystemExit, match="ValueError: .* is another run than the one to be resumed:\n  seed: now 5"):
+    with pytest.raises(SystemExit, match="ValueError: .* is another run than .*:\n  options.seed: now 5"):
         run("--resume", str(out), "--seed", "5")
 
 
@@ -193,7 +230,7 @@ def test_what_cannot_be_done_is_said_at_once(run, monkeypatch, tmp_path):
         run("--data", "full")
     with pytest.raises(SystemExit, match="FileNotFoundError: .*config.json"):
         run("--draw", str(tmp_path / "nothing"))
-    monkeypatch.setattr(run.example, "device", lambda name: missing(name))
+    monkeypatch.setattr(run.example, "gpu", missing)
     with pytest.raises(SystemExit, match="FileNotFoundError"):
         run("--device", "gpu")
     assert not (tmp_path / "out").exists()

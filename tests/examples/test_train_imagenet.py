@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from tinynet import Sequential
-from tinynet.data.augment import center_crop
 from tinynet.parameter import FixedRate
 from tinynet.training.evaluate import load_net
 
@@ -70,7 +69,7 @@ def test_a_run(run, columns):
     best = min(r["val_error"] for r in records)
     assert f"centre crop: top-1 error {best:.2%}, top-5 error 0.00% on 6 images\nten crops: top-1 error " in printed
     config = json.loads((out / "config.json").read_text())
-    assert config["classes"] == ["a", "b", "c"] and config["scale"] == 1 and config["lr"] == 0.01
+    assert config["classes"] == ["a", "b", "c"] and config["view"]["scale"] == 1 and config["lr"] == 0.01
     assert config["settings"] == {"classes": 3, "input_size": 40, "width": 0.03, "columns": int(columns)}
     assert np.load(out / "mean.npy").shape == (44, 44, 3)
     assert {path.name for path in (out / "checkpoints").iterdir()} == {"last.npz", "best.npz", "epoch-0002.npz"}
@@ -88,23 +87,36 @@ def test_every_net_and_option(run, arguments):
 
 def test_scale_jitter(run, monkeypatch):
     _, out = run(*TINY[:-2], "--net", "vgg-a", "--jitter", "44", "60", "--epochs", "1")
-    mean = np.load(out / "mean.npy")
-    assert mean.shape == (44, 44, 3) and (mean == mean[0, 0]).all() and len(metrics(out)) == 1
+    view = load_net(out).view
+    assert view.jitter == (44, 60) and view.mean.shape == (3,) and len(metrics(out)) == 1
+    images = run.example.imagenet("data", 44).train.images[:]
+    np.testing.assert_allclose(view.mean, images.mean(axis=(0, 1, 2)), rtol=1e-5)
     assert json.loads((out / "config.json").read_text())["jitter"] == [44, 60]
 
 
+def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
+    orders = []
+
+    class Noted(run.example.Loader):
+        def epoch(self, skip=0):
+            orders.append(self.rng.bit_generator.state["state"])
+            return super().epoch(skip)
+    monkeypatch.setattr(run.example, "Loader", Noted)
+    for i, more in enumerate(((), ("--width", "0.05"), ("--init", "fan-in"))):
+        run(*TINY, *more, "--epochs", "1", out=f"run{i}")
+    assert orders[0] == orders[1] == orders[2]
+
+
 def test_the_source_variant_keeps_its_bias_rates_and_its_noise(run, monkeypatch):
-    noises = []
-    for name in "color_noise", "color_noise_source":
-        monkeypatch.setattr(run.example, name, lambda x, components, rng, name=name: noises.append(name) or x)
     sgds = []
     monkeypatch.setattr(run.example, "SGD", lambda *args, original=run.example.SGD, **kwargs: sgds.append(
         original(*args, **kwargs)) or sgds[-1])
     run(*TINY, "--epochs", "1", "--variant", "source")
     run(*TINY, "--epochs", "1", "--net", "alexnet-source", out="same")
-    assert set(noises) == {"color_noise_source"} and sgds[0].parameters["conv1.b"].lr == FixedRate(0.02)
+    assert sgds[0].parameters["conv1.b"].lr == FixedRate(0.02)
     run(*TINY, "--epochs", "1", out="paper")
-    assert set(noises) == {"color_noise_source", "color_noise"} and sgds[2].parameters["conv1.b"].lr == 1
+    assert sgds[2].parameters["conv1.b"].lr == 1
+    assert [load_net(name).view.noise for name in ("out", "same", "paper")] == ["2012", "2012", "paper"]
     assert (sgds[2].momentum, sgds[2].weight_decay) == (0.9, 0.0005)
 
 
@@ -139,7 +151,7 @@ def test_what_the_net_sees(run, monkeypatch):
         assert abs(x.mean()) < 0.3 and x.std() == pytest.approx(1, rel=0.25)
     trained = load_net(out)
     images = run.example.imagenet("data", 44).test.images[:]
-    np.testing.assert_allclose(seen[False][0], center_crop(trained.prepare(images), 40), rtol=1e-6)
+    np.testing.assert_allclose(seen[False][0], trained.view.center(images), rtol=1e-6)
 
 
 def test_the_schedule(run):
@@ -207,6 +219,21 @@ def test_a_run_that_was_stopped_goes_on(run, monkeypatch, arguments, capsys):
     assert "go on with: python examples/train_imagenet.py" in capsys.readouterr().out
     printed, out = run("--resume", "out", out=None)
     assert metrics(Path("out")) == whole and "centre crop: top-1 error" in printed
+
+
+def test_a_run_of_the_version_before_goes_on(run):
+    """Its config had a scale, and no view; the colours lay in a file."""
+    _, out = run(*TINY, "--init", "fan-in", "--epochs", "1")
+    config, view = json.loads((out / "config.json").read_text()), load_net(out).view
+    run("--resume", "out", "--epochs", "2", out=None)
+    whole = metrics(out)
+    shutil.rmtree(out)
+    run(*TINY, "--init", "fan-in", "--epochs", "1")
+    del config["view"]
+    (out / "config.json").write_text(json.dumps({**config, "scale": view.scale}))
+    np.savez(out / "colors.npz", values=view.color[0], vectors=view.color[1])
+    run("--resume", "out", "--epochs", "2", out=None)
+    assert metrics(out) == whole and json.loads((out / "config.json").read_text())["view"] == view.config()
 
 
 def test_a_run_is_never_mixed_with_an_earlier_one(run):

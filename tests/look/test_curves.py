@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from tinynet.look.confusion import draw_confusion
-from tinynet.look.curves import crossing, draw_lr_finder, draw_relu_vs_tanh, draw_training, ratio_in_words
+from tinynet.look.curves import (
+    crossing,
+    crossing_in_words,
+    draw_lr_finder,
+    draw_relu_vs_tanh,
+    draw_training,
+    ratio_in_words,
+)
 
 
 @pytest.mark.parametrize("errors, at", [
@@ -16,6 +23,13 @@ from tinynet.look.curves import crossing, draw_lr_finder, draw_relu_vs_tanh, dra
 ])
 def test_crossing(errors, at):
     assert crossing(errors, 0.25) == (None if at is None else pytest.approx(at))
+
+
+def test_the_crossing_in_words():
+    assert crossing_in_words("ReLU", [0.5, 0.3, 0.2], 0.25) == "ReLU reaches 25% training error after 2.5 epochs"
+    assert crossing_in_words("tanh", [0.5, 0.31], 0.3) == (
+        "tanh has not reached 30% training error after 2 epochs (it is at 31.0%)")
+    assert crossing_in_words("tanh", [], 0.3) == "tanh diverged in the first epoch"
 
 
 def test_the_ratio_says_more_than_when_the_second_curve_has_not_crossed():

@@ -152,6 +152,7 @@ def test_the_recipe():
     recipe = RECIPES["resnet20"]
     net = recipe.build(np.random.default_rng(0))
     assert count_parameters(net) == 269_722 and {p.decay for _, p in net.parameters()} == {1e-4}
+    assert (recipe.crop, recipe.pad, recipe.ten) == (32, 4, False)
     steps = [round(e * 50_000 / 128) for e in (82, 123, 164)]
     assert [recipe.rate(e) for e in (82, 83, 123, 124)] == [0.1, 0.01, 0.01, 0.001] and recipe.epochs == 164
     assert [round(s, -3) for s in steps] == [32_000, 48_000, 64_000]                 # of the paper

@@ -56,7 +56,7 @@ class Training:
         self.net = build(rng)
         self.sgd = SGD(self.net.parameters(), 0.1)
         self.loader = Loader(Split(x, np.arange(images) % 3), 4, rng, workers=workers,
-                             augment=lambda x, rng: x + rng.normal(size=x.shape).astype(np.float32))
+                             transform=lambda x, rng: x + rng.normal(size=x.shape).astype(np.float32))
         self.schedule = WhenStuck(0.1, patience=1)
         self.at = Progress()
 

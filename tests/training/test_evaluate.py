@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from tinynet import Flatten, Linear, Sequential, softmax
-from tinynet.data import Split
+from tinynet.data import Split, View
 from tinynet.models import build
 from tinynet.models.cifar import RECIPES
+from tinynet.training.config import _CIFAR_0_1_0, about_the_net
 from tinynet.training.evaluate import load_net, probabilities
-from tinynet.training.train import minus
 
 SETTINGS = {"classes": 3, "input_size": 40, "width": 0.03, "columns": 1}
 
@@ -21,12 +21,13 @@ def split(n, size, seed=0):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A run as train_imagenet.py leaves it."""
+    """A run as any script leaves it."""
     net = build("alexnet", rng=np.random.default_rng(0), **SETTINGS)
     (tmp_path / "checkpoints").mkdir()
     net.save(tmp_path / "checkpoints" / "best.npz")
-    np.save(tmp_path / "mean.npy", np.full((44, 44, 3), 100, np.float32))
-    config = {"net": "alexnet", "settings": SETTINGS, "classes": ["a", "b", "c"], "size": 44, "crop": 40, "scale": 60.0}
+    view = View(np.full((44, 44, 3), 100), 60.0, crop=40, mirror=True)
+    view.save(tmp_path)
+    config = {"seed": 3, **about_the_net("alexnet", SETTINGS, view, "abc")}
     (tmp_path / "config.json").write_text(json.dumps(config))
     return tmp_path
 
@@ -44,13 +45,14 @@ def linear():
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_centre_of_every_image_is_seen(linear, workers):
     images, labels = split(7, 5)
-    p = probabilities(linear, Split(images, labels), minus(np.float32(100), 60.0), 3, batch_size=3, workers=workers)
+    p = probabilities(linear, Split(images, labels), View(100, 60.0, crop=3), batch_size=3, workers=workers)
     np.testing.assert_allclose(p, linear.scores((images[:, 1:4, 1:4].astype(np.float32) - 100) / 60), rtol=1e-5)
 
 
-def test_ten_views_are_averaged(linear):
+@pytest.mark.parametrize("batch_size", [1, 3, 25, 128])
+def test_ten_views_are_averaged(linear, batch_size):
     images, labels = split(4, 5)
-    p = probabilities(linear, Split(images, labels), minus(np.float32(0)), 3, ten=True, batch_size=3)
+    p = probabilities(linear, Split(images, labels), View(crop=3), ten=True, batch_size=batch_size)
     views = [images[:, i:i + 3, j:j + 3] for i, j in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))]
     expected = sum(linear.scores(view) + linear.scores(view[:, :, ::-1]) for view in views) / 10
     np.testing.assert_allclose(p, expected, rtol=1e-5)
@@ -62,9 +64,9 @@ def test_a_net_comes_back_with_what_it_needs(folder):
     net = build("alexnet", rng=np.random.default_rng(0), **SETTINGS)
     x = (images[:, 2:42, 2:42].astype(np.float32) - 100) / 60
     np.testing.assert_allclose(trained.probabilities(Split(images, labels)), net.predict(x), rtol=1e-5)
-    np.testing.assert_array_equal(trained.prepare(images)[:, 2:42, 2:42], x)
-    assert trained.config["classes"] == ["a", "b", "c"]
-    with pytest.raises(ValueError, match=r"trained on images of shape \(44, 44, 3\), got \(40, 40, 3\)"):
+    np.testing.assert_array_equal(trained.view.center(images), x)
+    assert trained.view.mirror and trained.classes == ("a", "b", "c") and trained.config["seed"] == 3
+    with pytest.raises(ValueError, match=r"images of shape \(44, 44, 3\), as those .* trained on, got \(40, 40, 3\)"):
         trained.probabilities(split(1, 40))
 
 
@@ -83,24 +85,73 @@ def test_the_best_weights_are_taken_then_the_last_then_the_net_alone(folder):
         load_net(folder)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_a_cifar_run_comes_back(tmp_path, recipe):
+# ------------------------------------------------------------------------------------ runs of version 0.1.0
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("recipe", _CIFAR_0_1_0)
+def test_a_cifar_run_of_the_version_before(tmp_path, recipe, flat):
     net, crop, scale = RECIPES[recipe].build(np.random.default_rng(0)), RECIPES[recipe].crop, RECIPES[recipe].scale
     net.save(tmp_path / "net.npz")
     np.save(tmp_path / "mean.npy", np.full((32, 32, 3), 100, np.float32))
-    (tmp_path / "config.json").write_text(json.dumps({"data": "some", "options": {"net": recipe}}))
+    config = {"data": "some", "net": recipe} if flat else {"data": "some", "options": {"net": recipe}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
     images, labels = split(2, 32)
     edge = (32 - crop) // 2 if crop else 0
     seen = images[:, edge:32 - edge, edge:32 - edge]
     expected = net.predict(((seen.astype(np.float32) - 100) / scale).astype(np.float32))
     trained = load_net(tmp_path)
     np.testing.assert_allclose(trained.probabilities(Split(images, labels)), expected, rtol=1e-4)
-    assert trained.config["classes"][0] == "airplane"
+    assert trained.classes[0] == "airplane" and len(trained.classes) == 10
+    assert trained.config["net"] == f"cifar-{recipe}" and trained.view.mirror == (crop is not None)
+
+
+OLD = {"net": "alexnet", "settings": SETTINGS, "classes": ["a", "b", "c"], "size": 44, "crop": 40, "scale": 60.0}
+
+
+@pytest.mark.parametrize("jitter", [None, [44, 60]])
+@pytest.mark.parametrize("more, noise", [({}, "paper"), ({"variant": "source"}, "2012")])
+def test_a_run_of_photographs_of_the_version_before(folder, jitter, more, noise):
+    (folder / "config.json").write_text(json.dumps({**OLD, "no_color_noise": False, "jitter": jitter, **more}))
+    values, vectors = np.array([0.2, 0.1, 0.0]), np.eye(3) / 3
+    np.savez(folder / "colors.npz", values=values, vectors=vectors)
+    trained = load_net(folder)
+    images, labels = split(5, 44)
+    x = (images[:, 2:42, 2:42].astype(np.float32) - 100) / 60
+    np.testing.assert_allclose(trained.probabilities(Split(images, labels)), trained.net.predict(x), rtol=1e-5)
+    assert trained.view.mean.shape == ((3,) if jitter else (44, 44, 3)) and trained.view.noise == noise
+    assert trained.view.jitter == (jitter and (44, 60)) and trained.view.mirror
+    assert (trained.view.color[0] == values).all() and (trained.view.color[1] == vectors).all()
+    assert "scale" not in trained.config and trained.config["size"] == 44
+    (folder / "config.json").write_text(json.dumps({**OLD, "no_color_noise": True}))
+    assert load_net(folder).view.color is None
+
+
+# ------------------------------------------------------------------------------------ other folders
 
 
 def test_other_folders(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing holds no run: there is no config.json in it"):
         load_net(tmp_path / "nothing")
     (folder / "config.json").write_text(json.dumps({"net": "alexnet", "size": 44, "crop": 40, "classes": []}))
-    with pytest.raises(ValueError, match="does not say how to build the net: no settings, scale; expected the folder"):
+    with pytest.raises(ValueError, match="does not say how to build the net: no settings, view; expected the folder"):
+        load_net(folder)
+
+
+@pytest.mark.parametrize("text, message", [
+    ("{", "config.json is damaged: "), ("[]", r"config.json is damaged: expected a dictionary, got \[\]")])
+def test_a_damaged_config(folder, text, message):
+    (folder / "config.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_net(folder)
+
+
+def test_a_damaged_view_is_named_with_its_file(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "view": {**config["view"], "scale": -1}}))
+    with pytest.raises(ValueError, match=r"config.json: View scale: expected a number above 0, got -1"):
+        load_net(folder)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "mean.npy").unlink()
+    with pytest.raises(FileNotFoundError, match="mean.npy"):
         load_net(folder)

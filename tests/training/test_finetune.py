@@ -11,7 +11,7 @@ from tinynet.training.finetune import classifiers, replace_last, start_by_fan_in
 RNG = np.random.default_rng(0)
 LAST = {"googlenet": ["fc", "head1.fc2", "head2.fc2"], "lenet5-linear": ["output"], "nin-cifar": ["mlpconv3.cccp2"],
         "nin-small": ["mlpconv3.cccp1"], **{name: ["fc10"] for name in NETS if name.startswith("cifar")},
-        **{name: ["fc"] for name in NETS if "resnet" in name}}
+        "cifar-nin": ["mlpconv3.cccp2"], **{name: ["fc"] for name in NETS if "resnet" in name}}
 
 
 def small(name):

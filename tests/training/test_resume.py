@@ -23,10 +23,9 @@ import numpy as np
 from tinynet import SGD, Dropout, Flatten, Linear, ReLU, Sequential, set_threads
 from tinynet.look import curves
 from tinynet.training import run
-from tinynet.data import Loader, Split
-from tinynet.data.augment import random_crops
+from tinynet.data import Loader, Split, View
 from tinynet.training.schedule import WhenStuck
-from tinynet.training.train import minus, train
+from tinynet.training.train import train
 
 set_threads(1)
 curves.draw_training = lambda path, records: None                # matplotlib takes longer to import than all the rest
@@ -39,8 +38,7 @@ rng = np.random.default_rng(1)
 net = Sequential(flat=Flatten(), fc1=Linear(64, 32, rng=rng), relu1=ReLU(), drop=Dropout(rng=rng),
                  fc2=Linear(32, 4, rng=rng))
 sgd, schedule = SGD(net.parameters(), 0.1), WhenStuck(0.01, patience=3, times=99)
-loader = Loader(Split(images, labels), 8, rng, augment=lambda x, rng: random_crops(x, 8, rng),
-                prepare=minus(np.float32(128), scale=64), workers=2)
+loader = Loader(Split(images, labels), 8, rng, View(128, scale=64, crop=8, mirror=True).train, workers=2)
 with run.Run(folder, {{}}, resume=(folder / "config.json").exists(), keep_every=5, minutes=0) as folder:
     at = folder.start(net, sgd, loader, schedule)
     print("started", flush=True)

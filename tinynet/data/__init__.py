@@ -5,14 +5,15 @@ from folders, ImageNet's for example.
     (x, y), (x_test, y_test) = cifar10()        # x: (50000, 32, 32, 3) uint8, y: (50000,) int64
     for images, labels in batches(x, y, 128, rng): ...
 
-where what is: `dataset.py` the form every data set has; `minibatch.py` batches and the mean image;
-`loader.py` batches prepared in the background; `augment.py` crops, mirror images, colour noise; `sets/` CIFAR-10 and
-MNIST, and the bundled samples of them; `photos/` photographs from folders; `download/` where files are looked for, and
-how they are fetched.
+where what is: `dataset.py` the form every data set has; `minibatch.py` batches; `view.py` what a net sees of an image,
+with the crops, mirror images and colour noise of `augment.py`; `loader.py` batches made in the background;
+`statistics.py` the mean image and the components of the colours; `subset.py` the first classes of a data set;
+`sets/` CIFAR-10 and MNIST, and the bundled samples of them; `photos/` photographs from folders; `download/` where files
+are looked for, and how they are fetched.
 """
 from .dataset import DataError, Dataset, Split
 from .loader import Loader
-from .minibatch import batches, mean_image
+from .minibatch import batches
 from .photos.image_folder import ImageFolder
 from .photos.imagenet import imagenet
 from .photos.prepared import PreparedImages
@@ -20,6 +21,8 @@ from .photos.preparing import prepared_squares
 from .sets.cifar10 import cifar10
 from .sets.mnist import mnist
 from .sets.samples import cifar10_sample, mnist_sample
+from .statistics import mean_image
+from .view import View
 
-__all__ = ["DataError", "Dataset", "ImageFolder", "Loader", "PreparedImages", "Split", "batches", "cifar10",
+__all__ = ["DataError", "Dataset", "ImageFolder", "Loader", "PreparedImages", "Split", "View", "batches", "cifar10",
            "cifar10_sample", "imagenet", "mean_image", "mnist", "mnist_sample", "prepared_squares"]

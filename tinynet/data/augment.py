@@ -4,6 +4,8 @@ A net that sees each image from slightly different places cannot learn the pixel
 different light learns that the light does not matter. AlexNet, section 4.1 (224x224 crops of 256x256 images); the 13 %
 and 11 % nets for CIFAR-10 (24x24 of 32x32).
 
+`View` puts these together; it draws where and how here, and computes only the pixels that are seen.
+
 Colour noise, at every pixel of an image, with λ_i and p_i the eigenvalues and eigenvectors of the covariance of red,
 green and blue, in 0..1, over all pixels of the training images, and α_i drawn once for each image and use:
 
@@ -11,19 +13,35 @@ green and blue, in 0..1, over all pixels of the training images, and α_i drawn 
 """
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+
+from .statistics import statistics_of
+
+
+def draw_crops(n: int, down: int, right: int, rng: np.random.Generator, mirror: bool = True
+               ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where a random crop of each of `n` images begins, top in 0..down and left in 0..right, and whether it is to be
+    flipped: (n,) each."""
+    top, left = rng.integers(0, down, n, endpoint=True), rng.integers(0, right, n, endpoint=True)
+    return top, left, rng.random(n) < 0.5 * mirror
 
 
 def random_crops(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """A random size × size crop of every image (N, H, W, C), mirrored left to right half of the time."""
     N, H, W_, C = _checked(images, size)
-    top, left = rng.integers(0, H - size + 1, N), rng.integers(0, W_ - size + 1, N)
-    mirrored = rng.random(N) < 0.5
-    crops, backwards = np.empty((N, size, size, C), images.dtype), np.arange(size)[::-1]
-    for n, (i, j) in enumerate(zip(top, left, strict=True)):
-        crop = images[n, i:i + size, j:j + size]                                     # (size, size, C)
-        crops[n] = crop.take(backwards, axis=1) if mirrored[n] else crop             # quicker than crop[:, ::-1]
+    crops, where = np.empty((N, size, size, C), images.dtype), draw_crops(N, H - size, W_ - size, rng)
+    for crop, image, i, j, mirrored in zip(crops, images, *where, strict=True):
+        crop[...] = image[i:i + size, j:j + size]                                    # (size, size, C)
+        if mirrored:
+            flip(crop)
     return crops
+
+
+def flip(image: np.ndarray) -> None:
+    """Turn the image (H, W, C) left to right, where it lies."""
+    image[...] = image.take(np.arange(image.shape[1])[::-1], axis=1)                 # twice as quick as image[:, ::-1]
 
 
 def center_crop(images: np.ndarray, size: int) -> np.ndarray:
@@ -45,42 +63,20 @@ def ten_views(images: np.ndarray, size: int) -> list[np.ndarray]:
     return views + [view[:, :, ::-1] for view in views]
 
 
-def color_components(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The principal components of the colours of images (N, H, W, 3) uint8: what `color_noise` needs.
-
-    Returns the eigenvalues λ (3,), the largest first, and the eigenvectors (3, 3), `[:, i]` the one of λ_i, of the
-    covariance of all pixels as numbers from 0 to 1. The sign of an eigenvector is free: here its entry of largest
-    magnitude is positive. The images are read 256 at a time; the sums are exact up to 10^11 pixels.
+def color_components(images: Any) -> tuple[np.ndarray, np.ndarray]:
+    """λ (3,) and p (3, 3) of (1), for images (N, H, W, 3) uint8; see `Statistics.components`.
 
     Raises ValueError if there are no images or they are not in colour, TypeError if they are not uint8.
     """
-    moments = np.zeros((4, 4))                                                       # Σ of (r, g, b, 1)ᵀ(r, g, b, 1)
-    for first in range(0, len(images), 256):
-        part = images[first:first + 256]
-        _expect_color("color_components", part)
-        if part.dtype != np.uint8:
-            raise TypeError(f"color_components: expected images as they are stored, uint8, got {part.dtype}")
-        moments += _moments(part.reshape(-1, 3))
-    exact = moments.astype(np.int64).astype(object)                                  # Python's integers: no limit
-    pixels, sums = exact[3, 3], exact[3, :3]
-    if pixels == 0:
-        raise ValueError("color_components: expected at least one image, got none")
-    covariance = (pixels * exact[:3, :3] - np.outer(sums, sums)) / (255 * pixels) ** 2
-    values, vectors = np.linalg.eigh(covariance.astype(np.float64))                  # the smallest first
-    values, vectors = values[::-1].clip(min=0), vectors[:, ::-1]
-    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)
-    return values, vectors * np.sign(largest)                                        # (3,), (3, 3)
+    return statistics_of(images).components
 
 
-def _moments(colors: np.ndarray) -> np.ndarray:
-    """Σ of (r, g, b, 1)ᵀ(r, g, b, 1) over the rows of colors (n, 3): (4, 4), whole numbers in float64."""
-    total = np.zeros((4, 4))
-    for first in range(0, len(colors), 2 ** 16):
-        some = colors[first:first + 2 ** 16]
-        rows = np.ones((len(some), 4))
-        rows[:, :3] = some
-        total += rows.T @ rows
-    return total
+def draw_colors(n: int, components: tuple[np.ndarray, np.ndarray], rng: np.random.Generator, std: float = 0.1
+                ) -> np.ndarray:
+    """What (1) adds to each of `n` images, in grey levels: (n, 3) float32. `std` is the standard deviation of α."""
+    values, vectors = components
+    alpha = rng.normal(0, std, (n, 3))
+    return (255 * np.einsum("ni,ci->nc", alpha * values, vectors)).astype(np.float32)
 
 
 def color_noise(x: np.ndarray, components: tuple[np.ndarray, np.ndarray], rng: np.random.Generator, std: float = 0.1
@@ -90,28 +86,21 @@ def color_noise(x: np.ndarray, components: tuple[np.ndarray, np.ndarray], rng: n
     `components` are those that `color_components` gives, `std` the standard deviation of α.
     Raises ValueError if the images or the components have not the right shape.
     """
-    values, vectors = _expect_components("color_noise", x, components)
-    return _add_colors(x, values, vectors, rng, std)
-
-
-def color_noise_source(x: np.ndarray, components: tuple[np.ndarray, np.ndarray], rng: np.random.Generator,
-                       std: float = 0.1) -> np.ndarray:
-    """Colour noise as the source code of 2012 has it: √λ_i for λ_i in (1), and all divided by 1 + std = 1.1.
-
-    `x` must be minus its mean: the division keeps its spread that of the test images, which have no noise.
-    """
-    values, vectors = _expect_components("color_noise_source", x, components)
-    y = _add_colors(x, np.sqrt(values), vectors, rng, std)
-    y /= 1 + std
-    return y
-
-
-def _add_colors(x, strengths, vectors, rng, std) -> np.ndarray:
+    _expect_color("color_noise", x)
+    expect_components("color_noise", components)
     N, H, W_, _ = x.shape
-    alpha = rng.normal(0, std, (N, 3))
-    color = 255 * np.einsum("ni,ci->nc", alpha * strengths, vectors)                 # (N, 3)
-    row = np.tile(color.astype(np.float32), W_)[:, None]                             # (N, 1, W·3): a long inner loop
+    row = np.tile(draw_colors(N, components, rng, std), W_)[:, None]                 # (N, 1, W·3): a long inner loop
     return np.add(x.reshape(N, H, W_ * 3), row, dtype=np.float32).reshape(x.shape)   # eq. (1)
+
+
+def expect_components(what: str, components: tuple[np.ndarray, np.ndarray]) -> None:
+    """Raise ValueError, in the name of `what`, unless these are eigenvalues and eigenvectors."""
+    values, vectors = components
+    if np.shape(values) != (3,) or np.shape(vectors) != (3, 3):
+        raise ValueError(f"{what}: expected eigenvalues (3,) and eigenvectors (3, 3) from color_components, got shapes "
+                         f"{np.shape(values)} and {np.shape(vectors)}")
+    if not (np.isfinite(vectors).all() and np.isfinite(values).all() and np.min(values) >= 0):
+        raise ValueError(f"{what}: expected eigenvalues of 0 or more, and all numbers finite, got {values}, {vectors}")
 
 
 def enlarge(images: np.ndarray, times: int) -> np.ndarray:
@@ -122,9 +111,10 @@ def enlarge(images: np.ndarray, times: int) -> np.ndarray:
     return images.repeat(times, axis=1).repeat(times, axis=2)                        # (N, times·H, times·W, C)
 
 
-def scale_jitter(images: np.ndarray, low: int, high: int, crop: int, rng: np.random.Generator) -> np.ndarray:
-    """Every image (N, H, W, 3) uint8 rescaled, its shorter side random in low..high; of that a random crop, mirrored
-    left to right half of the time: (N, crop, crop, 3) uint8. VGG, section 3.1, has 256, 512 and 224.
+def scale_jitter(images: np.ndarray, low: int, high: int, crop: int, rng: np.random.Generator, mirror: bool = True
+                 ) -> np.ndarray:
+    """Every image (N, H, W, 3) uint8 rescaled, its shorter side random in low..high; of that a random crop, with
+    `mirror` flipped left to right half of the time: (N, crop, crop, 3) uint8. VGG, section 3.1: 256, 512 and 224.
 
     Only the crop is computed, from the pixels that lie under it. Raises ValueError for images that are not in colour or
     a crop that would not fit, TypeError if they are not uint8.
@@ -139,7 +129,7 @@ def scale_jitter(images: np.ndarray, low: int, high: int, crop: int, rng: np.ran
     N, H, W_, _ = images.shape
     sizes, short = rng.integers(low, high, N, endpoint=True), min(H, W_)
     top, left = (rng.integers(0, side * sizes // short - crop, endpoint=True) for side in (H, W_))  # (N,)
-    mirrored, crops = rng.random(N) < 0.5, np.empty((N, crop, crop, 3), np.uint8)
+    mirrored, crops = rng.random(N) < 0.5 * mirror, np.empty((N, crop, crop, 3), np.uint8)
     for n, (i, j, scale) in enumerate(zip(top, left, short / sizes, strict=True)):
         box = (j * scale, i * scale, (j + crop) * scale, (i + crop) * scale)         # in pixels of the image itself
         part = np.asarray(Image.fromarray(images[n]).resize((crop, crop), Image.Resampling.BICUBIC, box=box))
@@ -157,12 +147,3 @@ def _checked(images: np.ndarray, size: int) -> tuple[int, ...]:
 def _expect_color(what: str, images: np.ndarray) -> None:
     if images.ndim != 4 or images.shape[-1] != 3:
         raise ValueError(f"{what}: expected colour images (N, H, W, 3), got shape {images.shape}")
-
-
-def _expect_components(what, x, components) -> tuple[np.ndarray, np.ndarray]:
-    _expect_color(what, x)
-    values, vectors = components
-    if np.shape(values) != (3,) or np.shape(vectors) != (3, 3):
-        raise ValueError(f"{what}: expected eigenvalues (3,) and eigenvectors (3, 3) from color_components, got shapes "
-                         f"{np.shape(values)} and {np.shape(vectors)}")
-    return values, vectors

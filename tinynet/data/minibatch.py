@@ -1,4 +1,4 @@
-"""From whole arrays to what a training step takes: batches in a random order; the mean image to subtract.
+"""From whole arrays to what a training step takes: batches in a random order.
 
 One pass over `batches` is one epoch: every image once. Draw a new order for each epoch by calling it again
 with the same Generator.
@@ -46,20 +46,3 @@ def check(what: str, images: np.ndarray, labels: np.ndarray, batch_size: int, rn
     if not (rng is None or isinstance(rng, np.random.Generator)):
         raise TypeError(f"{what}: expected rng to be None or a Generator, got {rng!r}; "
                         "make one with numpy.random.default_rng(seed)")
-
-
-def mean_image(images: np.ndarray) -> np.ndarray:
-    """The mean over the first axis: (N, H, W, C) → (H, W, C) float32.
-
-    Integers are added exactly, as integers; other types in float64. Needs memory for a few hundred images,
-    not for a second copy of all. Raises ValueError if there are no images.
-    """
-    if len(images) == 0:
-        raise ValueError("mean_image: expected at least one image, got none")
-    # 257 · 255 = 65535: the sum of so many uint8 fits in uint16, four times as many additions per instruction
-    # as in 64 bits.
-    step, small = (257, np.uint16) if images.dtype == np.uint8 else (256, None)
-    total = np.zeros(images.shape[1:], np.int64 if images.dtype.kind in "biu" else np.float64)
-    for start in range(0, len(images), step):
-        total += images[start:start + step].sum(axis=0, dtype=small or total.dtype)  # (H, W, C)
-    return (total / len(images)).astype(np.float32)

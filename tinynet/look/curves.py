@@ -22,6 +22,16 @@ def crossing(errors: Sequence[float], level: float) -> float | None:
     return None
 
 
+def crossing_in_words(name: str, errors: Sequence[float], level: float) -> str:
+    """A sentence without its stop: when the training error of the net called `name` fell to `level`."""
+    at = crossing(errors, level)
+    if at is not None:
+        return f"{name} reaches {level:.0%} training error after {at:.1f} epochs"
+    if not errors:
+        return f"{name} diverged in the first epoch"
+    return f"{name} has not reached {level:.0%} training error after {len(errors)} epochs (it is at {errors[-1]:.1%})"
+
+
 def ratio_in_words(fast: Sequence[float], slow: Sequence[float], level: float) -> str | None:
     """How many times longer the second curve takes to fall to `level`: "4.2", or "more than 4.2"; None if the first
     has not come so far."""

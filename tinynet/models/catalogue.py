@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device, Simulated, cpu, pair
+from ..layers.activation import Tanh
 from ..net import Sequential
 from . import cifar
 from .alexnet import alexnet, alexnet_half
@@ -44,9 +45,11 @@ NETS: dict[str, Callable[..., Sequential]] = {
     **{f"resnet{depth}": partial(resnet_cifar, depth) for depth in (20, 32, 44, 56)},
     "lenet5": lenet5, "lenet5-linear": partial(lenet5, "linear"),
     "cifar-sample": partial(_cifar, cifar.cifar_sample, 32),
+    "cifar-sample-tanh": partial(_cifar, partial(cifar.cifar_sample, activation=Tanh), 32),
     "cifar-80sec": partial(_cifar, cifar.cifar_80sec, 32), "cifar-18pct": partial(_cifar, cifar.cifar_18pct, 32),
     "cifar-13pct": partial(_cifar, cifar.cifar_13pct, 24), "cifar-11pct": partial(_cifar, cifar.cifar_11pct, 24),
     "cifar-resnet20": partial(_cifar, cifar.cifar_resnet20, 32),
+    "cifar-nin": partial(_cifar, cifar.cifar_nin, 32),
 }
 
 

@@ -110,14 +110,20 @@ def cifar_resnet20(rng: np.random.Generator) -> Sequential:
 
 
 class Recipe(NamedTuple):
-    """How a net is trained: ε for weights in successive stages of (epochs, ε), crops, what the pixels are divided by
-    after their mean was taken away, and the published test error."""
+    """How a net is trained: ε for weights in successive stages of (epochs, ε), what it sees, and the published test
+    error."""
 
     build: Callable[[np.random.Generator], Sequential]
     stages: tuple[tuple[int, float], ...]
     crop: int | None = None       # train on random crops of this size and their mirror images; test on ten views
-    scale: float = 1.0
+    scale: float = 1.0            # what the pixels are divided by after their mean was taken away
+    pad: int = 0                  # take the crops from images with a rim so wide; then test on the whole image
     published: float | None = None
+
+    @property
+    def ten(self) -> bool:
+        """Whether the test takes ten views."""
+        return self.crop is not None and not self.pad
 
     @property
     def epochs(self) -> int:
@@ -135,16 +141,15 @@ class Recipe(NamedTuple):
 # cuda-convnet ended a stage of the two large nets by hand, when the validation error stood still; the numbers of
 # epochs here are those that others who repeated it report for the 11 % net (350 + 150, 10, 10), and a shorter first
 # stage for the 13 % net, which was published with a third of the 11 % net's training time. NiN's stages are our own.
-# ResNet-20's are the paper's, 64,000 steps of 128 images with a tenth of ε after 32,000 and 48,000. It trained on crops
-# of 32x32 out of 40x40 pixels, 4 of them zeros on each side, and mirror images, and tested on the whole images; we take
-# crops of 28x28 out of 32x32, which the net sees as well, having no layer that knows the size of its maps.
+# ResNet-20's are the paper's: 64,000 steps of 128 images with a tenth of ε after 32,000 and 48,000, crops of 32x32 out
+# of 40x40 pixels, 4 of them zeros on each side, and mirror images; tested on the whole images.
 RECIPES = {
     "80sec": Recipe(cifar_80sec, ((8, 1e-3), (2, 1e-4)), published=0.26),
     "18pct": Recipe(cifar_18pct, ((120, 1e-3), (10, 1e-4), (10, 1e-5)), published=0.18),
     "13pct": Recipe(cifar_13pct, ((160, 1e-3), (10, 1e-4), (10, 1e-5)), crop=24, published=0.13),
     "11pct": Recipe(cifar_11pct, ((500, 1e-3), (10, 1e-4), (10, 1e-5)), crop=24, published=0.11),
     "nin": Recipe(cifar_nin, ((150, 0.03), (50, 3e-3), (25, 3e-4)), scale=64.0, published=0.104),
-    "resnet20": Recipe(cifar_resnet20, ((82, 0.1), (41, 0.01), (41, 1e-3)), crop=28, published=0.0875),
+    "resnet20": Recipe(cifar_resnet20, ((82, 0.1), (41, 0.01), (41, 1e-3)), crop=32, pad=4, published=0.0875),
 }
 MOMENTUM, WEIGHT_DECAY, BATCH_SIZE = 0.9, 1.0, 128  # the decay of each layer is its parameters' own
 

@@ -112,7 +112,7 @@ def _rest(net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule |
                           "slots": {slot: list(of) for slot, of in optimizer.slots.items()}},
             "schedule": schedule and {"kind": type(schedule).__name__, "settings": schedule.settings,
                                       "state": schedule.state()},
-            "loader": {"images": loader.images, "batches": loader.batches, "batch_size": loader.batch_size,
+            "loader": {"images": loader.size, "batches": len(loader), "batch_size": loader.batch_size,
                        "labels": _fingerprint(loader.split.labels)},
             "generators": states}
 

@@ -45,7 +45,7 @@ def find_lr(net: Layer, optimizer: Optimizer, loader: Loader, *, loss: Any = Non
         return len(rates) > steps or losses[-1] > FAR * min(losses)
 
     try:
-        train(net, optimizer, loader, steps // loader.batches + 1, loss=loss, on_batch=on_batch)
+        train(net, optimizer, loader, steps // len(loader) + 1, loss=loss, on_batch=on_batch)
     except Diverged:
         pass  # that is where the search ends
     if len(rates) < 2:

@@ -25,6 +25,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from ..fast.parallel import get_threads
 from ..files.storage import arrays_of, atomic_write, link_or_copy, remove_torn
 from ..layer import Layer
 from . import checkpoint
+from .config import read_config
 from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
 from .schedule import Schedule
@@ -51,6 +53,15 @@ def in_words(record: Record) -> str:
     waited = f", waited {record['waited']:.0%}" if record["waited"] >= 0.01 else ""
     return "  ".join([f"epoch {record['epoch']:3}", f"loss {record['train_loss']:.3f}", *([errors] if errors else []),
                       f"{record['images_per_second']:.0f} images/s{waited}"])
+
+
+def _flat(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The entries of a dictionary of dictionaries: "view.scale" for config["view"]["scale"]."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", part) for inner, part in _flat(value))
+        else:
+            yield name, value
 
 
 class Run:
@@ -80,7 +91,7 @@ class Run:
         if resume and not there:
             raise FileNotFoundError(f"{folder} holds no run that could be resumed: there is no config.json in it")
         if resume:
-            self._compare(json.loads((self.folder / "config.json").read_text(encoding="utf-8")))
+            self._compare(read_config(self.folder))
 
     def start(self, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None = None) -> Progress:
         """Begin, or put everything back to the last checkpoint; returns the `progress` for `train`.
@@ -188,9 +199,9 @@ class Run:
     def _compare(self, before: dict[str, Any]) -> None:
         """Raise ValueError if the config differs where it must not."""
         self._environment = before.pop("environment", {})
-        wrong = [f"{name}: now {self.config.get(name)!r}, the run has {before.get(name)!r}"
-                 for name in {**before, **self.config}
-                 if name not in MAY_DIFFER and before.get(name) != self.config.get(name)]
+        before, now = dict(_flat(before)), dict(_flat(self.config))
+        wrong = [f"{name}: now {now.get(name)!r}, the run has {before.get(name)!r}" for name in {**before, **now}
+                 if name.split(".")[-1] not in MAY_DIFFER and before.get(name) != now.get(name)]
         if wrong:
             raise ValueError(f"{self.folder} is another run than the one to be resumed:\n  " + "\n  ".join(wrong))
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Loader
+from ..data import Loader, View
 from ..devices.device import device_of
 from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
@@ -99,15 +99,9 @@ def _begin(progress: Progress, loader: Loader, epochs: int) -> None:
         loader.rng.bit_generator.state = progress.order
     else:
         progress.order = loader.rng.bit_generator.state
-    progress.epochs, progress.size = epochs, loader.images
+    progress.epochs, progress.size = epochs, loader.size
 
 
 def minus(mean: np.ndarray, scale: float = 1.0) -> Callable[[np.ndarray], np.ndarray]:
-    """A `prepare` for a Loader: images minus the mean image (H, W, C), as float32; divided by `scale`."""
-    def prepare(images: np.ndarray) -> np.ndarray:
-        x = images.astype(np.float32)
-        x -= mean
-        if scale != 1:
-            x /= scale
-        return x                                                                     # (B, H, W, C)
-    return prepare
+    """`center` of a View of whole images: minus the mean image (H, W, C), as float32; divided by `scale`."""
+    return View(mean, scale).center

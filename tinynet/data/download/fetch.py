@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..dataset import DataError, wrong
-from .progress import Progress
+from ..progress import Progress, megabytes
 
 TRIES = 4        # connections per address, before the next address or giving up
 PAUSE = 1.0      # seconds before the second try; doubled before each further one
@@ -139,7 +139,7 @@ class _Transfer:
             start, total = self._extent(response, have)
             file.seek(start)
             file.truncate()
-            progress = Progress(self.name, start, total)
+            progress = Progress(f"downloading {self.name}", total, "MB", megabytes, have=start)
             try:
                 for piece in _pieces(response):
                     file.write(piece)
@@ -147,9 +147,9 @@ class _Transfer:
                 if total is not None and file.tell() < total:
                     raise _Cut(f"connection closed after {file.tell():,} of {total:,} bytes")
             except BaseException:
-                progress.end(file.tell(), complete=False)
+                progress.end(f"stopped at {megabytes(file.tell())} MB")
                 raise
-            progress.end(file.tell(), complete=True)
+            progress.end(f"{megabytes(file.tell())} MB")
 
     def _open(self, have: int):
         import http.client

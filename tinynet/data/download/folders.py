@@ -25,13 +25,13 @@ _DISK = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used
          errno.EROFS: "the disk is read-only", errno.EACCES: "no permission", errno.EPERM: "not permitted"}
 
 
-class Place(NamedTuple):
+class Candidate(NamedTuple):
     """A folder to look in, and who named it."""
     folder: Path
     named_by: str
 
 
-def places(root: str | PathLike | None) -> list[Place]:
+def search_folders(root: str | PathLike | None) -> list[Candidate]:
     """The folders to look in, first the one to download into.
 
     Raises NotADirectoryError if one of them is a file.
@@ -39,7 +39,7 @@ def places(root: str | PathLike | None) -> list[Place]:
     named = [(root, "the argument root"), (os.environ.get(VARIABLE) or None, f"the variable {VARIABLE}"),
              (_cache(), "the cache")]
     # os.path's functions, unlike Path's, do not raise where there is no home or a folder may not be read.
-    found = [Place(Path(os.path.expanduser(folder)), by) for folder, by in named if folder is not None]
+    found = [Candidate(Path(os.path.expanduser(folder)), by) for folder, by in named if folder is not None]
     for folder, by in found:
         if os.path.exists(folder) and not os.path.isdir(folder):
             raise NotADirectoryError(f"{folder} ({by}): expected a folder, got a file; name the folder that "
@@ -53,7 +53,7 @@ def _cache() -> Path:
     return (Path(local) if os.path.isabs(local) else Path("~/.cache")) / "tinynet"
 
 
-def not_found(what: str, files: str, looked_in: list[Place], sample: str) -> FileNotFoundError:
+def not_found(what: str, files: str, looked_in: list[Candidate], sample: str) -> FileNotFoundError:
     """The error for data that is nowhere: every folder looked in, and the three ways out."""
     looked = "".join(f"\n  {folder} ({by})" for folder, by in looked_in)
     return FileNotFoundError(f"{what}: expected {files} in one of these folders, found none:{looked}\n"

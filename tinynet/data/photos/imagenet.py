@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 
 from ..dataset import Dataset, wrong
-from ..download.folders import places
+from ..download.folders import search_folders
 from .image_folder import ImageFolder
 from .preparing import prepared_squares
 
@@ -52,9 +52,9 @@ def _cache(root: Path, size: int) -> Path:
     beside = root / f".tinynet-{size}"
     if beside.is_dir() or os.access(root, os.W_OK):
         return beside
-    # Two roots may have the same name, but not the same place.
-    place = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:8]
-    return places(None)[-1].folder / f"{root.resolve().name}-{place}-{size}"
+    # Two roots may have the same name, but not the same path.
+    digits = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:8]
+    return search_folders(None)[-1].folder / f"{root.resolve().name}-{digits}-{size}"
 
 
 def _names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,20 +9,24 @@ and to decode a square takes about a millisecond. A folder in the cache, named a
         index.npz              offset (N + 1,) int64: image i is the bytes offset[i] to offset[i + 1]; label (N,) int64
         header.json            version, size, classes, count; made_from, the folder of photographs; and skipped, the
                                files that could not be read, each with the reason
+        statistics.npz         count, total, products: the sums over all images (statistics.py)
 
 `preparing.py` makes it.
 """
 from __future__ import annotations
 
-import io
 import json
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...files.storage import atomic_write
 from ..dataset import DataError, wrong
+from ..jpeg import decode
+from ..statistics import Statistics, measure
 
 VERSION = 1
 
@@ -56,7 +60,7 @@ class PreparedImages:
                     and self._offset[-1] == self._jpegs.stat().st_size):
                 raise ValueError(f"{self._jpegs.stat().st_size:,} bytes of images that do not fit index and header")
         except Exception as error:  # damaged bytes fail in a dozen ways
-            raise self._damaged(error) from error
+            raise self._damaged(repr(error)) from error
         self._numbers = np.arange(len(self))
 
     def __len__(self) -> int:
@@ -72,20 +76,37 @@ class PreparedImages:
                 self._decode(file.read(self._offset[i + 1] - self._offset[i]), image, i)
         return images
 
+    def statistics(self) -> Statistics:
+        """The sums over all images, as they were found when the squares were made.
+
+        In a folder of an earlier version they are missing: they are found now, and kept if the disk lets us.
+        """
+        path = self.folder / "statistics.npz"
+        if not path.is_file():
+            found = measure(self, f"mean and colours of {self.folder}")
+            with suppress(OSError), atomic_write(path) as file:
+                np.savez(file, **found._asdict())
+            return found
+        try:
+            with open(path, "rb") as file:
+                arrays = np.load(file, allow_pickle=False)
+                found = Statistics(int(arrays["count"]), arrays["total"], arrays["products"])
+            if (found.count, found.total.shape, found.products.shape) != (len(self), self.shape[1:], (3, 3)):
+                raise ValueError(f"sums over {found.count:,} images of shape {found.total.shape}")
+        except Exception as error:  # damaged bytes fail in a dozen ways
+            raise self._damaged(repr(error)) from error
+        return found
+
     def __repr__(self) -> str:
         return f"<PreparedImages: {self.shape} in {self.folder}>"
 
     def _decode(self, jpeg: bytes, image: np.ndarray, i: int) -> None:
         """Write image `i`, which is `jpeg`, to `image` (size, size, 3)."""
-        from PIL import Image
         try:
-            with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as decoded:
-                if (*decoded.size, decoded.mode) != (*self.shape[1:3], "RGB"):
-                    raise ValueError(f"image {i} is of {decoded.size} pixels, {decoded.mode}")
-                image[:] = np.asarray(decoded)
+            decode(jpeg, image)
         except Exception as error:
-            raise self._damaged(error) from error
+            raise self._damaged(f"image {i}: {error!r}") from error
 
-    def _damaged(self, error: Exception) -> DataError:
-        return wrong(self.folder, "prepared images, their index and header", f"the error {error!r}",
+    def _damaged(self, error: str) -> DataError:
+        return wrong(self.folder, "prepared images, their index and header", f"the error {error}",
                      "It is damaged: delete this folder, and it is made again")

@@ -6,27 +6,25 @@ squares: old ones are never taken for new.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
 import sys
-import time
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...fast.parallel import get_threads
 from ...sizes import as_int
+from ..background import in_background
 from ..dataset import DataError, Split, wrong
 from ..download.folders import explain_disk_errors, new_folder
-from ..download.progress import EVERY, WIDTH
+from ..jpeg import decode, encode
+from ..progress import Progress
+from ..statistics import Statistics, color_products
 from .image_folder import ImageFolder
 from .photograph import prepare, read
 from .prepared import VERSION, PreparedImages
@@ -63,9 +61,10 @@ def prepared_squares(photographs: ImageFolder, cache: str | PathLike, size: int 
 
 def _fingerprint(photographs: ImageFolder, size: int) -> str:
     digest = hashlib.sha256(json.dumps([VERSION, size, photographs.classes]).encode())
+    root = os.fspath(photographs.root)
     for path in photographs.paths:
         try:
-            stat = os.stat(photographs.root / path)
+            stat = os.stat(f"{root}/{path}")  # a million times at every start: joining Paths would double the time
             state = stat.st_size, stat.st_mtime_ns
         except OSError:  # a link that leads nowhere; `read` will say so
             state = None
@@ -86,17 +85,24 @@ def _earlier(photographs: ImageFolder, folder: Path) -> dict[Path, int]:
 
 def _make(photographs: ImageFolder, folder: Path, size: int, skip_unreadable: bool) -> None:
     offset, labels, skipped = [0], [], {}
+    total, products = np.zeros((size, size, 3), np.int64), np.zeros((3, 3), np.int64)
+    progress = Progress(f"preparing {photographs.root}", len(photographs))
     with new_folder(folder) as temporary:
-        with open(temporary / "images.jpegs", "wb") as file, closing(_jpegs(photographs, size)) as jpegs:
-            progress = _shown(jpegs, len(photographs), f"preparing {photographs.root}")
-            for path, label, jpeg in zip(photographs.paths, photographs.labels, progress, strict=True):
-                if isinstance(jpeg, Exception):
-                    skipped[path] = str(jpeg)
+        with open(temporary / "images.jpegs", "wb") as file, closing(_squares(photographs, size)) as squares:
+            for path, label, made in zip(photographs.paths, photographs.labels, squares, strict=True):
+                if isinstance(made, Exception):
+                    skipped[path] = str(made)
                 else:
+                    jpeg, square, products_of_it = made
                     offset.append(offset[-1] + file.write(jpeg))
                     labels.append(label)
+                    total += square
+                    products += products_of_it
+                progress.at(len(labels) + len(skipped))
+        progress.end()
         _check(photographs, labels, skipped, skip_unreadable)
         np.savez(temporary / "index.npz", offset=np.array(offset, np.int64), label=np.array(labels, np.int64))
+        np.savez(temporary / "statistics.npz", **Statistics(len(labels), total, products)._asdict())
         header = {"version": VERSION, "size": size, "classes": photographs.classes, "count": len(labels),
                   "made_from": str(photographs.root.resolve()), "skipped": skipped}
         (temporary / "header.json").write_text(json.dumps(header, indent=1))
@@ -121,40 +127,18 @@ def _check(photographs: ImageFolder, labels: list[int], skipped: dict[str, str],
                     "Replace the files of these classes, or delete their folders")
 
 
-def _jpegs(photographs: ImageFolder, size: int) -> Iterator[bytes | Exception]:
-    """Each photograph as a square in JPEG, or why it cannot be read: in order, made by all threads."""
-    def one(path: str) -> bytes | Exception:
-        from PIL import Image
+def _squares(photographs: ImageFolder, size: int) -> Iterator[tuple[bytes, np.ndarray, np.ndarray] | Exception]:
+    """Each photograph as a square in JPEG, as that is decoded again, since so it will be seen, and the products of its
+    colours; or why it cannot be read: in order, made by all threads."""
+    def one(path: str) -> tuple[bytes, np.ndarray, np.ndarray] | Exception:
         try:
-            square = Image.fromarray(prepare(read(photographs.root / path), size))
+            square = prepare(read(photographs.root / path), size)
         except (DataError, OSError) as error:
             return error
-        buffer = io.BytesIO()
-        square.save(buffer, "JPEG", quality=QUALITY, subsampling="4:4:4")
-        return buffer.getvalue()
+        jpeg = encode(square, QUALITY)
+        decode(jpeg, square)
+        return jpeg, square, color_products(square)
 
-    threads, pending = get_threads(), deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="tinynet-prepare") as pool:
-        for path in photographs.paths:
-            pending.append(pool.submit(one, path))
-            if len(pending) == 4 * threads:  # work enough behind one slow file, and little to hold in memory
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-
-
-def _shown(items: Iterable[Any], total: int, name: str) -> Iterator[Any]:
-    """`items` as they are, and on stderr how many have come: as in progress.py, but with images instead of bytes."""
-    live = sys.stderr is not None and sys.stderr.isatty()
-    start = drawn = time.monotonic()
-    print(f"{name}: {total:,} images", file=sys.stderr)
-    for done, item in enumerate(items, 1):
-        yield item
-        now = time.monotonic()
-        if live and now - drawn >= EVERY:
-            drawn, speed = now, done / (now - start)
-            minutes, rest = divmod(round((total - done) / speed), 60)
-            line = f"{done:,} of {total:,} ({done / total:.0%}), {speed:.0f} images/s, {minutes}:{rest:02d} left"
-            print("\r" + line.ljust(WIDTH), end="", file=sys.stderr, flush=True)
-    clear = "\r" + " " * WIDTH + "\r" if live else ""
-    print(f"{clear}{name}: done after {time.monotonic() - start:.0f} s", file=sys.stderr)
+    threads, jobs = get_threads(), ((path,) for path in photographs.paths)
+    # Work enough behind one slow file, and little to hold in memory.
+    return in_background(one, jobs, threads, 4 * threads, "tinynet-prepare")

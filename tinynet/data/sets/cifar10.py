@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..dataset import Dataset, Split, check_labels, wrong
-from ..download.folders import explain_disk_errors, new_folder, not_found, places
+from ..download.folders import explain_disk_errors, new_folder, not_found, search_folders
 from . import cifar10_pickle
 
 URLS = ["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"]
@@ -40,7 +40,7 @@ def cifar10(root: str | PathLike | None = None, download: bool = True) -> Datase
     Raises FileNotFoundError if there are none and `download` is False; DataError (a ValueError) if a file is
     not as it should be; OSError if the download or the disk fails.
     """
-    looked_in = places(root)
+    looked_in = search_folders(root)
     for folder, _ in looked_in:
         for candidate, layout in [(folder / BINARY.folder, BINARY), (folder, BINARY),
                                   (folder / PYTHON.folder, PYTHON), (folder, PYTHON)]:

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from ..dataset import Dataset, Split, check_labels, wrong
-from ..download.folders import explain_disk_errors, new_folder, not_found, places
+from ..download.folders import explain_disk_errors, new_folder, not_found, search_folders
 
 MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"]
 MD5 = {"train-images": "f68b3c2dcbeaaa9fbdd348bbdeb94873", "train-labels": "d53e105ee54ea40749a09fcbcd1e9432",
@@ -44,9 +44,9 @@ def mnist(root: str | PathLike | None = None, download: bool = True) -> Dataset:
     Raises FileNotFoundError if there are none and `download` is False; DataError (a ValueError) if a file is
     not as it should be; OSError if the download or the disk fails.
     """
-    looked_in = places(root)
-    for place, _ in looked_in:
-        for folder in (place / name for name in FOLDERS):
+    looked_in = search_folders(root)
+    for above, _ in looked_in:
+        for folder in (above / name for name in FOLDERS):
             if files := _files_in(folder):
                 return _load(folder, files)
     if not download:
@@ -55,18 +55,18 @@ def mnist(root: str | PathLike | None = None, download: bool = True) -> Dataset:
     return _load(folder, _files_in(folder))
 
 
-def _download(place: Path) -> Path:
+def _download(above: Path) -> Path:
     from ..download.fetch import fetched
-    with explain_disk_errors(place), ExitStack() as stack:
+    with explain_disk_errors(above), ExitStack() as stack:
         # All four before the folder gets its name: a part of the files is never taken for the whole.
         files = {}
         for stem, md5 in MD5.items():
             name = _spellings(stem)[1]
-            files[name] = stack.enter_context(fetched([url + name for url in MIRRORS], place, name, md5))
-        with new_folder(place / "mnist") as temporary:
+            files[name] = stack.enter_context(fetched([url + name for url in MIRRORS], above, name, md5))
+        with new_folder(above / "mnist") as temporary:
             for name, file in files.items():
                 os.replace(file, temporary / name)
-    return place / "mnist"
+    return above / "mnist"
 
 
 def _spellings(stem: str) -> list[str]:

@@ -1,0 +1,211 @@
+"""What a net sees of an image: one description for training, validation, the ten crops, and pictures.
+
+    images as they are stored (N, H, W, C) uint8  →  what is learnt from (N, h, w, C) float32
+
+    train     a random crop, mirrored or not, in a slightly different light (augment.py): another one each time
+    center    the central crop
+    ten       the four corners and the centre, and their mirror images: AlexNet, section 4.1
+    pixels    what `center` sees, as it is stored: for pictures
+
+all minus the mean that the training images have there, and divided by `scale`. Only the pixels that are seen are
+computed, each image while it is in the cache: the crop comes first, then the same crop of the mean image is
+subtracted, then one colour is added for the whole image.
+
+A view is a part of its run (`config` and `save` write it down, `from_config` reads it): a net is worth nothing without.
+"""
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..files.storage import atomic_write
+from ..sizes import as_int
+from .augment import draw_colors, draw_crops, expect_components, flip, scale_jitter
+
+MEAN_FILE = "mean.npy"
+NOISES = ("paper", "2012")
+
+
+@dataclass(eq=False)
+class View:
+    """How images are shown to a net.
+
+    mean     what is subtracted: the mean image (H, W, C) of the training images, one colour (C,), or one number
+    scale    what the rest is divided by
+    crop     the side of the square that is seen; None: the whole image
+    mirror   whether half of the crops are flipped left to right in training
+    jitter   the least and the largest size to which the shorter side is scaled before the crop: VGG, section 3.1
+    pad      by how many pixels a crop in training may exceed the image; what is missing there is the mean, so x is 0:
+             He et al. 2015, section 4.2
+    color    eigenvalues (3,) and eigenvectors (3, 3) of the colours (`Statistics.components`), for colour noise
+    noise    "paper": that of AlexNet, section 4.1, (1) in augment.py. "2012": as the source code of that year has it,
+             √λ for λ, and all divided by 1.1, which keeps the spread that of the test images, which have no noise
+
+    Raises ValueError for what is not of this kind or does not fit together.
+    """
+
+    mean: np.ndarray | float = field(default=0.0, repr=False)
+    scale: float = 1.0
+    crop: int | None = None
+    mirror: bool = False
+    jitter: tuple[int, int] | None = None
+    pad: int = 0
+    color: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    noise: str = "paper"
+
+    def __post_init__(self) -> None:
+        self.mean = np.asarray(self.mean, np.float32)
+        if self.mean.ndim not in (0, 1, 3) or not np.isfinite(self.mean).all():
+            raise ValueError("View mean: expected finite numbers, an image (H, W, C), a colour (C,) or one number, got "
+                             f"shape {self.mean.shape}")
+        if not 0 < self.scale < float("inf"):
+            raise ValueError(f"View scale: expected a number above 0, got {self.scale!r}")
+        if self.noise not in NOISES:
+            raise ValueError(f"View noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
+        if self.color is not None:
+            expect_components("View color", self.color)
+            self.color = tuple(np.asarray(numbers, np.float64) for numbers in self.color)
+        if self.crop is not None:
+            self.crop = as_int(self.crop, "View crop")
+            if self.mean.ndim == 3 and self.crop > min(self.mean.shape[:2]):
+                raise ValueError("View crop: expected one that fits into the mean image, of shape "
+                                 f"{self.mean.shape}, got {self.crop}")
+        self.pad = as_int(self.pad, "View pad", least=0)
+        if self.jitter is not None:
+            self._check_jitter(*self.jitter)
+
+    def _check_jitter(self, low: int, high: int) -> None:
+        if self.crop is None or not self.crop <= low <= high:
+            raise ValueError(f"View jitter: expected a crop, and crop <= low <= high, got crop={self.crop}, low={low}, "
+                             f"high={high}")
+        if self.pad:
+            raise ValueError(f"View pad: expected 0 together with jitter, got {self.pad}")
+        if self.mean.ndim == 3:
+            raise ValueError("View jitter: expected a mean of one colour (a pixel of a rescaled image may come from "
+                             "anywhere), got a mean image; pass mean.mean(axis=(0, 1))")
+
+    def train(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """What is seen in training: another crop, mirror image and light each time, drawn from `rng`.
+
+        images (N, H, W, C) → (N, h, w, C) float32. Raises ValueError for images that do not fit the view, and without
+        an rng if there is anything to draw.
+        """
+        h, w = self._size(images)
+        if not (self.mirror or self.jitter or self.pad or self.color or (h, w) != images.shape[1:3]):
+            return self._seen(images, 0, 0, h, w)
+        if rng is None:
+            raise ValueError("View.train: expected a Generator to draw from, got None; give the Loader an rng, or use "
+                             "View.center")
+        if self.jitter:
+            images = scale_jitter(images, *self.jitter, self.crop, rng, self.mirror)  # cropped and mirrored already
+        (N, H, W_, C), pad = images.shape, self.pad
+        where = draw_crops(N, H - h + 2 * pad, W_ - w + 2 * pad, rng, self.mirror and not self.jitter)
+        x, colors = np.zeros((N, h, w, C), np.float32), self._draw_colors(N, rng)
+        for y, image, i, j, mirrored, color in zip(x, images, *where, colors, strict=True):
+            top, left, bottom, right = max(i, pad), max(j, pad), min(i + h, H + pad), min(j + w, W_ + pad)
+            inside = y[top - i:bottom - i, left - j:right - j]                       # of the crop: pixels of the image
+            self._seen(image, top - pad, left - pad, bottom - top, right - left, color, inside)
+            if mirrored:
+                flip(y)
+        return x
+
+    def center(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+        """The central crop: images (N, H, W, C) → (N, h, w, C) float32. Nothing is drawn: `rng` is there for a Loader.
+
+        Raises ValueError for images that do not fit the view.
+        """
+        return self._seen(images, *self._middle(images), *self._size(images))
+
+    def ten(self, images: np.ndarray, rng: np.random.Generator | None = None) -> list[np.ndarray]:
+        """The four corners and the centre, then their mirror images: ten times (N, h, w, C) float32; as `center`."""
+        (h, w), (_, H, W_, _) = self._size(images), images.shape
+        corners = [(i, j) for i in (0, H - h) for j in (0, W_ - w)]
+        views = [self._seen(images, i, j, h, w) for i, j in [*corners, self._middle(images)]]
+        return views + [view[:, :, ::-1] for view in views]
+
+    def pixels(self, images: np.ndarray) -> np.ndarray:
+        """What `center` sees of images (N, H, W, C), as it is stored: (N, h, w, C), a view of them."""
+        (h, w), (i, j) = self._size(images), self._middle(images)
+        return images[:, i:i + h, j:j + w]
+
+    def config(self) -> dict[str, Any]:
+        """All of it for JSON; a mean image, by the name of the file that `save` writes."""
+        config = {each.name: getattr(self, each.name) for each in fields(self)}
+        color = self.color and dict(zip(("values", "vectors"), (part.tolist() for part in self.color), strict=True))
+        return config | {"mean": MEAN_FILE if self.mean.ndim == 3 else self.mean.tolist(), "color": color,
+                         "jitter": self.jitter and list(self.jitter)}
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Write what `config` leaves out into `folder`: the mean image. Raises OSError from the disk."""
+        if self.mean.ndim == 3:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            with atomic_write(Path(folder) / MEAN_FILE) as file:
+                np.save(file, self.mean)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], folder: str | os.PathLike = ".") -> View:
+        """The view whose `config` this is, with what `save` wrote into `folder`.
+
+        Raises ValueError that says what is wrong with it, OSError if the mean image cannot be read.
+        """
+        known = [each.name for each in fields(cls)]
+        if not isinstance(config, dict) or set(config) != set(known):
+            raise ValueError(f"a view: expected {', '.join(known)}, got {config!r}")
+        mean, color, jitter = config["mean"], config["color"], config["jitter"]
+        if mean == MEAN_FILE:
+            mean = _load(Path(folder) / MEAN_FILE)
+        try:
+            return cls(**{**config, "mean": mean, "jitter": jitter and tuple(jitter),
+                          "color": color and (np.array(color["values"]), np.array(color["vectors"]))})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"a view: expected what View.config gives, got {config!r}: {error!r}") from error
+
+    def _size(self, images: np.ndarray) -> tuple[int, int]:
+        """How much of images (N, H, W, C) is seen: h, w. Raises ValueError if they do not fit."""
+        H, W_, C = self.mean.shape if self.mean.ndim == 3 else (None, None, *(self.mean.shape or (None,)))
+        known = (H, W_, 3 if self.color else C)
+        if images.ndim != 4 or any(n not in (None, m) for n, m in zip(known, images.shape[1:], strict=True)):
+            expected = ", ".join(letter if n is None else str(n) for letter, n in zip("HWC", known, strict=True))
+            raise ValueError(f"View: expected images of shape ({expected}), as those that the net was trained on, got "
+                             f"{images.shape[1:]}")
+        size = (self.crop, self.crop) if self.crop else images.shape[1:3]
+        if size[0] > images.shape[1] or size[1] > images.shape[2]:
+            raise ValueError(f"View: expected images of at least {self.crop}x{self.crop} pixels to crop, got shape "
+                             f"{images.shape}")
+        return size
+
+    def _middle(self, images: np.ndarray) -> tuple[int, int]:
+        (h, w), (_, H, W_, _) = self._size(images), images.shape
+        return (H - h) // 2, (W_ - w) // 2
+
+    def _draw_colors(self, n: int, rng: np.random.Generator) -> np.ndarray | list[None]:
+        if self.color is None:
+            return [None] * n
+        values, vectors = self.color
+        return draw_colors(n, (values if self.noise == "paper" else np.sqrt(values), vectors), rng)   # (n, 3)
+
+    def _seen(self, images: np.ndarray, i: int, j: int, h: int, w: int, color: np.ndarray | None = None,
+              out: np.ndarray | None = None) -> np.ndarray:
+        """The crop of images (..., H, W, C) at row i, column j, as a net sees it: (..., h, w, C) float32."""
+        mean = self.mean[i:i + h, j:j + w] if self.mean.ndim == 3 else self.mean
+        x = np.subtract(images[..., i:i + h, j:j + w, :], mean, out, dtype=np.float32, order="C")
+        scale = self.scale
+        if color is not None:                                                        # x is one image (h, w, C)
+            rows = x.reshape(h, -1)                                                  # (h, w·C): a long inner loop
+            rows += np.tile(color, w)
+            scale *= 1.1 if self.noise == "2012" else 1
+        if scale != 1:
+            x /= np.float32(scale)
+        return x
+
+
+def _load(path: Path) -> np.ndarray:
+    with open(path, "rb") as file:
+        try:
+            return np.load(file, allow_pickle=False)
+        except Exception as error:  # damaged bytes make np.load fail in a dozen ways
+            raise ValueError(f"{path} is not a complete .npy file: {error}") from error
