@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .devices.device import Device, cpu, device_of, is_tensor
-from .fast.parallel import over_batch
+from .fast.parallel import one_blas_thread, over_batch
 from .parameter import Parameter, select
 from .softmax import softmax
 
@@ -234,6 +234,7 @@ class Layer:
         storage.load(self, path, names)
         return self
 
+    @one_blas_thread()
     def predict(self, x: Any, batch_size: int = 128) -> np.ndarray:
         """Class probabilities (N, classes) of `x` (N, ...), computed in batches, as a host array.
 

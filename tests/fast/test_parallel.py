@@ -32,7 +32,7 @@ from tinynet import (
 )
 from tinynet.devices.device import simulated
 from tinynet.fast import parallel
-from tinynet.fast.parallel import over_batch, pieces, rectangles, side_by_side
+from tinynet.fast.parallel import one_blas_thread, over_batch, pieces, rectangles, side_by_side
 
 
 def blas_threads():
@@ -222,6 +222,21 @@ def test_blas_gets_its_threads_back_when_the_last_of_two_nets_is_done(caller):
         here()
         result.result()
         assert seen == [{1}, {1}] and blas_threads() == USUAL
+
+
+def test_blas_is_held_once_for_as_long_as_one_asks(monkeypatch):
+    set_threads(2)
+    calls, limit = [], parallel._blas.controller.limit
+    monkeypatch.setattr(parallel._blas.controller, "limit", lambda **how: calls.append(how) or limit(**how))
+    with one_blas_thread():
+        for _ in range(3):
+            assert over_batch(lambda s: blas_threads(), 2) == [{1}, {1}]
+            assert side_by_side(blas_threads, blas_threads) == ({1}, {1})
+        assert blas_threads() == {1}
+    assert len(calls) == 1 and blas_threads() == USUAL
+    net = Sequential(fc1=Linear(3, 3), relu=ReLU(), fc2=Linear(3, 2))
+    net.predict(np.ones((5, 3), np.float32), batch_size=2)
+    assert len(calls) == 2
 
 
 def test_without_threadpoolctl_blas_decides_for_itself(monkeypatch):
