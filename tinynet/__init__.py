@@ -28,7 +28,7 @@ from .softmax import softmax
 from .summary import count_parameters, summary
 from .training.optim import SGD, Adam, Optimizer
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Adam", "AvgPool2d", "BatchNorm2d", "Branches", "Columns", "Conv2d", "Device", "DeviceMismatch", "Dropout",
     "Exchange", "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "Identity", "Join", "LRN", "Layer", "Linear",
