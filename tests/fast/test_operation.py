@@ -10,6 +10,7 @@ import pytest
 from naive import assert_close, distinct
 
 import tinynet.fast
+from tinynet import MaxPool2d
 from tinynet.fast.operation import operation, plain
 
 SHAPES = [(1, 1, 1, 1), (1, 5, 4, 6), (3, 7, 6, 2), (5, 3, 9, 4)]
@@ -26,7 +27,34 @@ def lrn(shape, dtype, rng):
         yield "within_map_backward", (dy, x, abs(s) + 1, np.empty_like(x), size, 0.5, 0.75)
 
 
-CASES = {"lrn": lrn}  # file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
+def pool(shape, dtype, rng):
+    x = distinct(*shape, dtype=dtype)
+    for sizes in POOLS:
+        layer = MaxPool2d(*sizes)
+        try:
+            P, Q = layer.output_size(*shape[1:3])
+        except ValueError:  # the window is larger than the image
+            continue
+        geometry = layer.kernel_size, layer.stride, layer.padding
+        y = distinct(len(x), P, Q, shape[-1], dtype=dtype, seed=1)
+        KH, KW = layer.kernel_size
+        switches = rng.integers(0, KH * KW, y.shape).astype(np.uint8)  # some say a pixel that is not there: nobody's
+        yield "max_pool_forward", (x, np.empty_like(y), np.empty_like(switches), *geometry)
+        yield "max_pool_forward", (np.round(x), np.empty_like(y), np.empty_like(switches), *geometry)  # ties
+        yield "max_pool_forward", (x, np.empty_like(y), None, *geometry)
+        yield "max_pool_backward", (y, switches, np.empty_like(x), *geometry)
+        share = abs(distinct(P, Q, 1, dtype=dtype, seed=2))
+        yield "avg_pool_forward", (x, np.empty_like(y), share, *geometry)
+        yield "avg_pool_backward", (y, share, np.empty_like(x), *geometry)
+
+
+POOLS = [  # kernel, stride, padding, ceil_mode
+    (1,), (2,), (3, 2), (3, 2, 0, True), (3, 1, 1), (3, 2, 1, True), (2, 3), (2, 3, 0, True), (1, 5, 0, True),
+    ((2, 3), (1, 2), (1, 0)), ((3, 1), (2, 3), 0, True), ((4, 5), (3, 1), (2, 4), True), ((3, 5), (5, 2), (1, 2), True),
+]
+
+# file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
+CASES = {"lrn": lrn, "pool": pool}
 
 
 def room_of(file):
@@ -64,7 +92,8 @@ def test_plain_and_fast_agree(file, shape, dtype):
             continue
         for i, (a, b) in enumerate(zip(got, expected, strict=True)):
             if isinstance(a, np.ndarray):
-                assert_close(a, b, f"{name}, argument {i}")
+                compare = assert_close if a.dtype.kind == "f" else np.testing.assert_array_equal
+                compare(a, b, f"{name}, argument {i}")
 
 
 def test_there_is_a_case_for_every_pair():
