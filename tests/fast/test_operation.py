@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import pkgutil
 
 import numpy as np
@@ -53,8 +54,18 @@ POOLS = [  # kernel, stride, padding, ceil_mode
     ((2, 3), (1, 2), (1, 0)), ((3, 1), (2, 3), 0, True), ((4, 5), (3, 1), (2, 4), True), ((3, 5), (5, 2), (1, 2), True),
 ]
 
+def activation(shape, dtype, rng):
+    for x in distinct(*shape, dtype=dtype), distinct(math.prod(shape), dtype=dtype)[:, None]:  # maps and rows
+        y, dy, out = distinct(*x.shape, dtype=dtype, seed=1), distinct(*x.shape, dtype=dtype, seed=2), np.empty_like(x)
+        for name in "relu", "tanh", "sigmoid":
+            yield f"{name}_forward", (x, out)
+            yield f"{name}_backward", (dy, y, out)
+        yield "scaled_tanh_forward", (x, out, 1.7159, 2 / 3)
+        yield "scaled_tanh_backward", (dy, y, out, 1.7159, 2 / 3)
+
+
 # file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
-CASES = {"lrn": lrn, "pool": pool}
+CASES = {"activation": activation, "lrn": lrn, "pool": pool}
 
 
 def room_of(file):
