@@ -1,6 +1,7 @@
 """The seam: every fast function agrees with the plain one of the same name, in both dtypes and at awkward shapes."""
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import math
@@ -64,8 +65,15 @@ def activation(shape, dtype, rng):
         yield "scaled_tanh_backward", (dy, y, out, 1.7159, 2 / 3)
 
 
+def dropout(shape, dtype, rng):
+    x = distinct(*shape, dtype=dtype)
+    yield "silence", (x, rng.random(shape) < 0.5, np.empty_like(x))
+    for p in 0.0, 0.4:
+        yield "draw_mask", (np.empty(shape, bool), np.random.default_rng(1), p)
+
+
 # file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
-CASES = {"activation": activation, "lrn": lrn, "pool": pool}
+CASES = {"activation": activation, "dropout": dropout, "lrn": lrn, "pool": pool}
 
 
 def room_of(file):
@@ -95,7 +103,7 @@ def test_plain_and_fast_agree(file, shape, dtype):
     for name, args in CASES[file](shape, dtype, np.random.default_rng(0)):
         results = []
         for function in getattr(readable, name).__wrapped__, getattr(fast, name):
-            given = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+            given = [copy.deepcopy(a) for a in args]
             done = function(*given, np)
             results.append((done, given))
         (_, expected), (done, got) = results
