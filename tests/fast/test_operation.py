@@ -72,8 +72,37 @@ def dropout(shape, dtype, rng):
         yield "draw_mask", (np.empty(shape, bool), np.random.default_rng(1), p)
 
 
+def norm(shape, dtype, rng):
+    x, dy, out = distinct(*shape, dtype=dtype), distinct(*shape, dtype=dtype, seed=1), np.empty(shape, dtype)
+    mean, inv_std, gamma, beta = (abs(distinct(shape[-1], dtype=dtype, seed=2 + i)) for i in range(4))
+    yield "batch_statistics", (x, np.empty_like(mean), np.empty_like(mean))
+    yield "batch_norm_forward", (x, mean, inv_std, gamma, beta, out)
+    yield "batch_norm_gradients", (dy, x, mean, inv_std, np.empty_like(mean), np.empty_like(mean))
+    for sums in (gamma, beta), (None, None):
+        yield "batch_norm_backward", (dy, x, mean, inv_std, gamma, *sums, out)
+
+
+def local(shape, dtype, rng):
+    N, H, W_, C = shape
+    yield "products", (distinct(H * W_, N, C, dtype=dtype), distinct(H * W_, C, 3, dtype=dtype, seed=1),
+                       np.empty((H * W_, N, 3), dtype))
+    transposed = distinct(H * W_, N, C, dtype=dtype).swapaxes(1, 2)
+    yield "products", (transposed, distinct(H * W_, N, 3, dtype=dtype, seed=1), np.empty((H * W_, C, 3), dtype))
+
+
+def table_conv(shape, dtype, rng):
+    (N, H, W_, C), F = shape, 3
+    x = distinct(*shape, dtype=dtype)
+    for KH, KW in (1, 1), (min(H, 3), min(W_, 2)):
+        W, dy = distinct(KH * KW * C, F, dtype=dtype), distinct(N, H - KH + 1, W_ - KW + 1, F, dtype=dtype, seed=1)
+        yield "table_forward", (x, W, distinct(F, dtype=dtype, seed=2), np.empty_like(dy), (KH, KW))
+        yield "table_weights", (x, dy, np.empty_like(W), (KH, KW))
+        yield "table_inputs", (dy, W, np.empty_like(x), (KH, KW))
+
+
 # file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
-CASES = {"activation": activation, "dropout": dropout, "lrn": lrn, "pool": pool}
+CASES = {"activation": activation, "dropout": dropout, "local": local, "lrn": lrn, "norm": norm, "pool": pool,
+         "table_conv": table_conv}
 
 
 def room_of(file):

@@ -34,7 +34,7 @@ def test_by_hand():
     local = LocallyConnected2d(1, 1, (1, 2), (1, 3),
                                weight_init=lambda rng, shape: np.array([10.0, 20.0, 30.0, 40.0]).reshape(shape),
                                bias_init=lambda rng, shape: np.array([5.0, 6.0]).reshape(shape))
-    y = local.forward(np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3, 1), keep=True)
+    y = local.astype(np.float64).forward(np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3, 1), keep=True)
     np.testing.assert_array_equal(y.ravel(), [55, 186])
     # dy = 1, 2: the middle pixel is in both windows, so dx = 1·10, 1·20 + 2·30, 2·40
     dx = local.backward(np.array([1.0, 2.0]).reshape(1, 1, 2, 1))
@@ -76,6 +76,7 @@ def test_with_the_same_kernels_everywhere_it_is_a_convolution():
                                weight_init=lambda rng, shape: np.broadcast_to(conv.W.value, shape),
                                bias_init=lambda rng, shape: np.broadcast_to(conv.b.value, shape))
     x = distinct(2, 6, 5, 3)
+    conv, local = conv.astype(np.float64), local.astype(np.float64)
     y = conv.forward(x, keep=True)
     assert_close(local.forward(x, keep=True), y)
     dy = distinct(*y.shape, seed=1)
