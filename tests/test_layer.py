@@ -308,6 +308,18 @@ def test_backward_writes_gradients_and_never_adds(case):
     assert_same(run(layer, x), run(layer, x), exactly=True)
 
 
+@pytest.mark.parametrize("name", ["local", "table conv", "subsample", "batch norm"])
+def test_a_frozen_parameter_gets_no_gradient_and_the_others_theirs(name):
+    make, shape = CASES[name]
+    full, x = make().astype(np.float64), distinct(*shape)
+    expected, names = run(full, x), [name for name, _ in full.parameters()]
+    for frozen in names[:1], names[1:], names:
+        got = run(make().astype(np.float64).freeze(*frozen), x)
+        assert [name for name in names if got[name] is None] == frozen
+        assert_same({name: a for name, a in got.items() if name not in frozen},
+                    {name: a for name, a in expected.items() if name not in frozen}, exactly=True)
+
+
 def test_train_implies_keep(case):
     layer, x = case
     y = layer.forward(x, train=True)

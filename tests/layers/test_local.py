@@ -9,6 +9,7 @@ import pytest
 from naive import assert_close, distinct
 
 from tinynet import Conv2d, LocallyConnected2d, Sequential, gaussian, gradcheck
+from tinynet.layers import local as module
 from tinynet.sizes import as_padding, as_pair
 
 GRID = [  # x (N, H, W, C), then F, kernel, stride, padding
@@ -98,6 +99,17 @@ def test_the_same_generator_gives_the_same_weights():
     first, second = (LocallyConnected2d(2, 3, 3, 5, rng=np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(first.W.value, second.W.value)
     assert not np.array_equal(LocallyConnected2d(2, 3, 3, 5).W.value, LocallyConnected2d(2, 3, 3, 5).W.value)
+
+
+def test_no_product_is_computed_for_frozen_kernels(monkeypatch):
+    calls, products = [], module.products
+    monkeypatch.setattr(module, "products", lambda *args: (calls.append(args), products(*args)))
+    layer, x = make((2, 4, 5, 3), 2, 3, 1, 1), distinct(2, 4, 5, 3, dtype=np.float32)
+    layer.backward(layer.forward(x, keep=True))
+    assert len(calls) == 3  # y, dW and dx
+    layer.freeze("W")
+    layer.backward(layer.forward(x, keep=True))
+    assert len(calls) == 3 + 2
 
 
 def test_another_image_size_than_announced_is_refused():

@@ -76,6 +76,12 @@ def test_what_a_map_does_not_see_does_not_matter():
     assert (changed[..., 1] != y[..., 1]).all()
 
 
+def test_nothing_is_computed_for_frozen_kernels(monkeypatch):
+    monkeypatch.setattr("tinynet.layers.table_conv.table_weights", None)
+    layer, x = make(3, [(0, 2), (1,)], 2).freeze("W"), distinct(1, 4, 4, 3, dtype=np.float32)
+    assert layer.backward(layer.forward(x, keep=True)).shape == x.shape and layer.b.grad is not None
+
+
 def test_parameters_are_those_of_the_connections():
     layer = TableConv2d(4, [(0, 1, 2), (3,)], 5)
     assert count_parameters(layer) == 4 * 25 + 2
