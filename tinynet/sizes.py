@@ -1,4 +1,4 @@
-"""Sizes as users give them: checked, and in one form."""
+"""Sizes as users give them: checked, and in one form. And places of windows within them."""
 from __future__ import annotations
 
 import operator

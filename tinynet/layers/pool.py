@@ -23,13 +23,12 @@ from ..layer import Layer
 from ..sizes import as_pair, within
 
 Pair = tuple[int, int]
-Windows = tuple[slice, slice, slice]  # of y: all images, rows, columns
-Pixels = tuple[slice, slice, slice]   # of x
+Slices = tuple[slice, slice, slice]  # images, rows, columns
 
 
-def offsets(x: Any, y: Any, kernel: Pair, stride: Pair, padding: Pair) -> Iterator[tuple[int, Windows, Pixels]]:
-    """For each offset (i, j) within a window: its index i · KW + j, the windows that have a pixel there, and those
-    pixels, one for each of the windows."""
+def offsets(x: Any, y: Any, kernel: Pair, stride: Pair, padding: Pair) -> Iterator[tuple[int, Slices, Slices]]:
+    """For each offset (i, j) in a window: its index i · KW + j; the windows (of y) that have a pixel there; and these
+    pixels (of x), one for each of them."""
     (_, H, W_, _), (_, P, Q, _), images = x.shape, y.shape, slice(None)
     for index, (i, j) in enumerate(np.ndindex(kernel)):
         p, h = within(i - padding[0], stride[0], P, H)
@@ -40,13 +39,13 @@ def offsets(x: Any, y: Any, kernel: Pair, stride: Pair, padding: Pair) -> Iterat
 @operation
 def max_pool_forward(x: Any, y: Any, switches: Any, kernel: Pair, stride: Pair, padding: Pair, xp: Any) -> None:
     """Fill y; and switches, unless it is None, with the index of the winner: KH · KW, none, where y is NaN."""
-    taken = list(offsets(x, y, kernel, stride, padding))
+    all_offsets = list(offsets(x, y, kernel, stride, padding))
     y[...] = -xp.inf
-    for _, windows, pixels in taken:
+    for _, windows, pixels in all_offsets:
         y[windows] = xp.maximum(y[windows], x[pixels])                               # eq. (1)
     if switches is not None:
         switches[...] = kernel[0] * kernel[1]
-        for index, windows, pixels in reversed(taken):  # so that the first stays
+        for index, windows, pixels in reversed(all_offsets):  # so that the first stays
             switches[windows] = xp.where(x[pixels] == y[windows], index, switches[windows])
 
 
