@@ -84,9 +84,9 @@ class LocallyConnected2d(Layer):
 
     def _input_gradient(self, d_places: Any, x: Any, xp: Any) -> Any:
         """∂L/∂x, of the gradients d_places (P·Q, N, F) of each place."""
-        (N, H, W_, C), places, ((top, bottom), (left, right)) = x.shape, len(d_places), self.padding
-        W = self.W.value.reshape(places, -1, self.out_channels)                      # (P·Q, KH·KW·C, F)
-        d_cols = self.empty((places, N, W.shape[1]), x.dtype)
+        (N, H, W_, C), ((top, bottom), (left, right)) = x.shape, self.padding
+        W = self.W.value.reshape(len(d_places), -1, self.out_channels)               # (P·Q, KH·KW·C, F)
+        d_cols = self.empty((len(d_places), N, W.shape[1]), x.dtype)
         products(d_places, W.swapaxes(1, 2), d_cols, xp)                             # (P·Q, N, KH·KW·C)
         shape = (N, H + top + bottom, W_ + left + right, C)
         padded = col2im(d_cols.swapaxes(0, 1), shape, self.kernel_size, self.stride, xp)  # eq. (4)
