@@ -90,7 +90,7 @@ def test_images_in_pieces_of_a_few_rows(case, budget, monkeypatch):
             y = pool.forward(x, keep=True)
             dy = distinct(*y.shape, seed=1)
             dx = pool.backward(dy)
-        monkeypatch.setattr("tinynet.fast.pool.pieces", lambda part, size: pieces(part, size * 2 ** 21 // budget))
+        monkeypatch.setattr("tinynet.fast.windows.pieces", lambda part, size: pieces(part, size * 2 ** 21 // budget))
         assert_close(pool.forward(x, keep=True), y)
         assert_close(pool.backward(dy), dx)
 

@@ -1,50 +1,40 @@
 """Pooling on a CPU, a cacheful at a time: many images, or some rows of a large one. layers/pool.py has the equations.
 
-For the maximum, pixels that are a stride apart, and so lie at the same offset in neighbouring windows, are dealt out
-first. Part (r, s) of an image has its pixels of the rows r, r + SH, r + 2·SH, ... and the columns s, s + SW, ..., as
-one long array; some rows and columns more stand for what lies beyond the map. If windows are counted in rows as long as
-those of the parts, window e has its pixel at offset (i, j) at
-
-    e + (i // SH) rows + j // SW        in part (i % SH, j % SW),
-
-and whatever is done at one offset, for all windows, is done along two stretches of memory, one shifted against the
-other. What it gives for the windows that only fill up a row is not looked at. Forwards, the rows of a window come first
-(neighbours share them), then its columns. Backwards, each pixel gathers from the windows that it lies in.
+A maximum and its place need three steps for each pixel of a window; so pixels are first dealt out in an order in which
+each step runs along memory (windows.py). Forwards, the rows of a window come first (neighbours share them), then its
+columns. Backwards, each pixel gathers from the windows that it lies in.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..sizes import within
-from .parallel import over_batch, pieces, scratch
-
-Pair = tuple[int, int]
+from .parallel import over_batch, scratch
+from .windows import Grid
 
 
 def max_pool_forward(x, y, switches, kernel, stride, padding, xp) -> Any:
-    grid, x = _Grid(x.shape, y.shape, kernel, stride, padding), np.ascontiguousarray(x)
-    count = None if switches is None else switches.dtype
+    grid, x = Grid(x.shape, y.shape, kernel, stride, padding), np.ascontiguousarray(x)
 
     def some_images(batch: slice) -> bool:
         for n, rows in grid.pieces(batch, grid.P, x.itemsize):
-            tops, firsts = _largest(grid.across(grid.deal(x, n, rows, -np.inf)), "row", count)
-            firsts = None if count is None else grid.down(firsts)
-            top, first = _largest(grid.down(tops), "window", count, firsts, kernel[1])
+            if switches is None:
+                _over_windows(np.maximum, -np.inf, x, y, grid, n, rows)              # eq. (1)
+                continue
+            tops, firsts = _largest(grid.across(grid.deal(x, n, rows, -np.inf)), "row", switches.dtype)
+            top, first = _largest(grid.down(tops), "window", switches.dtype, grid.down(firsts), kernel[1])
             y[n, rows] = grid.windows(top, y[n, rows])                               # eq. (1)
-            if count is not None:
-                switches[n, rows] = grid.windows(first, y[n, rows])
-                if not y[n, rows].min() > -np.inf:  # NaN, which no pixel equals; -inf, which those beyond the map do
-                    return False
+            switches[n, rows] = grid.windows(first, y[n, rows])
+            if not y[n, rows].min() > -np.inf:  # NaN, which no pixel equals; -inf, which those beyond the map do
+                return False
         return True
 
     return None if all(over_batch(some_images, len(x), cost=x.size)) else NotImplemented
 
 
 def max_pool_backward(dy, switches, dx, kernel, stride, padding, xp) -> None:
-    grid, count = _Grid(dx.shape, dy.shape, kernel, stride, padding), switches.dtype.type
+    grid, count = Grid(dx.shape, dy.shape, kernel, stride, padding), switches.dtype.type
 
     def some_images(batch: slice) -> None:
         for n, rows in grid.pieces(batch, grid.P + grid.below, dx.itemsize):
@@ -66,33 +56,29 @@ def max_pool_backward(dy, switches, dx, kernel, stride, padding, xp) -> None:
 
 
 def avg_pool_forward(x, y, share, kernel, stride, padding, xp) -> None:
-    grid = _Grid(x.shape, y.shape, kernel, stride, padding)
+    grid = Grid(x.shape, y.shape, kernel, stride, padding)
 
     def some_images(batch: slice) -> None:
         for n, rows in grid.pieces(batch, grid.P, x.itemsize):
-            means = y[n, rows]                                                       # (n, R, Q, C)
-            in_rows = scratch("rows", (*means.shape[:2], *x.shape[2:]), x.dtype)     # (n, R, W, C)
-            in_rows.fill(0)
-            for p, h in grid.along(0, rows):
-                in_rows[:, p] += x[n, h]
-            means.fill(0)
-            for q, w in grid.along(1):
-                means[:, :, q] += in_rows[:, :, w]
+            means = _over_windows(np.add, 0, x, y, grid, n, rows)
             means *= share[rows]                                                     # eq. (2)
 
     over_batch(some_images, len(x), cost=x.size)
 
 
 def avg_pool_backward(dy, share, dx, kernel, stride, padding, xp) -> None:
-    grid = _Grid(dx.shape, dy.shape, kernel, stride, padding)
+    grid = Grid(dx.shape, dy.shape, kernel, stride, padding)
 
     def some_images(batch: slice) -> None:
         for n, rows in grid.pieces(batch, grid.P, dx.itemsize):
             d = np.multiply(dy[n, rows], share[rows], out=scratch("d", dy[n, rows].shape, dx.dtype))
             in_rows = scratch("rows", (*d.shape[:2], *dx.shape[2:]), dx.dtype)       # (n, R, W, C)
             in_rows.fill(0)
-            for q, w in grid.along(1):
-                in_rows[:, :, w] += d[:, :, q]                                       # eq. (2); overlaps add
+            for j, (q, w) in enumerate(grid.along(1)):
+                if j < stride[1]:  # the first window that these pixels lie in: to copy is faster than to add
+                    in_rows[:, :, w] = d[:, :, q]
+                else:
+                    in_rows[:, :, w] += d[:, :, q]                                   # eq. (2); overlaps add
             if rows.start == 0:
                 dx[n] = 0
             for p, h in grid.along(0, rows):
@@ -101,124 +87,33 @@ def avg_pool_backward(dy, share, dx, kernel, stride, padding, xp) -> None:
     over_batch(some_images, len(dx), cost=dx.size)
 
 
+def _over_windows(combine: np.ufunc, start: float, x: Any, y: Any, grid: Grid, n: slice, rows: slice) -> Any:
+    """Fill these rows of y with what `combine` makes of all pixels of each window, and return them: (n, R, Q, C)."""
+    out = y[n, rows]
+    in_rows = scratch("rows", (*out.shape[:2], *x.shape[2:]), x.dtype)               # (n, R, W, C)
+    in_rows.fill(start)
+    (p, h), *others = grid.along(0, rows)
+    in_rows[:, p] = x[n, h]
+    for p, h in others:
+        combine(in_rows[:, p], x[n, h], out=in_rows[:, p])
+    out.fill(start)
+    (q, w), *others = grid.along(1)
+    out[:, :, q] = in_rows[:, :, w]
+    for q, w in others:
+        combine(out[:, :, q], in_rows[:, :, w], out=out[:, :, q])
+    return out
+
+
 def _largest(values: list[Any], role: str, count: Any, firsts: list[Any] | None = None, step: int = 1
              ) -> tuple[Any, Any]:
-    """The largest of arrays, number by number; and, as a number of dtype `count`, unless that is None, the first that
-    has it: k · step, and firsts[k] more, if it is values[k]."""
-    top, first = values[0], None
-    if count is not None:
-        first = scratch(f"first in {role}", top.shape, count)
-        first[...] = firsts[0] if firsts else 0
-        code, larger = scratch("code", top.shape, count), scratch("larger", top.shape, bool)
+    """The largest of arrays, number by number; and, as a number of dtype `count`, the first that has it: k · step, and
+    firsts[k] more, if it is values[k]."""
+    top, first = values[0], scratch(f"first in {role}", values[0].shape, count)
+    code, larger = scratch("code", top.shape, count), scratch("larger", top.shape, bool)
+    first[...] = firsts[0] if firsts else 0
     for k, value in enumerate(values[1:], 1):
-        if count is not None:
-            np.greater(value, top, out=larger)
-            index = np.add(firsts[k], count.type(k * step), out=code) if firsts else count.type(k)
-            np.maximum(first, np.multiply(larger.view(np.uint8), index, out=code), out=first)  # the later the larger
+        np.greater(value, top, out=larger)
+        index = np.add(firsts[k], count.type(k * step), out=code) if firsts else count.type(k)
+        np.maximum(first, np.multiply(larger.view(np.uint8), index, out=code), out=first)  # the later the larger
         top = np.maximum(top, value, out=scratch(role, top.shape, top.dtype))
     return top, first
-
-
-def _runs(a: Any) -> Any:
-    """The channels of each pixel as one item: copied in less than half the time."""
-    return a.view(np.dtype((np.void, a.shape[-1] * a.itemsize)))[..., 0]
-
-
-class _Grid:
-    """The windows of a pooling, and where their pixels are once they are dealt out."""
-
-    def __init__(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair
-                 ) -> None:
-        (_, self.H, self.W, self.C), (_, self.P, self.Q, _) = x_shape, y_shape
-        self.kernel, self.stride, self.padding = kernel, stride, padding
-        self.parts = tuple(min(K, S) for K, S in zip(kernel, stride, strict=True))
-        self.below, self.beside = ((K - 1) // S for K, S in zip(kernel, stride, strict=True))
-        self.row = (self.Q + self.beside) * self.C                                   # numbers in a row of a part
-        self.margin = self.below * self.row + self.beside * self.C                   # the largest shift
-
-    def shift(self, i: int, j: int) -> int:
-        """How far from its window, counted in its part, the pixel at offset (i, j) is."""
-        return i // self.stride[0] * self.row + j // self.stride[1] * self.C
-
-    def offsets(self, r: int, s: int) -> list[tuple[int, int]]:
-        """The offsets of a window's pixels that are in part (r, s)."""
-        (KH, KW), (SH, SW) = self.kernel, self.stride
-        return [(i, j) for i in range(r, KH, SH) for j in range(s, KW, SW)]
-
-    def pieces(self, batch: slice, rows: int, itemsize: int) -> Iterator[tuple[slice, slice]]:
-        """(images, rows): some images with all their rows, or one image with some, so that the parts fit a cache."""
-        size = self.parts[0] * self.parts[1] * self.row * itemsize
-        for n in pieces(batch, rows * size):
-            for some in pieces(slice(0, rows), (n.stop - n.start) * size):
-                yield n, some
-
-    def along(self, axis: int, windows: slice | None = None) -> list[tuple[slice, slice]]:
-        """For each offset along an axis: which of `windows`, or of all in a row, have a pixel there, and these."""
-        K, S, p = self.kernel[axis], self.stride[axis], self.padding[axis]
-        first, count = (windows.start, windows.stop - windows.start) if windows else (0, self.Q)
-        return [within(first * S + k - p, S, count, (self.H, self.W)[axis]) for k in range(K)]
-
-    def pixels(self, rows: slice, r: int, s: int) -> tuple[slice, slice, slice, slice]:
-        """Those of `rows` of part (r, s), and of its columns, that are in the map; and which they are there."""
-        (SH, SW), (above, left) = self.stride, self.padding
-        p, h = within(rows.start * SH + r - above, SH, rows.stop - rows.start, self.H)
-        q, w = within(s - left, SW, self.Q + self.beside, self.W)
-        return p, q, h, w
-
-    def deal(self, x: Any, n: slice, rows: slice, beyond: float) -> Any:
-        """The parts (SW, SH, ...) that these rows of windows see; `beyond` is what lies beyond the map."""
-        N, R = n.stop - n.start, rows.stop - rows.start + self.below
-        size = N * R * self.row
-        parts = scratch("parts", (self.parts[1], self.parts[0], size + self.beside * self.C), x.dtype)
-        parts[..., size:] = beyond
-        for r, s in np.ndindex(self.parts):
-            part = parts[s, r, :size].reshape(N, R, -1, self.C)
-            p, q, h, w = self.pixels(slice(rows.start, rows.start + R), r, s)
-            for border in part[:, :p.start], part[:, p.stop:], part[:, p, :q.start], part[:, p, q.stop:]:
-                border[...] = beyond
-            _runs(part)[:, p, q] = _runs(x)[n, h, w]
-        return parts
-
-    def across(self, parts: Any) -> list[Any]:
-        """For each offset along a row, the pixels there of every window's rows, (SH, ...)."""
-        (_, SW), size = self.stride, parts.shape[-1] - self.beside * self.C
-        return [parts[j % SW, :, self.shift(0, j):][:, :size] for j in range(self.kernel[1])]
-
-    def down(self, a: Any) -> list[Any]:
-        """For each offset along a column, what `a` (SH, ...) has of every window's row there."""
-        (SH, _), size = self.stride, a.shape[-1] - self.below * self.row
-        return [a[i % SH, self.shift(i, 0):][:size] for i in range(self.kernel[0])]
-
-    def windows(self, a: Any, y: Any) -> Any:
-        """The numbers in `a` of those windows that there are, in the shape of y (n, R, Q, C)."""
-        number, row = a.itemsize, self.row * a.itemsize
-        strides = (y.shape[1] + self.below) * row, row, self.C * number, number
-        return np.ndarray(y.shape, a.dtype, a, strides=strides)
-
-    def spread(self, a: Any, n: slice, rows: slice, role: str) -> Any:
-        """The opposite of `windows`: `a`, and zeros for windows that there are not. `margin` more numbers come first,
-        for the pixels at the top and on the left."""
-        N, R = n.stop - n.start, rows.stop - rows.start
-        flat = scratch(role, (self.margin + N * R * self.row,), a.dtype)
-        flat[:self.margin] = 0
-        blocks = [(flat[self.margin:].reshape(N, R, -1, self.C), rows.start)]
-        if rows.start and self.below:  # an image in pieces: the margin has rows of the piece before
-            blocks.append((flat[self.beside * self.C:self.margin].reshape(1, self.below, -1, self.C),
-                           rows.start - self.below))
-        for block, first in blocks:
-            p, source = within(first, 1, block.shape[1], self.P)
-            block[:, p, self.Q:] = block[:, p.stop:] = 0
-            block[:, p, :self.Q] = a[n, source]
-        return flat
-
-    def collect(self, part: Any, dx: Any, n: slice, rows: slice, r: int, s: int) -> None:
-        """Put part (r, s) where it belongs in dx."""
-        p, q, h, w = self.pixels(rows, r, s)
-        _runs(dx)[n, h, w] = _runs(part.reshape(n.stop - n.start, rows.stop - rows.start, -1, self.C))[:, p, q]
-
-    def clear_left_out(self, dx: Any) -> None:
-        """Zeros in dx, if there are pixels that lie in no window."""
-        ends = [(windows + more) * S - p for windows, more, S, p in
-                zip((self.P, self.Q), (self.below, self.beside), self.stride, self.padding, strict=True)]
-        if self.parts != self.stride or ends[0] < self.H or ends[1] < self.W:
-            dx[...] = 0
