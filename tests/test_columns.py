@@ -248,7 +248,7 @@ def test_both_kinds_of_devices_and_any_number_of_threads_give_the_same_numbers()
     for kind in KINDS:
         for threads in 1, 2, 4:
             set_threads(threads)
-            net = small_net(pair(kind), np.random.default_rng(0))
+            net = small_net(pair(kind), np.random.default_rng(0)).astype(np.float64)
             y = net.forward(x, train=True)
             dx = net.backward(y)
             results.append([net["fc"].device.tohost(y), dx, *(p.device.tohost(p.grad) for _, p in net.parameters())])

@@ -2,13 +2,15 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import re
 import threading
 
+import naive
 import numpy as np
 import pytest
-from naive import assert_close, distinct
+from naive import assert_close
 from test_layer import branching_net, residual_net, small_net, start
 
 from tinynet import (
@@ -38,6 +40,9 @@ from tinynet.models import GoogLeNet, build
 from tinynet.models.inception import inception_v1
 
 MAPS = (2, 7, 6, 4)
+
+
+distinct = functools.partial(naive.distinct, dtype=np.float32)  # as the nets' parameters
 
 
 def two_columns(devices):

@@ -121,7 +121,7 @@ class FarFromTheMean(Layer):
 class OverwritingPool(AvgPool2d):
     """Where windows overlap, the last one's gradient replaces the others'."""
     def backward(self, dy):
-        shape, dtype = self.take()
+        shape, dtype, _ = self.take()
         dx = np.zeros(shape, dtype)
         for p, q in np.ndindex(*dy.shape[1:3]):
             dx[:, p:p + 2, q:q + 2] = dy[:, p:p + 1, q:q + 1] / 4
@@ -392,8 +392,8 @@ class RunningMean(Layer):
 def test_everything_is_afterwards_as_it_was(last):
     drop = Dropout(0.5, np.random.default_rng(1))
     net, x = Sequential(seen=RunningMean(), fc1=linear(), drop=drop, fc2=linear(last, 2, 2)), distinct(2, 3)
-    net.forward(x, train=True)
-    net.backward(distinct(2, 2))
+    net.forward(x.astype(np.float32), train=True)
+    net.backward(distinct(2, 2, dtype=np.float32))
     arrays = [(p, p.value, p.value.copy(), p.grad, p.grad.copy()) for _, p in net.parameters()]
     x_before, seen, generator = x.copy(), net["seen"].seen.copy(), drop.rng.bit_generator.state
     try:

@@ -112,9 +112,9 @@ CASES = {  # name: (how to make the layer, the shape of an input)
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
 def case(request):
-    """A fresh layer called layer7, and an input for it."""
+    """A fresh layer in float64, called layer7, and an input for it."""
     make, shape = request.param
-    layer = make()
+    layer = make().astype(np.float64)
     layer.rename("layer7")
     return layer, distinct(*shape)
 
@@ -148,23 +148,36 @@ def test_gradients_in_training_mode_agree_with_finite_differences(case):
 
 def test_float32_gives_float32_close_to_float64(case):
     layer, x = case
-    single, double = run(layer, x.astype(np.float32)), run(layer.astype(np.float64), x)
+    single, double = run(layer.astype(np.float32), x.astype(np.float32)), run(layer.astype(np.float64), x)
     for name in double:
         assert single[name].dtype == np.float32 and double[name].dtype == np.float64, name
         assert_close(single[name], double[name], name)
 
 
-def test_gradients_have_the_dtype_of_their_parameter_and_outputs_that_of_their_input(case):
-    layer, x = case  # parameters are float32, x is float64
-    results = run(layer, x)
-    assert results["y"].dtype == results["dx"].dtype == np.float64
-    for name, p in layer.parameters():
-        assert p.grad.dtype == p.value.dtype == np.float32 and p.grad.shape == p.shape, name
+def test_an_input_of_another_dtype_than_the_parameters_is_refused(case):
+    layer, x = case
+    if not layer.parameters():
+        return
+    for given, own in ("float32", "float64"), ("float64", "float32"):
+        layer.astype(own)
+        message = (rf"layer7.*: x is {given}, the layer's parameters are {own}: convert it first, "
+                   rf"x\.astype\(np\.{own}\), or the layer, layer\.astype\(np\.{given}\)")
+        with pytest.raises(TypeError, match=message):
+            layer.forward(x.astype(given))
+
+
+def test_gradients_have_the_dtype_and_the_shape_of_their_parameter(case):
+    layer, x = case
+    for dtype in np.float32, np.float64:
+        results = run(layer.astype(dtype), x.astype(dtype))
+        assert results["y"].dtype == results["dx"].dtype == dtype
+        for name, p in layer.parameters():
+            assert p.grad.dtype == p.value.dtype == dtype and p.grad.shape == p.shape, name
 
 
 def test_an_upstream_gradient_of_another_dtype_is_refused(case):
     layer, x = case
-    y = layer.forward(x.astype(np.float32), keep=True)
+    y = layer.astype(np.float32).forward(x.astype(np.float32), keep=True)
     with pytest.raises(TypeError, match="layer7.*: expected float32 for dy, as its input was, got float64"):
         layer.backward(y.astype(np.float64))
 
@@ -218,7 +231,7 @@ def test_any_number_of_threads_gives_the_same_numbers(case):
 def test_two_runs_give_the_same_bits(case, threads):
     layer, x = case
     set_threads(threads)
-    x = x.astype(np.float32)
+    layer, x = layer.astype(np.float32), x.astype(np.float32)
     assert_same(run(layer, x), run(layer, x), exactly=True)
 
 
@@ -244,7 +257,7 @@ def test_a_net_makes_its_device_the_current_one(case):
 
 @pytest.mark.parametrize("what", ["predict", "astype", "save", "load"])
 def test_what_else_a_net_does_it_does_on_its_device(what, tmp_path):
-    net, x = small_net().to(simulated(1)), distinct(*MAPS)
+    net, x = small_net().to(simulated(1)), distinct(*MAPS, dtype=np.float32)
     net.save(tmp_path / "net.npz")
     arguments = {"predict": x, "astype": np.float64}.get(what, tmp_path / "net.npz")
     with must_be_current():
@@ -259,7 +272,7 @@ def test_an_array_of_another_device_is_refused(case):
 
 
 def test_a_net_takes_host_arrays_wherever_it_lives_but_a_layer_does_not():
-    net, x, device = small_net(), distinct(*MAPS), simulated(0)
+    net, x, device = small_net(), distinct(*MAPS, dtype=np.float32), simulated(0)
     expected = net.forward(x)
     y = net.to(device).forward(x)
     assert device.holds(y)
@@ -307,6 +320,18 @@ def test_a_later_call_does_not_overwrite_earlier_results(case):
 def test_backward_writes_gradients_and_never_adds(case):
     layer, x = case
     assert_same(run(layer, x), run(layer, x), exactly=True)
+
+
+@pytest.mark.parametrize("name", ["local", "table conv", "subsample", "batch norm"])
+def test_a_frozen_parameter_gets_no_gradient_and_the_others_theirs(name):
+    make, shape = CASES[name]
+    full, x = make().astype(np.float64), distinct(*shape)
+    expected, names = run(full, x), [name for name, _ in full.parameters()]
+    for frozen in names[:1], names[1:], names:
+        got = run(make().astype(np.float64).freeze(*frozen), x)
+        assert [name for name in names if got[name] is None] == frozen
+        assert_same({name: a for name, a in got.items() if name not in frozen},
+                    {name: a for name, a in expected.items() if name not in frozen}, exactly=True)
 
 
 def test_train_implies_keep(case):
@@ -440,7 +465,7 @@ def test_a_layer_goes_where_its_first_input_lives():
 
 def test_moving_a_layer_drops_its_gradients():
     layer = Linear(2, 3)
-    run(layer, distinct(4, 2))
+    run(layer, distinct(4, 2, dtype=np.float32))
     layer.to(simulated(0))
     assert layer.W.grad is None and layer.W.device is simulated(0)
     assert repr(layer.W) == "Parameter(shape=(2, 3), dtype=float32, device=simulated(0))"
@@ -473,6 +498,7 @@ def test_sequential_chains_forward_and_backward():
     # y = relu(2 x) · 3: x = 1 → 6, x = -1 → 0. Backward of dy = 1: 3 · 2 = 6 where the relu was on, else 0.
     net = Sequential(double=Linear(1, 1, weight_init=lambda rng, shape: np.full(shape, 2.0)), relu=ReLU(),
                      triple=Linear(1, 1, weight_init=lambda rng, shape: np.full(shape, 3.0)))
+    net.astype(np.float64)
     np.testing.assert_array_equal(net.forward(np.array([[1.0], [-1.0]]), keep=True), [[6.0], [0.0]])
     np.testing.assert_array_equal(net.backward(np.ones((2, 1))), [[6.0], [0.0]])
 
@@ -512,7 +538,7 @@ def test_slices_leave_the_layers_their_names():
 
 
 def test_a_net_is_the_chain_of_its_slices():
-    net, x = small_net(), distinct(*MAPS)
+    net, x = small_net(), distinct(*MAPS, dtype=np.float32)
     np.testing.assert_array_equal(net["lrn":].forward(net[:"relu"].forward(x)), net.forward(x))
 
 
@@ -541,7 +567,7 @@ def test_messages_name_the_layer_inside_the_net():
 
 def test_a_first_layer_without_input_gradient_gives_none():
     net = Sequential(conv1=Conv2d(1, 2, 1, input_grad=False, **start()), relu=ReLU())
-    net.forward(distinct(1, 2, 2, 1), keep=True)
+    net.astype(np.float64).forward(distinct(1, 2, 2, 1), keep=True)
     assert net.backward(distinct(1, 2, 2, 2)) is None
     assert net["conv1"].W.grad is not None
 
@@ -555,14 +581,14 @@ def scale(factor):
 
 def test_branches_join_along_channels_and_add_their_gradients():
     # y = [2 x, 3 x]; the first half of dy comes back doubled, the second tripled: 2·1 + 3·10 = 32, 2·2 + 3·20 = 64
-    net = Branches(two=scale(2.0), three=scale(3.0))
+    net = Branches(two=scale(2.0), three=scale(3.0)).astype(np.float64)
     np.testing.assert_array_equal(net.forward(np.array([[1.0, 5.0]]), keep=True), [[2.0, 10.0, 3.0, 15.0]])
     np.testing.assert_array_equal(net.backward(np.array([[1.0, 2.0, 10.0, 20.0]])), [[32.0, 64.0]])
 
 
 def test_branches_of_different_size_share_dy_out_correctly():
     x, net = distinct(2, 4, 4, 3), Branches(a=Conv2d(3, 2, 1, **start()), b=ReLU(), c=Conv2d(3, 4, 3, 1, 1, **start(8)))
-    y = net.forward(x, keep=True)
+    y = net.astype(np.float64).forward(x, keep=True)
     dy = distinct(*y.shape, seed=1)
     dx = net.backward(dy)
     parts = [run(layer, x, d) for layer, d in zip(net.branches.values(), np.split(dy, [2, 5], axis=-1), strict=True)]
@@ -571,7 +597,7 @@ def test_branches_of_different_size_share_dy_out_correctly():
 
 
 def test_branches_pass_on_only_the_gradients_that_there_are():
-    first, relu, x = Conv2d(2, 1, 1, input_grad=False, **start()), ReLU(), distinct(1, 3, 3, 2)
+    first, relu, x = Conv2d(2, 1, 1, input_grad=False, **start()).astype(np.float64), ReLU(), distinct(1, 3, 3, 2)
     net = Branches(a=first, b=relu)
     net.forward(x, keep=True)
     np.testing.assert_array_equal(net.backward(np.ones((1, 3, 3, 3))), np.where(x > 0, 1.0, 0.0))
@@ -593,13 +619,13 @@ def test_branches_that_cannot_be_joined_are_refused():
 
 def test_a_sum_adds_the_outputs_and_gives_every_branch_the_whole_gradient():
     # y = 2 x + 3 x + x = 6 x, and so dx = 6 dy
-    net = Sum(two=scale(2.0), three=scale(3.0), shortcut=Identity())
+    net = Sum(two=scale(2.0), three=scale(3.0), shortcut=Identity()).astype(np.float64)
     np.testing.assert_array_equal(net.forward(np.array([[1.0, 5.0]]), keep=True), [[6.0, 30.0]])
     np.testing.assert_array_equal(net.backward(np.array([[1.0, -2.0]])), [[6.0, -12.0]])
 
 
 def test_a_sum_passes_on_only_the_gradients_that_there_are():
-    first, x = Conv2d(2, 2, 1, input_grad=False, **start()), distinct(1, 3, 3, 2)
+    first, x = Conv2d(2, 2, 1, input_grad=False, **start()), distinct(1, 3, 3, 2, dtype=np.float32)
     net = Sum(first=first, shortcut=Identity())
     net.forward(x, keep=True)
     np.testing.assert_array_equal(net.backward(x), x)
@@ -619,7 +645,7 @@ def test_branches_that_cannot_be_added_are_refused():
     message = ("block2 (Sum): the branches' outputs differ in shape, so they cannot be added: conv (1, 2, 2, 4), "
                "shortcut (1, 2, 2, 3)")
     with pytest.raises(ValueError, match=re.escape(message)):
-        net.forward(np.ones((1, 2, 2, 3)))
+        net.forward(np.ones((1, 2, 2, 3), np.float32))
 
 
 # ---------------------------------------------------------------------------------------- freeze, predict
@@ -674,7 +700,7 @@ def test_predict_never_asks_for_more_than_a_batch():
 
 
 def test_predict_gives_a_host_array_whatever_the_device():
-    net, x = small_net(), distinct(*MAPS)
+    net, x = small_net(), distinct(*MAPS, dtype=np.float32)
     expected = net.predict(x)
     device = simulated(0)
     probabilities = net.to(device).predict(device.asarray(x))
@@ -697,6 +723,14 @@ def test_what_is_no_layer_is_refused():
 def test_predict_needs_scores():
     with pytest.raises(ValueError, match=r"ends in scores \(N, classes\), its output has shape \(1, 2, 2, 3\)"):
         Sequential(relu1=ReLU()).predict(np.ones((1, 2, 2, 3)))
+
+
+def test_layers_start_in_float32_whatever_their_initialiser_draws_in():
+    layer = Linear(2, 3, weight_init=lambda rng, shape: rng.normal(size=shape))
+    assert layer.W.value.dtype == layer.b.value.dtype == np.float32
+    layer.forward(np.ones((1, 2), np.float32))
+    with pytest.raises(TypeError, match="Parameter: expected an array of float32 or float64, got int64"):
+        Linear(2, 3, weight_init=lambda rng, shape: np.ones(shape, np.int64))
 
 
 def test_an_initialiser_must_give_the_shape_it_is_asked_for():

@@ -1,8 +1,10 @@
-"""Sizes as users give them."""
+"""Sizes as users give them, and places within them."""
+import itertools
+
 import numpy as np
 import pytest
 
-from tinynet.sizes import as_int, as_padding, as_pair
+from tinynet.sizes import as_int, as_padding, as_pair, within
 
 
 def test_any_whole_number_will_do():
@@ -29,3 +31,11 @@ def test_other_sizes_are_refused(wrong):
 def test_other_paddings_are_refused(wrong):
     with pytest.raises(ValueError, match="Conv2d padding: expected a"):
         as_padding(wrong, "Conv2d padding")
+
+
+@pytest.mark.parametrize("start, step, count, length",
+                         list(itertools.product((-7, -3, -1, 0, 2, 6), (1, 2, 5), (1, 3, 6), (1, 4, 7))))
+def test_within_gives_the_places_that_there_are(start, step, count, length):
+    which, where = within(start, step, count, length)
+    expected = [(k, start + k * step) for k in range(count) if 0 <= start + k * step < length]
+    assert list(zip(range(count)[which], range(length)[where], strict=True)) == expected

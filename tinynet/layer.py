@@ -155,10 +155,11 @@ class Layer:
         """Check an array given to the layer, and return the array module to compute it with.
 
         `shape` holds a number where the size is fixed and a letter where it is free: `expect(x, "N", "H", "W", 3)`;
-        without it every shape is accepted. `dtype`, if given, is the one that the array must have.
+        without it every shape is accepted. `dtype`, if given, is the one that the array must have; else it must be that
+        of the layer's own parameters, if there are any.
 
-        Raises TypeError for what is no float32 or float64 array, ValueError for a wrong shape, an empty array, or an
-        array of another device.
+        Raises TypeError for what is no float32 or float64 array, or of the wrong one of the two, ValueError for a wrong
+        shape, an empty array, or an array of another device.
         """
         if not hasattr(x, "dtype") or not hasattr(x, "shape"):
             raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
@@ -178,6 +179,11 @@ class Layer:
             raise ValueError(f"{self.label}: expected {what} of shape ({wanted}), got {tuple(x.shape)}")
         if x.size == 0:
             raise ValueError(f"{self.label}: {what} is empty: its shape is {tuple(x.shape)}")
+        for own in vars(self).values() if dtype is None else ():
+            if isinstance(own, Parameter) and own.value.dtype != x.dtype:
+                raise TypeError(f"{self.label}: {what} is {x.dtype}, the layer's parameters are {own.value.dtype}: "
+                                f"convert it first, {what}.astype(np.{own.value.dtype}), or the layer, "
+                                f"layer.astype(np.{x.dtype})")
         if self._device is None:
             self._device = device_of(x)
         if not self._device.holds(x):

@@ -47,8 +47,11 @@ class Parameter:
     @classmethod
     def drawn(cls, init: Initialiser, rng: np.random.Generator | None, shape: tuple[int, ...], device: Device
               ) -> Parameter:
-        """A parameter with the initial value `init(rng, shape)`. Raises ValueError if that has another shape."""
+        """A parameter with the initial value `init(rng, shape)`, in float32, though NumPy's generators draw in float64.
+        Raises ValueError if that has another shape."""
         value = np.asarray(init(rng or np.random.default_rng(), shape))
+        if value.dtype == np.float64:
+            value = value.astype(np.float32)
         if value.shape != shape:
             raise ValueError(f"the initialiser gave an array of shape {value.shape}, expected {shape}")
         return cls(value, device)

@@ -1,4 +1,4 @@
-"""Sizes as users give them: checked, and in one form."""
+"""Sizes as users give them: checked, and in one form. And places of windows within them."""
 from __future__ import annotations
 
 import operator
@@ -36,3 +36,13 @@ def as_padding(value: Any, what: str) -> Padding:
     if len(value) != 2:
         raise ValueError(f"{what}: expected a number, a pair, or ((top, bottom), (left, right)), got {value!r}")
     return as_pair(value[0], what, least=0), as_pair(value[1], what, least=0)
+
+
+def within(start: int, step: int, count: int, length: int) -> tuple[slice, slice]:
+    """Of the places start, start + step, ... (`count` of them), those from 0 to length - 1: which of the `count` they
+    are, and where they lie. Both slices are empty if there are none."""
+    first = max(0, -(start // step))
+    last = min(count, (length - 1 - start) // step + 1)
+    if first >= last:
+        return slice(0, 0), slice(0, 0)
+    return slice(first, last), slice(start + first * step, start + (last - 1) * step + 1, step)

@@ -25,9 +25,9 @@ def _steps(step, w, v, sgd, when):
         result = untouched(step, w, v, p.grad)
         require(isinstance(result, tuple) and len(result) == 2, "it should return two things: the new w, the new v.")
         w, v = result
-        same(v, sgd.velocities["w"], "v", f"v, the second thing, is not right after step {n}{when}. Go through (1) by "
-                                          "terms: the old v, the decay, the gradient. Which w does the decay look at?",
-             1e-9)
+        same(v, sgd.slots["velocity"]["w"], "v",
+             f"v, the second thing, is not right after step {n}{when}. Go through (1) by terms: the old v, the decay, "
+             "the gradient. Which w does the decay look at?", 1e-9)
         same(w, p.value, "w", f"v is right after step {n}{when}, w is not. Which v does (2) add?", 1e-9)
 
 

@@ -1,8 +1,10 @@
 """The seam: every fast function agrees with the plain one of the same name, in both dtypes and at awkward shapes."""
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
+import math
 import pkgutil
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from naive import assert_close, distinct
 
 import tinynet.fast
+from tinynet import MaxPool2d
 from tinynet.fast import parallel
 from tinynet.fast.im2col import output_length
 from tinynet.fast.operation import operation, plain
@@ -73,8 +76,80 @@ def optim(shape, dtype, rng):
     yield "sum_of_squares", (g, np.empty(1, dtype))
 
 
+def pool(shape, dtype, rng):
+    x = distinct(*shape, dtype=dtype)
+    for sizes in POOLS:
+        layer = MaxPool2d(*sizes)
+        try:
+            P, Q = layer.output_size(*shape[1:3])
+        except ValueError:  # the window is larger than the image
+            continue
+        geometry = layer.kernel_size, layer.stride, layer.padding
+        y = distinct(len(x), P, Q, shape[-1], dtype=dtype, seed=1)
+        KH, KW = layer.kernel_size
+        switches = rng.integers(0, KH * KW, y.shape).astype(np.uint8)  # some say a pixel that is not there: nobody's
+        yield "max_pool_forward", (x, np.empty_like(y), np.empty_like(switches), *geometry)
+        yield "max_pool_forward", (np.round(x), np.empty_like(y), np.empty_like(switches), *geometry)  # ties
+        yield "max_pool_forward", (x, np.empty_like(y), None, *geometry)
+        yield "max_pool_backward", (y, switches, np.empty_like(x), *geometry)
+        share = abs(distinct(P, Q, 1, dtype=dtype, seed=2))
+        yield "avg_pool_forward", (x, np.empty_like(y), share, *geometry)
+        yield "avg_pool_backward", (y, share, np.empty_like(x), *geometry)
+
+
+POOLS = [  # kernel, stride, padding, ceil_mode
+    (1,), (2,), (3, 2), (3, 2, 0, True), (3, 1, 1), (3, 2, 1, True), (2, 3), (2, 3, 0, True), (1, 5, 0, True),
+    ((2, 3), (1, 2), (1, 0)), ((3, 1), (2, 3), 0, True), ((4, 5), (3, 1), (2, 4), True), ((3, 5), (5, 2), (1, 2), True),
+]
+
+def activation(shape, dtype, rng):
+    for x in distinct(*shape, dtype=dtype), distinct(math.prod(shape), dtype=dtype)[:, None]:  # maps and rows
+        y, dy, out = distinct(*x.shape, dtype=dtype, seed=1), distinct(*x.shape, dtype=dtype, seed=2), np.empty_like(x)
+        for name in "relu", "tanh", "sigmoid":
+            yield f"{name}_forward", (x, out)
+            yield f"{name}_backward", (dy, y, out)
+        yield "scaled_tanh_forward", (x, out, 1.7159, 2 / 3)
+        yield "scaled_tanh_backward", (dy, y, out, 1.7159, 2 / 3)
+
+
+def dropout(shape, dtype, rng):
+    x = distinct(*shape, dtype=dtype)
+    yield "silence", (x, rng.random(shape) < 0.5, np.empty_like(x))
+    for p in 0.0, 0.4:
+        yield "draw_mask", (np.empty(shape, bool), np.random.default_rng(1), p)
+
+
+def norm(shape, dtype, rng):
+    x, dy, out = distinct(*shape, dtype=dtype), distinct(*shape, dtype=dtype, seed=1), np.empty(shape, dtype)
+    mean, inv_std, gamma, beta = (abs(distinct(shape[-1], dtype=dtype, seed=2 + i)) for i in range(4))
+    yield "batch_statistics", (x, np.empty_like(mean), np.empty_like(mean))
+    yield "batch_norm_forward", (x, mean, inv_std, gamma, beta, out)
+    yield "batch_norm_gradients", (dy, x, mean, inv_std, np.empty_like(mean), np.empty_like(mean))
+    for sums in (gamma, beta), (None, None):
+        yield "batch_norm_backward", (dy, x, mean, inv_std, gamma, *sums, out)
+
+
+def local(shape, dtype, rng):
+    N, H, W_, C = shape
+    yield "products", (distinct(H * W_, N, C, dtype=dtype), distinct(H * W_, C, 3, dtype=dtype, seed=1),
+                       np.empty((H * W_, N, 3), dtype))
+    transposed = distinct(H * W_, N, C, dtype=dtype).swapaxes(1, 2)
+    yield "products", (transposed, distinct(H * W_, N, 3, dtype=dtype, seed=1), np.empty((H * W_, C, 3), dtype))
+
+
+def table_conv(shape, dtype, rng):
+    (N, H, W_, C), F = shape, 3
+    x = distinct(*shape, dtype=dtype)
+    for KH, KW in (1, 1), (min(H, 3), min(W_, 2)):
+        W, dy = distinct(KH * KW * C, F, dtype=dtype), distinct(N, H - KH + 1, W_ - KW + 1, F, dtype=dtype, seed=1)
+        yield "table_forward", (x, W, distinct(F, dtype=dtype, seed=2), np.empty_like(dy), (KH, KW))
+        yield "table_weights", (x, dy, np.empty_like(W), (KH, KW))
+        yield "table_inputs", (dy, W, np.empty_like(x), (KH, KW))
+
+
 # file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
-CASES = {"conv": conv, "linear": linear, "lrn": lrn, "optim": optim}
+CASES = {"activation": activation, "conv": conv, "dropout": dropout, "linear": linear, "local": local, "lrn": lrn,
+         "norm": norm, "optim": optim, "pool": pool, "table_conv": table_conv}
 
 
 def room_of(file):
@@ -106,7 +181,7 @@ def test_plain_and_fast_agree(file, shape, dtype, cache, monkeypatch):
     for name, args in CASES[file](shape, dtype, np.random.default_rng(0)):
         results = []
         for function in getattr(readable, name).__wrapped__, getattr(fast, name):
-            given = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
+            given = [copy.deepcopy(a) for a in args]
             done = function(*given, np)
             results.append((done, given))
         (_, expected), (done, got) = results
@@ -114,7 +189,8 @@ def test_plain_and_fast_agree(file, shape, dtype, cache, monkeypatch):
             continue
         for i, (a, b) in enumerate(zip(got, expected, strict=True)):
             if isinstance(a, np.ndarray):
-                assert_close(a, b, f"{name}, argument {i}")
+                compare = assert_close if a.dtype.kind == "f" else np.testing.assert_array_equal
+                compare(a, b, f"{name}, argument {i}")
 
 
 def test_there_is_a_case_for_every_pair():

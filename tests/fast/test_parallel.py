@@ -370,7 +370,8 @@ def test_training_needs_no_more_memory_from_step_to_step():
     net = Sequential(conv=Conv2d(3, 32, 3, padding=1, input_grad=False, rng=rng), relu=ReLU(), pool=MaxPool2d(2),
                      conv2=Conv2d(32, 32, 3, padding=1, rng=rng), norm=LRN(), flat=Flatten(), drop=Dropout(0.5, rng),
                      fc=Linear(2048, 5, rng=rng))
-    sgd, loss, peaks, x = SGD(net.parameters(), 0.001), SoftmaxCrossEntropy(), [], distinct(8, 16, 16, 3)
+    x, peaks = distinct(8, 16, 16, 3, dtype=np.float32), []
+    sgd, loss = SGD(net.parameters(), 0.001), SoftmaxCrossEntropy()
     tracemalloc.start()
     try:
         for _ in range(12):

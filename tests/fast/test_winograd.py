@@ -108,7 +108,7 @@ def test_a_first_layer_needs_no_dx(K):
 
 @pytest.mark.parametrize("K", [3, 5])
 def test_threads_and_pieces_change_nothing(K, monkeypatch):
-    layer, x = twins(K, 1, 2)[0], distinct(7, 9, 8, 4)
+    layer, x = twins(K, 1, 2)[0].astype(np.float64), distinct(7, 9, 8, 4)
     dy = distinct(*layer.forward(x).shape, seed=1)
     results = []
     for threads, cache in (1, 2 ** 30), (2, 20_000), (3, 1000), (9, 2 ** 30):

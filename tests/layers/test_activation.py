@@ -88,5 +88,13 @@ def test_far_out_nothing_overflows_and_no_gradient_comes_through(dtype):
 
 
 @pytest.mark.parametrize("kind", FUNCTIONS)
+def test_only_the_output_is_kept_so_that_the_input_can_go(kind):
+    layer, x = kind(), distinct(3, 4)
+    y = layer.forward(x, keep=True)
+    kept = [a for a in layer._kept if isinstance(a, np.ndarray)]
+    assert len(kept) == 1 and kept[0] is y
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
 def test_nan_stays_visible(kind):
     assert np.isnan(kind().forward(np.array([[np.nan]]))).all()

@@ -52,7 +52,8 @@ def make(shape, F, kernel, stride, padding, groups, **options):
 def one_kernel(*rows, bias=0.0):
     """A convolution of one map with the one kernel given."""
     kernel = np.array(rows, np.float64)
-    return Conv2d(1, 1, kernel.shape, weight_init=lambda rng, shape: kernel.reshape(shape), bias_init=constant(bias))
+    conv = Conv2d(1, 1, kernel.shape, weight_init=lambda rng, shape: kernel.reshape(shape), bias_init=constant(bias))
+    return conv.astype(np.float64)
 
 
 def image(*rows):
@@ -81,7 +82,7 @@ def test_stride_and_padding_by_hand():
     #                                             0 3 4    Its last pixel is the 1, which meets the kernel's 4.
     conv = Conv2d(1, 1, 2, stride=2, padding=((1, 0), (1, 0)), weight_init=lambda rng, shape: np.array(
         [1.0, 2.0, 3.0, 4.0]).reshape(shape))
-    np.testing.assert_array_equal(conv.forward(image([1, 2], [3, 4]), keep=True), image([4]))
+    np.testing.assert_array_equal(conv.astype(np.float64).forward(image([1, 2], [3, 4]), keep=True), image([4]))
     np.testing.assert_array_equal(conv.backward(image([10])), image([40, 0], [0, 0]))
     np.testing.assert_array_equal(conv.W.grad.ravel(), [0, 0, 0, 10])
 
@@ -89,7 +90,7 @@ def test_stride_and_padding_by_hand():
 def test_groups_by_hand():
     # Two channels 1, 2; two groups. Kernels 10, 20 see the first channel only, kernels 30, 40 the second.
     conv = Conv2d(2, 4, 1, groups=2, weight_init=lambda rng, shape: np.array([10.0, 20.0, 30.0, 40.0]).reshape(shape))
-    y = conv.forward(np.array([1.0, 2.0]).reshape(1, 1, 1, 2), keep=True)
+    y = conv.astype(np.float64).forward(np.array([1.0, 2.0]).reshape(1, 1, 1, 2), keep=True)
     np.testing.assert_array_equal(y.ravel(), [10, 20, 60, 80])
     dx = conv.backward(np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 1, 1, 4))
     np.testing.assert_array_equal(dx.ravel(), [1 * 10 + 2 * 20, 3 * 30 + 4 * 40])
@@ -117,10 +118,10 @@ def test_agrees_with_the_naive_loops(case, dtype):
 
 @pytest.mark.parametrize("case", GRID, ids=str)
 def test_without_input_gradient_the_others_are_the_same(case):
-    x, full, first = distinct(*case[0]), make(*case), make(*case, input_grad=False)
+    x, full, first = distinct(*case[0], dtype=np.float32), make(*case), make(*case, input_grad=False)
     y = full.forward(x, keep=True)
     np.testing.assert_array_equal(first.forward(x, keep=True), y)
-    dy = distinct(*y.shape, seed=1)
+    dy = distinct(*y.shape, dtype=np.float32, seed=1)
     full.backward(dy)
     assert first.backward(dy) is None
     assert_close(first.W.grad, full.W.grad)
@@ -139,7 +140,7 @@ def test_gradients_agree_with_finite_differences(case, bias, input_grad):
 def test_images_too_large_for_the_cache_are_worked_on_in_pieces(kernel, stride, padding, groups):
     # 96 x 96 x 8 numbers in float64 are over half a megabyte, their windows many times that
     x = distinct(3, 96, 96, 8)
-    conv = make(x.shape, 4, kernel, stride, padding, groups)
+    conv = make(x.shape, 4, kernel, stride, padding, groups).astype(np.float64)
     y = conv.forward(x, keep=True)
     dy = distinct(*y.shape, seed=1)
     dx, dW, db = conv.backward(dy), conv.W.grad, conv.b.grad
@@ -149,7 +150,7 @@ def test_images_too_large_for_the_cache_are_worked_on_in_pieces(kernel, stride, 
         assert_close(conv.forward(x[n], keep=True), y[n], "y")
         assert_close(conv.backward(dy[n]), dx[n], "dx")
         sums = [total + p.grad for total, (_, p) in zip(sums, conv.parameters(), strict=True)]
-    assert_close(dW, sums[0], "dW")  # float32, as the parameters are
+    assert_close(dW, sums[0], "dW")
     assert_close(db, sums[1], "db")
 
 
@@ -166,7 +167,7 @@ def test_output_sizes_of_the_papers(size, kernel, stride, padding, expected):
 def test_height_comes_before_width():
     conv = Conv2d(1, 1, (3, 1), stride=(2, 1), padding=((1, 0), (0, 4)))
     assert conv.output_size(9, 9) == ((9 + 1 - 3) // 2 + 1, 9 + 4 - 1 + 1)
-    assert conv.forward(np.ones((1, 9, 9, 1))).shape == (1, 4, 13, 1)
+    assert conv.forward(np.ones((1, 9, 9, 1), np.float32)).shape == (1, 4, 13, 1)
 
 
 def test_multiply_adds_are_the_products_of_equation_1():
@@ -203,8 +204,8 @@ def test_kernel_larger_than_the_padded_input_names_the_layer():
     net = Sequential(conv1=Conv2d(1, 1, (3, 5), padding=(0, (1, 0))))
     message = "conv1 (Conv2d): the kernel (3, 5) is larger than the padded input (3 x 3, padding ((0, 0), (1, 0)))"
     with pytest.raises(ValueError, match=re.escape(message)):
-        net.forward(np.ones((1, 3, 3, 1)))
-    assert net.forward(np.ones((1, 3, 4, 1))).shape == (1, 1, 1, 1)  # just fits
+        net.forward(np.ones((1, 3, 3, 1), np.float32))
+    assert net.forward(np.ones((1, 3, 4, 1), np.float32)).shape == (1, 1, 1, 1)  # just fits
 
 
 @pytest.mark.parametrize("groups", [3, 4])

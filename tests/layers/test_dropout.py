@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from naive import assert_close, distinct
 
-from tinynet import Dropout, Sequential, gradcheck
+from tinynet import Dropout, Sequential, gradcheck, set_threads
+from tinynet.devices.device import simulated
 
 
 def make(p=0.5, seed=0):
@@ -80,6 +81,26 @@ def test_masks_do_not_depend_on_what_else_draws():
 def test_masks_do_not_depend_on_the_dtype():
     x = np.ones((4, 50))
     np.testing.assert_array_equal(make().forward(x.astype(np.float32), train=True), make().forward(x, train=True))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("sizes", [(2, 6, 100_000, 4), (1, 6), (6, 7, 2), (5, 5, 4)])  # odd ones leave half a draw over
+@pytest.mark.parametrize("kind", [np.random.PCG64, np.random.MT19937])
+def test_threads_draw_what_the_generator_draws_by_itself(threads, sizes, kind):
+    set_threads(threads)
+    dropout = Dropout(0.3, np.random.Generator(kind(0)))
+    alone = np.random.Generator(kind(0)).spawn(1)[0]
+    for size in sizes:
+        y = dropout.forward(np.ones((size, 1)), train=True)
+        np.testing.assert_array_equal(y, alone.random((size, 1), np.float32) >= 0.3)
+    assert dropout.rng.random() == alone.random()
+
+
+def test_the_mask_that_is_kept_is_of_one_byte_a_unit():
+    dropout, device = make().to(simulated(0)), simulated(0)
+    dropout.forward(device.asarray(np.ones((4, 50), np.float32)), train=True)
+    (mask,) = [a for a in dropout._kept if device.holds(a)]
+    assert mask.dtype == bool and mask.shape == (4, 50)
 
 
 def test_the_test_draws_nothing():

@@ -22,6 +22,7 @@ def test_by_hand():
     #                 6 7 8
     layer = Linear(2, 3, weight_init=lambda rng, shape: np.array([[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]),
                    bias_init=lambda rng, shape: np.array([10.0, 20.0, 30.0]))
+    layer.astype(np.float64)
     np.testing.assert_array_equal(layer.forward(np.array([[1.0, 2.0]]), keep=True), [[25, 38, 51]])
     # dy = (1, 0, 2):  dx = (3 + 2·5, 6 + 2·8),  dW = xᵀ · dy,  db = dy
     np.testing.assert_array_equal(layer.backward(np.array([[1.0, 0.0, 2.0]])), [[13, 22]])
@@ -30,7 +31,7 @@ def test_by_hand():
 
 
 def test_gradients_sum_over_the_batch():
-    layer = make(1, 1)
+    layer = make(1, 1).astype(np.float64)
     layer.forward(np.array([[1.0], [2.0]]), keep=True)
     layer.backward(np.array([[10.0], [100.0]]))
     assert layer.b.grad.item() == 110 and layer.W.grad.item() == 1 * 10 + 2 * 100
@@ -115,5 +116,5 @@ def test_flatten_keeps_every_number(shape, dtype):
 def test_a_linear_layer_after_flatten_is_a_convolution_over_the_whole_map():
     conv = Conv2d(3, 5, (4, 2), rng=np.random.default_rng(0), weight_init=gaussian(0.5))
     net = Sequential(flatten=Flatten(), fc=Linear(24, 5, weight_init=lambda rng, shape: conv.W.value.reshape(shape)))
-    x = distinct(2, 4, 2, 3)
+    x = distinct(2, 4, 2, 3, dtype=np.float32)
     assert_close(net.forward(x), conv.forward(x)[:, 0, 0])

@@ -9,6 +9,7 @@ import pytest
 from naive import assert_close, distinct
 
 from tinynet import Conv2d, LocallyConnected2d, Sequential, gaussian, gradcheck
+from tinynet.layers import local as module
 from tinynet.sizes import as_padding, as_pair
 
 GRID = [  # x (N, H, W, C), then F, kernel, stride, padding
@@ -34,7 +35,7 @@ def test_by_hand():
     local = LocallyConnected2d(1, 1, (1, 2), (1, 3),
                                weight_init=lambda rng, shape: np.array([10.0, 20.0, 30.0, 40.0]).reshape(shape),
                                bias_init=lambda rng, shape: np.array([5.0, 6.0]).reshape(shape))
-    y = local.forward(np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3, 1), keep=True)
+    y = local.astype(np.float64).forward(np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3, 1), keep=True)
     np.testing.assert_array_equal(y.ravel(), [55, 186])
     # dy = 1, 2: the middle pixel is in both windows, so dx = 1·10, 1·20 + 2·30, 2·40
     dx = local.backward(np.array([1.0, 2.0]).reshape(1, 1, 2, 1))
@@ -76,6 +77,7 @@ def test_with_the_same_kernels_everywhere_it_is_a_convolution():
                                weight_init=lambda rng, shape: np.broadcast_to(conv.W.value, shape),
                                bias_init=lambda rng, shape: np.broadcast_to(conv.b.value, shape))
     x = distinct(2, 6, 5, 3)
+    conv, local = conv.astype(np.float64), local.astype(np.float64)
     y = conv.forward(x, keep=True)
     assert_close(local.forward(x, keep=True), y)
     dy = distinct(*y.shape, seed=1)
@@ -97,6 +99,17 @@ def test_the_same_generator_gives_the_same_weights():
     first, second = (LocallyConnected2d(2, 3, 3, 5, rng=np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(first.W.value, second.W.value)
     assert not np.array_equal(LocallyConnected2d(2, 3, 3, 5).W.value, LocallyConnected2d(2, 3, 3, 5).W.value)
+
+
+def test_no_product_is_computed_for_frozen_kernels(monkeypatch):
+    calls, products = [], module.products
+    monkeypatch.setattr(module, "products", lambda *args: (calls.append(args), products(*args)))
+    layer, x = make((2, 4, 5, 3), 2, 3, 1, 1), distinct(2, 4, 5, 3, dtype=np.float32)
+    layer.backward(layer.forward(x, keep=True))
+    assert len(calls) == 3  # y, dW and dx
+    layer.freeze("W")
+    layer.backward(layer.forward(x, keep=True))
+    assert len(calls) == 3 + 2
 
 
 def test_another_image_size_than_announced_is_refused():

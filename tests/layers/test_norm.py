@@ -1,6 +1,8 @@
 """Batch normalisation: by hand, against the naive loops, its running averages, and what becomes of them."""
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import naive
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from naive import assert_close, distinct
 from tinynet import BatchNorm2d, Sequential, gradcheck, set_threads
 from tinynet.devices.device import simulated
 from tinynet.devices.simulated import must_be_current
+from tinynet.fast.operation import plain
 
 GRID = [(2, 1, 1, 1), (1, 3, 2, 2), (3, 2, 5, 4), (5, 1, 3, 1)]  # batch 1; two values in all; one map
 
@@ -28,7 +31,7 @@ def one_map(*values):
 
 def test_by_hand():
     # μ = 2, σ² = (9 + 1 + 1 + 9) / 4 = 5; with ε = 4, √(σ² + ε) = 3; y = γ (x - 2) / 3 + β with γ = 6, β = 1
-    norm = BatchNorm2d(1, eps=4.0)
+    norm = BatchNorm2d(1, eps=4.0).astype(np.float64)
     norm.gamma.value[:], norm.beta.value[:] = 6, 1
     assert_close(norm.forward(one_map(-1, 1, 3, 5), train=True), one_map(-5, -1, 3, 7))
     # dy = (0, 0, 3, 0): dβ = 3, dγ = 3 · 1/3 = 1, dx = 6/3 · (dy - 3/4 - x̂ · 1/4), x̂ = (-1, -1/3, 1/3, 1)
@@ -47,13 +50,13 @@ def test_it_starts_by_bringing_every_map_to_mean_0_and_variance_1():
 @pytest.mark.parametrize("shape", GRID)
 def test_training_agrees_with_the_naive_loops(shape, dtype):
     norm, x, dy = norm_of(shape[-1], eps=0.1), distinct(*shape, dtype=dtype), distinct(*shape, dtype=dtype, seed=1)
-    gamma, beta = norm.gamma.value, norm.beta.value
+    gamma, beta = norm.astype(dtype).gamma.value, norm.beta.value
     y, dx = norm.forward(x, train=True), norm.backward(dy)
     assert y.dtype == dx.dtype == dtype
     assert_close(y, naive.batch_norm(x, gamma, beta, 0.1)[0], "y")
     for what, got, expected in zip(("dx", "dγ", "dβ"), (dx, norm.gamma.grad, norm.beta.grad),
                                    naive.batch_norm_backward(x, dy, gamma, 0.1), strict=True):
-        assert_close(got.astype(dtype), expected, what)
+        assert_close(got, expected, what)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 2), *GRID])  # without training, one value will do
@@ -91,6 +94,64 @@ def test_large_maps_are_summed_in_pieces_to_the_last_digits(threads):
     np.testing.assert_allclose(norm.running_var, expected.var(axis=(0, 1, 2), ddof=1), rtol=1e-4)
 
 
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("shape", [(32, 16, 16, 8), (3, 7, 5, 4)])
+def test_data_far_from_zero_lose_no_more_digits_than_their_mean_has(fast, shape):
+    x = (1000 + np.random.default_rng(0).normal(size=shape)).astype(np.float32)
+    norm, exact = BatchNorm2d(shape[-1], momentum=1.0), x.astype(np.float64)
+    with nullcontext() if fast else plain():
+        y = norm.forward(x, train=True)
+    mean, std = exact.mean(axis=(0, 1, 2)), exact.std(axis=(0, 1, 2))
+    assert np.abs(norm.running_mean - mean).max() < 3.8e-5  # float32 numbers around 1000 lie 6.1e-5 apart
+    np.testing.assert_allclose(y, (exact - mean) / np.sqrt(std ** 2 + 1e-5), rtol=0, atol=1e-4)
+
+
+# ---------------------------------------------------------------------------------------- frozen
+
+
+def test_a_frozen_layer_stays_the_function_that_it_is():
+    norm, x = norm_of(3), distinct(4, 3, 2, 3)
+    expected = norm.forward(x)
+    averages = [average.copy() for _, average in norm.state()]
+    norm.freeze()
+    for _ in range(3):
+        np.testing.assert_array_equal(norm.forward(x, train=True), expected)
+    for (_, average), before in zip(norm.state(), averages, strict=True):
+        np.testing.assert_array_equal(average, before)
+    norm.forward(x[:1, :1, :1], train=True)  # of one value there is no variance, and none is needed
+    norm.backward(x[:1, :1, :1])
+    norm.unfreeze()
+    assert not np.array_equal(norm.forward(x, train=True), expected)
+
+
+def test_the_gradient_of_a_frozen_layer_is_that_of_a_fixed_function():
+    norm, x, dy = norm_of(3).freeze(), distinct(4, 3, 2, 3), distinct(4, 3, 2, 3, seed=1)
+    norm.forward(x, train=True)
+    assert_close(norm.backward(dy), dy * norm.gamma.value / np.sqrt(norm.running_var + norm.eps))
+    assert norm.gamma.grad is None and norm.beta.grad is None
+
+
+@pytest.mark.parametrize("frozen, trained", [("gamma", "beta"), ("beta", "gamma")])
+def test_with_one_of_the_two_frozen_it_goes_on_following_the_batch(frozen, trained):
+    norm, other, x, dy = norm_of(3).freeze(frozen), norm_of(3), distinct(4, 3, 2, 3), distinct(4, 3, 2, 3, seed=1)
+    np.testing.assert_array_equal(norm.forward(x, train=True), other.forward(x, train=True))
+    np.testing.assert_array_equal(norm.backward(dy), other.backward(dy))
+    gradients = dict(norm.parameters())
+    assert gradients[frozen].grad is None
+    np.testing.assert_array_equal(gradients[trained].grad, dict(other.parameters())[trained].grad)
+
+
+def test_what_is_kept_does_not_move_with_the_averages():
+    norm, x, dy = norm_of(3), distinct(4, 3, 2, 3), distinct(4, 3, 2, 3, seed=1)
+    norm.forward(x, keep=True)
+    norm.backward(dy)
+    expected = norm.gamma.grad.copy()
+    norm.forward(x, keep=True)
+    norm.running_mean += 1
+    norm.backward(dy)
+    np.testing.assert_array_equal(norm.gamma.grad, expected)
+
+
 # ---------------------------------------------------------------------------------------- running averages
 
 
@@ -115,8 +176,9 @@ def test_the_averages_come_to_what_the_batches_are():
 def test_one_value_has_no_variance():
     net = Sequential(norm1=BatchNorm2d(3))
     with pytest.raises(ValueError, match=r"norm1 \(BatchNorm2d\): training needs two values or more in every map to "
-                                         r"have a variance, got x of shape \(1, 1, 1, 3\)"):
-        net.forward(np.ones((1, 1, 1, 3)), train=True)
+                                         r"have a variance, got x of shape \(1, 1, 1, 3\): take a larger batch, or "
+                                         "leave out a last one of one image"):
+        net.forward(np.ones((1, 1, 1, 3), np.float32), train=True)
     assert (net["norm1"].running_mean == 0).all() and (net["norm1"].running_var == 1).all()
 
 
@@ -155,7 +217,7 @@ def test_astype_converts_the_averages_too():
     net = Sequential(norm=BatchNorm2d(2))
     assert net.astype(np.float64) is net
     assert {average.dtype.name for _, average in net.state()} == {"float64"}
-    net.forward(distinct(2, 2, 2, 2, dtype=np.float32), train=True)
+    net.forward(distinct(2, 2, 2, 2), train=True)
     assert {average.dtype.name for _, average in net.state()} == {"float64"}
 
 

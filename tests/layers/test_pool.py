@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from naive import assert_close, distinct
 
-from tinynet import AvgPool2d, GlobalAvgPool2d, MaxPool2d, Sequential, gradcheck
+from tinynet import AvgPool2d, GlobalAvgPool2d, MaxPool2d, Sequential, cpu, gradcheck
+from tinynet.devices.device import simulated
+from tinynet.fast.operation import plain
+from tinynet.fast.parallel import pieces
+from tinynet.layer import aside
 from tinynet.sizes import as_pair
 
 GRID = [  # x (N, H, W, C), kernel, stride, padding, ceil_mode
@@ -74,6 +78,21 @@ def test_average_pool_agrees_with_the_naive_loops(case, dtype):
 @pytest.mark.parametrize("case", GRID, ids=str)
 def test_gradients_agree_with_finite_differences(kind, case):
     gradcheck(kind(*case[1:]), distinct(*case[0]), samples=30)
+
+
+@pytest.mark.parametrize("budget", [1, 200, 1000])
+@pytest.mark.parametrize("case", GRID, ids=str)
+def test_images_in_pieces_of_a_few_rows(case, budget, monkeypatch):
+    shape, *sizes = case
+    for kind in MaxPool2d, AvgPool2d:
+        pool, x = kind(*sizes), distinct(*shape)
+        with plain():
+            y = pool.forward(x, keep=True)
+            dy = distinct(*y.shape, seed=1)
+            dx = pool.backward(dy)
+        monkeypatch.setattr("tinynet.fast.windows.pieces", lambda part, size: pieces(part, size * 2 ** 21 // budget))
+        assert_close(pool.forward(x, keep=True), y)
+        assert_close(pool.backward(dy), dx)
 
 
 @pytest.mark.parametrize("kind", [MaxPool2d, AvgPool2d])
@@ -179,9 +198,28 @@ def test_minus_infinity_is_a_number_like_others():
     np.testing.assert_array_equal(pool.backward(image([3])), image([3, 0], [0, 0]))
 
 
-@pytest.mark.parametrize("kernel", [(15, 17), (16, 16), (32, 9), (9, 32)])  # 255 pixels and more than a byte can count
-def test_switches_of_large_windows(kernel):
+@pytest.mark.parametrize("x", [image([1, 1, np.nan, 1], [1, 1, 1, 1]), image([np.nan, 3, 1, 2], [1, 1, 2, 1])])
+def test_where_the_largest_is_nan_no_pixel_wins(x):
+    expected = image([7, 0, 0, 0], [0, 0, 0, 0]) if np.isnan(x[0, 0, 2, 0]) else image([0, 0, 0, 7], [0, 0, 0, 0])
+    pool = MaxPool2d(2)
+    y = pool.forward(x, keep=True)
+    np.testing.assert_array_equal(pool.switches == 4, np.isnan(y))
+    np.testing.assert_array_equal(pool.backward(np.full((1, 1, 2, 1), 7.0)), expected)
+
+
+def test_beyond_the_map_nothing_wins_not_even_against_minus_infinity():
+    pool = MaxPool2d(3, 2, 1)
+    y = pool.forward(np.full((1, 3, 3, 1), -np.inf), keep=True)
+    np.testing.assert_array_equal(pool.switches[0, :, :, 0], [[4, 3], [1, 0]])
+    np.testing.assert_array_equal(pool.backward(np.ones(y.shape)), image([1, 1, 0], [1, 1, 0], [0, 0, 0]))
+
+
+@pytest.mark.parametrize("kernel, dtype", [((15, 17), np.uint8), ((16, 16), np.uint16), ((32, 9), np.uint16),
+                                           ((9, 32), np.uint16), ((255, 257), np.uint16), ((256, 256), np.uint32)])
+def test_switches_count_the_pixels_of_large_windows_and_one_more(kernel, dtype):
     pool = MaxPool2d(kernel)
+    pool.forward(np.zeros((1, *kernel, 1)), keep=True)
+    assert pool.switches.dtype == dtype
     for place in (0, 0), (7, 3), (8, 8), (kernel[0] - 1, kernel[1] - 1):
         x = np.zeros((1, *kernel, 1))
         x[0, place[0], place[1], 0] = 1
@@ -204,6 +242,23 @@ def test_switches_are_there_from_a_forward_that_keeps_to_the_backward():
     assert pool.switches is None
 
 
+def test_an_answer_asked_for_between_forward_and_backward_leaves_the_switches():
+    pool, x = MaxPool2d(2), distinct(1, 4, 4, 3)
+    pool.forward(x, keep=True)
+    switches = pool.switches
+    with aside():
+        pool.forward(-x)
+    assert pool.switches is switches
+    pool.backward(np.ones((1, 2, 2, 3)))
+
+
+def test_switches_go_with_what_was_kept():
+    pool = MaxPool2d(2)
+    pool.forward(distinct(1, 4, 4, 3), keep=True)
+    pool.to(cpu)
+    assert pool.switches is None
+
+
 # ---------------------------------------------------------------------------------------- mean
 
 
@@ -223,6 +278,20 @@ def test_overlapping_means_add_their_gradients():
     pool = AvgPool2d((1, 2), 1)
     pool.forward(image([0, 0, 0]), keep=True)
     np.testing.assert_array_equal(pool.backward(image([2, 4])), image([1, 1 + 2, 2]))
+
+
+def test_the_areas_of_the_windows_are_counted_once_for_a_shape(monkeypatch):
+    pool, x = AvgPool2d(3, 2, 1), distinct(2, 6, 8, 2)
+    first, other = pool.forward(x), pool.forward(x[:, :5])
+    np.testing.assert_array_equal(pool.forward(x), first)  # counted again, after another shape
+    with monkeypatch.context() as patch:
+        patch.setattr("numpy.arange", None)
+        pool.forward(x)
+        pool.forward(x, keep=True)
+        pool.backward(first)
+    np.testing.assert_array_equal(pool.forward(x[:, :5]), other)
+    assert pool.forward(x.astype(np.float32)).dtype == np.float32
+    pool.to(simulated(0)).forward(simulated(0).asarray(x))
 
 
 @pytest.mark.parametrize("padding, ceil_mode", [(0, True), (1, False), (1, True)])

@@ -54,7 +54,7 @@ def test_with_softmax_and_cross_entropy_it_is_the_papers_loss_without_j():
 
 def test_codes_of_one_length_learn_as_a_fixed_linear_layer_would():
     codes, x, labels = np.sign(distinct(3, 6, seed=2)), distinct(4, 6), np.array([0, 2, 1, 1])
-    linear = Linear(6, 3, bias=False, weight_init=lambda rng, shape: 2 * codes.T)
+    linear = Linear(6, 3, bias=False, weight_init=lambda rng, shape: 2 * codes.T).astype(np.float64)
     gradients = []
     for layer in RBF(6, codes), linear:
         loss = SoftmaxCrossEntropy()

@@ -54,7 +54,7 @@ def test_by_hand():
     layer = Subsample2d(2, bias_init=lambda rng, shape: np.array([1.0, 5.0]),
                         weight_init=lambda rng, shape: np.array([10.0, -1.0]))
     x = np.array([[[1.0, 0], [2, 4]], [[3, 4], [6, 0]]])[None]                       # (1, 2, 2, 2)
-    np.testing.assert_array_equal(layer.forward(x, keep=True), [[[[31, 3]]]])
+    np.testing.assert_array_equal(layer.astype(np.float64).forward(x, keep=True), [[[[31, 3]]]])
     # dx = dy · w / 4: 2 · 10 / 4 = 5 and 8 · -1 / 4 = -2 at every pixel; dw = dy · mean; db = dy
     dx = layer.backward(np.array([[[[2.0, 8.0]]]]))
     np.testing.assert_array_equal(dx, np.broadcast_to([5.0, -2.0], (1, 2, 2, 2)))
@@ -63,7 +63,7 @@ def test_by_hand():
 
 
 def test_rows_and_columns_that_are_left_over_count_for_nothing():
-    layer, x = Subsample2d(2), distinct(2, 5, 7, 2)
+    layer, x = Subsample2d(2).astype(np.float64), distinct(2, 5, 7, 2)
     y = layer.forward(x, keep=True)
     dx = layer.backward(np.ones(y.shape))
     np.testing.assert_array_equal(y, layer.forward(x[:, :4, :6]))
@@ -71,7 +71,7 @@ def test_rows_and_columns_that_are_left_over_count_for_nothing():
 
 
 def test_is_the_mean_at_first_and_has_two_parameters_for_each_map():
-    layer, x = Subsample2d(3), distinct(2, 4, 6, 3)
+    layer, x = Subsample2d(3).astype(np.float64), distinct(2, 4, 6, 3)
     assert_close(layer.forward(x), x.reshape(2, 2, 2, 3, 2, 3).mean(axis=(2, 4)))
     assert [(name, p.shape) for name, p in layer.parameters()] == [("w", (3,)), ("b", (3,))]
 
@@ -79,7 +79,7 @@ def test_is_the_mean_at_first_and_has_two_parameters_for_each_map():
 def test_bad_input_is_refused():
     with pytest.raises(ValueError, match=re.escape("S2 (Subsample2d): the window (2, 3) is larger than the input "
                                                    "(4 x 2)")):
-        Sequential(S2=Subsample2d(1, (2, 3))).forward(np.ones((1, 4, 2, 1)))
+        Sequential(S2=Subsample2d(1, (2, 3))).forward(np.ones((1, 4, 2, 1), np.float32))
     with pytest.raises(ValueError, match=re.escape("expected x of shape (N, H, W, 6), got (1, 4, 4, 5)")):
         Subsample2d(6).forward(np.ones((1, 4, 4, 5)))
     with pytest.raises(ValueError, match="Subsample2d channels: expected a whole number of 1 or more, got 0"):

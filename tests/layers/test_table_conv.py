@@ -48,7 +48,7 @@ def test_gradients_agree_with_finite_differences(shape, table, kernel):
 
 def test_by_hand():
     # three connections: map 0 → 0, map 1 → 0, map 1 → 1, with 1x1 kernels 2, 3, 5 and biases 10, 20
-    layer = TableConv2d(2, [(0, 1), (1,)], 1)
+    layer = TableConv2d(2, [(0, 1), (1,)], 1).astype(np.float64)
     layer.W.value[:], layer.b.value[:] = [[[2, 3, 5]]], [10, 20]
     y = layer.forward(np.array([[[[1.0, 4.0]]]]), keep=True)
     np.testing.assert_array_equal(y, [[[[10 + 2 + 12, 20 + 20]]]])
@@ -59,7 +59,7 @@ def test_by_hand():
 
 
 def test_with_every_connection_it_is_a_convolution():
-    x, C, F = distinct(2, 5, 6, 3), 3, 4
+    x, C, F = distinct(2, 5, 6, 3, dtype=np.float32), 3, 4
     layer, conv = make(C, [tuple(range(C))] * F, (3, 2)), Conv2d(C, F, (3, 2))
     conv.b.value = layer.b.value
     for f in range(F):
@@ -68,12 +68,18 @@ def test_with_every_connection_it_is_a_convolution():
 
 
 def test_what_a_map_does_not_see_does_not_matter():
-    layer, x = make(3, [(0, 2), (1,)], 2), distinct(1, 4, 4, 3)
+    layer, x = make(3, [(0, 2), (1,)], 2), distinct(1, 4, 4, 3, dtype=np.float32)
     y, other = layer.forward(x), x.copy()
     other[..., 1] += 1
     changed = layer.forward(other)
     np.testing.assert_array_equal(changed[..., 0], y[..., 0])
     assert (changed[..., 1] != y[..., 1]).all()
+
+
+def test_nothing_is_computed_for_frozen_kernels(monkeypatch):
+    monkeypatch.setattr("tinynet.layers.table_conv.table_weights", None)
+    layer, x = make(3, [(0, 2), (1,)], 2).freeze("W"), distinct(1, 4, 4, 3, dtype=np.float32)
+    assert layer.backward(layer.forward(x, keep=True)).shape == x.shape and layer.b.grad is not None
 
 
 def test_parameters_are_those_of_the_connections():
@@ -106,6 +112,6 @@ def test_bad_input_is_refused():
     net = Sequential(C3=TableConv2d(6, [(0,)], 5))
     with pytest.raises(ValueError, match=re.escape("C3 (TableConv2d): the kernel (5, 5) is larger than the input "
                                                    "(4 x 9)")):
-        net.forward(np.ones((1, 4, 9, 6)))
+        net.forward(np.ones((1, 4, 9, 6), np.float32))
     with pytest.raises(ValueError, match=re.escape("C3 (TableConv2d): expected x of shape (N, H, W, 6)")):
         net.forward(np.ones((1, 9, 9, 5)))

@@ -158,7 +158,7 @@ def test_heads_add_their_gradients_at_4a_and_4d():
 
 
 def test_without_training_backward_takes_one_gradient_and_leaves_the_heads_alone():
-    net, x = small(), images()
+    net, x = small(), images(dtype=np.float32)
     y = net.forward(x, keep=True)
     net.backward(y)
     found = gradients(net)
@@ -188,7 +188,7 @@ def test_heads_are_dropped_at_test():
 
 def test_without_heads_training_gives_the_scores_alone():
     net, loss = small(heads=False), SoftmaxCrossEntropy()
-    loss.forward(net.forward(images(), train=True), LABELS)
+    loss.forward(net.forward(images(dtype=np.float32), train=True), LABELS)
     net.backward(loss.backward())
     assert all(grad.any() for grad in gradients(net).values())
 
@@ -214,7 +214,7 @@ def test_it_learns_and_on_another_device_just_the_same():
 
 
 def test_a_file_with_the_heads_and_one_without(tmp_path):
-    first, second, bare, x = small(), small(), small(heads=False), images()
+    first, second, bare, x = small(), small(), small(heads=False), images(dtype=np.float32)
     for _, p in first.parameters():
         p.value *= 1.5
     first.save(tmp_path / "net.npz")
@@ -238,7 +238,7 @@ def test_names_of_what_is_inside():
 @pytest.mark.parametrize("wrong", [np.ones((2, 5)), (np.ones((2, 5)),) * 2])
 def test_after_training_backward_wants_three_gradients(wrong):
     net = small()
-    net.forward(images(), train=True)
+    net.forward(images(dtype=np.float32), train=True)
     with pytest.raises(TypeError, match="backward expects a tuple of three gradients, as GoogLeNetLoss gives it, got"):
         net.backward(wrong)
 

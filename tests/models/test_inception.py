@@ -44,7 +44,7 @@ SMALL = {  # name: (how to make it, the shape of an input, that of its output)
 def small(request):
     """A module, an input, and the shape of its output. With β = 0, pixels that see nothing but 0 would be on a kink."""
     make, x_shape, y_shape = SMALL[request.param]
-    module = make()
+    module = make().astype(np.float64)
     for i, layer in enumerate(_leaves(module)):
         if isinstance(layer, BatchNorm2d):
             layer.beta.value[:] = distinct(layer.channels, seed=i)
@@ -107,7 +107,7 @@ FIELDS = {
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_each_branch_sees_the_field_of_its_name(name):
-    module = SMALL[name][0]()
+    module = SMALL[name][0]().astype(np.float64)
     assert {branch: field(module.branches[branch], 4) for branch in FIELDS[name]} == FIELDS[name]
     assert set(module.branches) - set(FIELDS[name]) <= {"pool"}  # only max-pooling is left out: it depends on one pixel
 

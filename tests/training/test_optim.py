@@ -103,8 +103,8 @@ def test_frozen_parameters_and_their_velocities_stay_as_they_are():
 
 def test_a_frozen_net_needs_no_gradients():
     net = Sequential(fc6=Linear(2, 2), fc7=Linear(2, 1)).freeze("fc6")
-    net["fc7"].forward(np.ones((1, 2)), keep=True)
-    net["fc7"].backward(np.ones((1, 1)))
+    net["fc7"].forward(np.ones((1, 2), np.float32), keep=True)
+    net["fc7"].backward(np.ones((1, 1), np.float32))
     before = net["fc6"].W.value.copy()
     SGD(net.parameters(), lr=0.1).step()
     np.testing.assert_array_equal(net["fc6"].W.value, before)

@@ -5,8 +5,8 @@
     fast/lrn.py      def lrn_forward(x, y, s, ..., xp): ...                  the same on all cores, a cacheful at a time
 
 An operation works on arrays that exist already, and gets its array module `xp` last. On a CPU (`xp` is NumPy) the fast
-function is called, if the file of the same name in this folder has one. It may return NotImplemented, before it has
-written anything, where it knows no better way; then, and on all other devices, the plain function runs.
+function is called, if the file of the same name in this folder has one. It may return NotImplemented where it knows no
+better way; then, and on all other devices, the plain function runs, and fills all that is to be filled.
 
 `with plain():` switches the fast ones off, in this thread and those that it starts. tests/fast/test_operation.py goes
 through all pairs.

@@ -12,7 +12,20 @@ from typing import Any
 
 import numpy as np
 
+from ..fast.operation import operation
 from ..layer import Layer
+
+
+@operation
+def draw_mask(mask: Any, rng: np.random.Generator, p: float, xp: Any) -> None:
+    """Fill mask with False with probability p, else with True."""
+    mask[...] = rng.random(mask.shape, np.float32) >= p
+
+
+@operation
+def silence(x: Any, mask: Any, y: Any, xp: Any) -> None:
+    """Fill y."""
+    xp.multiply(x, mask, out=y)                                                      # eq. (1)
 
 
 class Dropout(Layer):
@@ -32,18 +45,25 @@ class Dropout(Layer):
         self.rng = (rng or np.random.default_rng()).spawn(1)[0]
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
-        self.expect(x)
-        factor = 1 - self.p                                                          # eq. (2)
+        xp, mask, y = self.expect(x), None, self.empty(x.shape, x.dtype)
         if train:
-            mask = self.rng.random(x.shape, np.float32) >= self.p
-            factor = self.device.asarray(mask.astype(x.dtype))                       # eq. (1)
-        self._kept = (factor, x.shape, x.dtype) if train or keep else None
-        return x * factor
+            drawn = np.empty(x.shape, bool)
+            draw_mask(drawn, self.rng, self.p, np)
+            mask = self.device.asarray(drawn)
+            silence(x, mask, y, xp)                                                  # eq. (1)
+        else:
+            xp.multiply(x, 1 - self.p, out=y)                                        # eq. (2)
+        self.remember(train or keep, mask, x.shape, x.dtype)
+        return y
 
     def backward(self, dy: Any) -> Any:
-        factor, shape, dtype = self.take()
-        self.expect(dy, *shape, what="dy", dtype=dtype)
-        return dy * factor
+        mask, shape, dtype = self.take()
+        xp, dx = self.expect(dy, *shape, what="dy", dtype=dtype), self.empty(shape, dtype)
+        if mask is None:
+            xp.multiply(dy, 1 - self.p, out=dx)                                      # eq. (2)
+        else:
+            silence(dy, mask, dx, xp)                                                # eq. (1)
+        return dx
 
     def state(self) -> list[tuple[str, Any]]:
         return [("rng", self.rng)]

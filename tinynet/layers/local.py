@@ -18,10 +18,17 @@ import numpy as np
 
 from ..devices.device import Device, cpu
 from ..fast.im2col import col2im, im2col, output_length, pad
+from ..fast.operation import operation
 from ..init import Initialiser, constant, gaussian
 from ..layer import Layer
 from ..parameter import Parameter
 from ..sizes import as_int, as_padding, as_pair
+
+
+@operation
+def products(a: Any, b: Any, product: Any, xp: Any) -> None:
+    """Fill product (places, l, n): at each place a matrix product of its own, (l, m) by (m, n)."""
+    xp.matmul(a, b, out=product)
 
 
 class LocallyConnected2d(Layer):
@@ -54,11 +61,13 @@ class LocallyConnected2d(Layer):
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x, "N", *self.input_size, self.in_channels)
-        y = self._multiply(self._columns(x, xp), self._matrices(x.dtype), xp)        # eq. (1), (P·Q, N, F)
-        y = xp.ascontiguousarray(y.swapaxes(0, 1)).reshape(len(x), *self.output_size, self.out_channels)
+        (P, Q), F = self.output_size, self.out_channels
+        of_places, y = self.empty((P * Q, len(x), F), x.dtype), self.empty((len(x), P, Q, F), x.dtype)
+        products(self._columns(x, xp), self.W.value.reshape(P * Q, -1, F), of_places, xp)  # eq. (1), (P·Q, N, F)
+        y[...] = of_places.swapaxes(0, 1).reshape(y.shape)
         if self.b is not None:
-            y += self.b.value.astype(x.dtype, copy=False)
-        self._kept = (x,) if train or keep else None
+            y += self.b.value
+        self.remember(train or keep, x)
         return y
 
     def backward(self, dy: Any) -> Any:
@@ -66,36 +75,28 @@ class LocallyConnected2d(Layer):
         (P, Q), F = self.output_size, self.out_channels
         xp = self.expect(dy, len(x), P, Q, F, what="dy", dtype=x.dtype)
         d_places = xp.ascontiguousarray(dy.reshape(len(x), P * Q, F).swapaxes(0, 1))  # (P·Q, N, F)
-        dW = self._multiply(self._columns(x, xp).swapaxes(1, 2), d_places, xp)       # eq. (3), (P·Q, KH·KW·C, F)
-        self.W.grad = dW.reshape(self.W.shape).astype(self.W.value.dtype, copy=False)
-        if self.b is not None:
-            self.b.grad = dy.sum(axis=0).astype(self.b.value.dtype, copy=False)      # eq. (2)
-        if not self.input_grad:
-            return None
-        d_cols = self._multiply(d_places, self._matrices(x.dtype).swapaxes(1, 2), xp)  # (P·Q, N, KH·KW·C)
-        (top, bottom), (left, right) = self.padding
-        N, H, W_, C = x.shape
-        padded = col2im(d_cols.swapaxes(0, 1), (N, H + top + bottom, W_ + left + right, C), self.kernel_size,
-                        self.stride, xp)                                             # eq. (4)
-        return xp.ascontiguousarray(padded[:, top:top + H, left:left + W_])
+        if self.W.trainable:
+            dW = self.W.gradient().reshape(P * Q, -1, F)
+            products(self._columns(x, xp).swapaxes(1, 2), d_places, dW, xp)          # eq. (3), (P·Q, KH·KW·C, F)
+        if self.b is not None and self.b.trainable:
+            self.b.gradient()[...] = dy.sum(axis=0)                                  # eq. (2)
+        return self._input_gradient(d_places, x, xp) if self.input_grad else None
 
-    def _multiply(self, a: Any, b: Any, xp: Any) -> Any:
-        """One matrix product for every place: (P·Q, l, m) by (P·Q, m, n). The places are shared out to the threads."""
-        product = xp.empty((len(a), a.shape[1], b.shape[2]), a.dtype)
-        self.over_batch(lambda places: xp.matmul(a[places], b[places], out=product[places]), len(a),
-                        product.size * a.shape[2] / 64)
-        return product                                                               # (P·Q, l, n)
+    def _input_gradient(self, d_places: Any, x: Any, xp: Any) -> Any:
+        """∂L/∂x, of the gradients d_places (P·Q, N, F) of each place."""
+        (N, H, W_, C), ((top, bottom), (left, right)) = x.shape, self.padding
+        W = self.W.value.reshape(len(d_places), -1, self.out_channels)               # (P·Q, KH·KW·C, F)
+        d_cols = self.empty((len(d_places), N, W.shape[1]), x.dtype)
+        products(d_places, W.swapaxes(1, 2), d_cols, xp)                             # (P·Q, N, KH·KW·C)
+        shape = (N, H + top + bottom, W_ + left + right, C)
+        padded = col2im(d_cols.swapaxes(0, 1), shape, self.kernel_size, self.stride, xp)  # eq. (4)
+        return xp.ascontiguousarray(padded[:, top:top + H, left:left + W_])
 
     def _columns(self, x: Any, xp: Any) -> Any:
         """The windows of every place: (P·Q, N, KH·KW·C)."""
         P, Q = self.output_size
         cols = im2col(pad(x, self.padding, xp), self.kernel_size, self.stride, xp)  # (N·P·Q, KH·KW·C)
         return xp.ascontiguousarray(cols.reshape(len(x), P * Q, -1).swapaxes(0, 1))
-
-    def _matrices(self, dtype: Any) -> Any:
-        """The kernels of every place as columns: (P·Q, KH·KW·C, F)."""
-        P, Q = self.output_size
-        return self.W.value.astype(dtype, copy=False).reshape(P * Q, -1, self.out_channels)
 
     def multiply_adds(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
         return y_shape[0] * self.W.size

@@ -21,28 +21,63 @@ Everywhere else (3) takes E and V for μ and σ² (Algorithm 2), so that an imag
 images beside it. E and V are then constants, and (7) loses its last two terms; this is the backward of a forward with
 `keep` and without `train`. (The paper averages over some batches after training; (8) does it along the way.)
 
+A layer whose γ and β are both frozen (`freeze`) does so in training too, and its E and V stay what they are: it is the
+function that it was when it was frozen, whatever the batch.
+
 A convolution before this layer needs no bias: μ takes it away again, and β is one.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..fast.memory import fresh
-from ..fast.parallel import pieces
+from ..fast.operation import operation
 from ..layer import Layer
 from ..parameter import Parameter
 from ..sizes import as_int
 
 
+@operation
+def batch_statistics(x: Any, mean: Any, var: Any, xp: Any) -> None:
+    """Fill mean and var. The values are summed as differences from the first one: if all are around 1000, the sum of
+    themselves would lose three digits more."""
+    first = x[0, 0, 0]                                                               # (C)
+    mean[...] = first + (x - first).mean(axis=(0, 1, 2))                             # eq. (1)
+    var[...] = ((x - mean) ** 2).mean(axis=(0, 1, 2))                                # eq. (2)
+
+
+@operation
+def batch_norm_forward(x: Any, mean: Any, inv_std: Any, gamma: Any, beta: Any, y: Any, xp: Any) -> None:
+    """Fill y."""
+    y[...] = gamma * ((x - mean) * inv_std) + beta                                   # eq. (3), (4)
+
+
+@operation
+def batch_norm_gradients(dy: Any, x: Any, mean: Any, inv_std: Any, d_gamma: Any, d_beta: Any, xp: Any) -> None:
+    """Fill d_gamma and d_beta."""
+    d_beta[...] = dy.sum(axis=(0, 1, 2))                                             # eq. (5)
+    d_gamma[...] = (dy * ((x - mean) * inv_std)).sum(axis=(0, 1, 2))                 # eq. (6)
+
+
+@operation
+def batch_norm_backward(dy: Any, x: Any, mean: Any, inv_std: Any, gamma: Any, d_gamma: Any, d_beta: Any, dx: Any,
+                        xp: Any) -> None:
+    """Fill dx. d_gamma and d_beta are None if mean and inv_std are constants."""
+    if d_gamma is None:
+        dx[...] = gamma * inv_std * dy
+    else:
+        m, normal = x.size // x.shape[-1], (x - mean) * inv_std
+        dx[...] = gamma * inv_std * (dy - d_beta / m - normal * (d_gamma / m))       # eq. (7)
+
+
 class BatchNorm2d(Layer):
     """Batch normalisation of (N, H, W, channels) maps. γ starts at 1, β at 0, the running mean at 0, the variance at 1.
 
-    `momentum` is the share of the newest batch in the running averages. Training needs two values or more in every
-    map: ValueError for one image of one pixel.
+    `momentum` is the share of the newest batch in the running averages. With γ and β frozen, training uses the running
+    averages too, and leaves them as they are. Else it needs two values or more in every map: ValueError for one image
+    of one pixel.
     """
 
     def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5, *, device: Device = cpu) -> None:
@@ -58,75 +93,38 @@ class BatchNorm2d(Layer):
         self.running_var = device.asarray(np.ones(self.channels, np.float32))
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
-        xp = self.expect(x, "N", "H", "W", self.channels)
-        mean, var = self._of_batch(x) if train else self._running(x.dtype)           # (C)
+        xp, y = self.expect(x, "N", "H", "W", self.channels), self.empty(x.shape, x.dtype)
+        of_batch = train and (self.gamma.trainable or self.beta.trainable)
+        mean, var = self._of_batch(x, xp) if of_batch else (self.running_mean, self.running_var)  # (C)
         inv_std = 1 / xp.sqrt(var + self.eps)
-        gamma, beta = (p.value.astype(x.dtype, copy=False) for p in (self.gamma, self.beta))
-        scale = gamma * inv_std
-        y = fresh(x.shape, x.dtype, xp)
-
-        def some_images(n: slice) -> None:
-            xp.subtract(x[n], mean, out=y[n])
-            y[n] *= scale                                                            # eq. (3), and γ
-            y[n] += beta                                                             # eq. (4)
-
-        self._in_pieces(some_images, x)
-        self._kept = (x, mean, inv_std, scale, train) if train or keep else None
+        batch_norm_forward(x, mean, inv_std, self.gamma.value, self.beta.value, y, xp)
+        # The averages go on moving in place, and so constants are copied.
+        self.remember(train or keep, x, mean if of_batch else mean.copy(), inv_std, of_batch)
         return y
 
     def backward(self, dy: Any) -> Any:
-        x, mean, inv_std, scale, train = self.take()
-        xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
-        d_beta = self._sum(lambda n: dy[n], x)                                       # eq. (5), (C)
-        d_gamma = self._sum(lambda n: dy[n] * (x[n] - mean), x) * inv_std            # eq. (6), (C)
-        dx = fresh(x.shape, x.dtype, xp)
-        m = x.size // self.channels
-
-        def some_images(n: slice) -> None:
-            if train:
-                xp.subtract(mean, x[n], out=dx[n])                                   # eq. (7), from its last term on
-                dx[n] *= inv_std * d_gamma / m
-                dx[n] -= d_beta / m
-                dx[n] += dy[n]
-                dx[n] *= scale
-            else:
-                xp.multiply(dy[n], scale, out=dx[n])
-
-        self._in_pieces(some_images, x)
-        self.gamma.grad = d_gamma.astype(self.gamma.value.dtype, copy=False)
-        self.beta.grad = d_beta.astype(self.beta.value.dtype, copy=False)
+        x, mean, inv_std, of_batch = self.take()
+        xp, dx = self.expect(dy, *x.shape, what="dy", dtype=x.dtype), self.empty(x.shape, x.dtype)
+        both = self.gamma, self.beta
+        d_gamma, d_beta = (p.gradient() if p.trainable else self.empty(p.shape, x.dtype) for p in both)
+        if of_batch or any(p.trainable for p in both):
+            batch_norm_gradients(dy, x, mean, inv_std, d_gamma, d_beta, xp)          # eq. (5), (6)
+        through = (d_gamma, d_beta) if of_batch else (None, None)
+        batch_norm_backward(dy, x, mean, inv_std, self.gamma.value, *through, dx, xp)  # eq. (7)
         return dx
 
-    def _of_batch(self, x: Any) -> tuple[Any, Any]:
+    def _of_batch(self, x: Any, xp: Any) -> tuple[Any, Any]:
         """μ and σ² of the batch; the running averages take note of them."""
         m = x.size // self.channels
         if m < 2:
             raise ValueError(f"{self.label}: training needs two values or more in every map to have a variance, got x "
-                             f"of shape {tuple(x.shape)}")
-        mean = self._sum(lambda n: x[n], x) / m                                      # eq. (1)
-        var = self._sum(lambda n: (x[n] - mean) ** 2, x) / m                         # eq. (2)
+                             f"of shape {tuple(x.shape)}: take a larger batch, or leave out a last one of one image")
+        mean, var = self.empty((self.channels,), x.dtype), self.empty((self.channels,), x.dtype)
+        batch_statistics(x, mean, var, xp)                                           # eq. (1), (2)
         for running, newest in (self.running_mean, mean), (self.running_var, var * (m / (m - 1))):
             running *= 1 - self.momentum
-            running += (self.momentum * newest).astype(running.dtype, copy=False)    # eq. (8)
+            running += self.momentum * newest                                        # eq. (8)
         return mean, var
-
-    def _running(self, dtype: Any) -> tuple[Any, Any]:
-        return self.running_mean.astype(dtype, copy=False), self.running_var.astype(dtype, copy=False)
-
-    def _sum(self, part: Callable[[slice], Any], x: Any) -> Any:
-        """(C): the sum of `part(images)` (n, H, W, C) over all images, rows and columns, as a product with ones."""
-        def some_images(n: slice) -> Any:
-            rows = part(n).reshape(-1, self.channels)                                # (n·H·W, C)
-            return self.device.xp.ones(len(rows), x.dtype) @ rows
-
-        return sum(self._in_pieces(some_images, x))
-
-    def _in_pieces(self, work: Callable[[slice], Any], x: Any) -> list[Any]:
-        """`work(images)` for pieces of the batch that fit a cache, shared by the threads; the results, in order."""
-        def one_slice(batch: slice) -> list[Any]:
-            return [work(n) for n in pieces(batch, 2 * x[0].nbytes, self.device)]
-
-        return [result for results in self.over_batch(one_slice, len(x), x.size) for result in results]
 
     def state(self) -> list[tuple[str, Any]]:
         return [("running_mean", self.running_mean), ("running_var", self.running_var)]
@@ -140,5 +138,5 @@ class BatchNorm2d(Layer):
     def astype(self, dtype: Any) -> BatchNorm2d:
         super().astype(dtype)
         with self.device:
-            self.running_mean, self.running_var = self._running(dtype)
+            self.running_mean, self.running_var = self.running_mean.astype(dtype), self.running_var.astype(dtype)
         return self

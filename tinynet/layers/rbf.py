@@ -42,14 +42,12 @@ class RBF(Layer):
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         self.expect(x, "N", self.in_features)
-        difference = x[:, None, :] - self._codes(x.dtype)                            # (N, K, J)
-        self._kept = (x,) if train or keep else None
+        difference = x[:, None, :] - self.device.asarray(self.codes)                 # (N, K, J)
+        self.remember(train or keep, x)
         return -(difference * difference).sum(axis=2)                                # eq. (1), (2), (N, K)
 
     def backward(self, dy: Any) -> Any:
         (x,) = self.take()
         self.expect(dy, len(x), len(self.codes), what="dy", dtype=x.dtype)
-        return 2 * (dy @ self._codes(x.dtype) - dy.sum(axis=1, keepdims=True) * x)   # eq. (3), (N, J)
-
-    def _codes(self, dtype: Any) -> Any:
-        return self.device.asarray(self.codes).astype(dtype, copy=False)             # (K, J)
+        codes = self.device.asarray(self.codes)
+        return 2 * (dy @ codes - dy.sum(axis=1, keepdims=True) * x)                  # eq. (3), (N, J)

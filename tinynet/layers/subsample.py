@@ -51,16 +51,18 @@ class Subsample2d(Layer):
         for h, w in self._taps(P, Q):
             mean += x[:, h, w]
         mean /= self.kernel_size[0] * self.kernel_size[1]                            # eq. (1)
-        self._kept = (x.shape, mean) if train or keep else None
-        return mean * self.w.value.astype(x.dtype, copy=False) + self.b.value.astype(x.dtype, copy=False)  # eq. (2)
+        self.remember(train or keep, x.shape, mean)
+        return mean * self.w.value + self.b.value                                    # eq. (2)
 
     def backward(self, dy: Any) -> Any:
         """Writes the gradients of w and b; returns dx (N, H, W, C)."""
         x_shape, mean = self.take()
         xp = self.expect(dy, *mean.shape, what="dy", dtype=mean.dtype)
-        self.w.grad = (dy * mean).sum(axis=(0, 1, 2)).astype(self.w.value.dtype, copy=False)  # eq. (3)
-        self.b.grad = dy.sum(axis=(0, 1, 2)).astype(self.b.value.dtype, copy=False)  # eq. (4)
-        share = dy * (self.w.value.astype(dy.dtype, copy=False) / (self.kernel_size[0] * self.kernel_size[1]))
+        if self.w.trainable:
+            self.w.gradient()[...] = (dy * mean).sum(axis=(0, 1, 2))                 # eq. (3)
+        if self.b.trainable:
+            self.b.gradient()[...] = dy.sum(axis=(0, 1, 2))                          # eq. (4)
+        share = dy * (self.w.value / (self.kernel_size[0] * self.kernel_size[1]))
         dx = xp.zeros(x_shape, dy.dtype)
         for h, w in self._taps(*mean.shape[1:3]):
             dx[:, h, w] = share                                                      # eq. (5)

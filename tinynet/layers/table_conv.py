@@ -24,11 +24,29 @@ import numpy as np
 
 from ..devices.device import Device, cpu
 from ..fast.im2col import col2im, im2col, output_length
-from ..fast.parallel import pieces
+from ..fast.operation import operation
 from ..init import Initialiser, constant, gaussian
 from ..layer import Layer
 from ..parameter import Parameter
 from ..sizes import as_int, as_pair
+
+
+@operation
+def table_forward(x: Any, W: Any, b: Any, y: Any, kernel: tuple[int, int], xp: Any) -> None:
+    """Fill y. W (KH·KW·C, F) has the kernels of all pairs of maps."""
+    y[...] = (im2col(x, kernel, (1, 1), xp) @ W).reshape(y.shape) + b                # eq. (1)
+
+
+@operation
+def table_weights(x: Any, dy: Any, dW: Any, kernel: tuple[int, int], xp: Any) -> None:
+    """Fill dW, of the shape of all kernels."""
+    dW[...] = im2col(x, kernel, (1, 1), xp).T @ dy.reshape(-1, dy.shape[-1])         # eq. (3)
+
+
+@operation
+def table_inputs(dy: Any, W: Any, dx: Any, kernel: tuple[int, int], xp: Any) -> None:
+    """Fill dx."""
+    dx[...] = col2im(dy.reshape(-1, dy.shape[-1]) @ W.T, dx.shape, kernel, (1, 1), xp)  # eq. (4)
 
 
 class TableConv2d(Layer):
@@ -59,49 +77,30 @@ class TableConv2d(Layer):
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         """y (N, P, Q, F) of x (N, H, W, C)."""
         xp = self.expect(x, "N", "H", "W", self.in_channels)
-        y = xp.empty((len(x), *self.output_size(*x.shape[1:3]), self.out_channels), x.dtype)
-        W = self._all_kernels(x.dtype, xp)                                           # (KH·KW·C, F)
-
-        def one_slice(batch: slice) -> None:
-            for n in self._pieces(batch, y):
-                cols = im2col(x[n], self.kernel_size, (1, 1), xp)                    # (n·P·Q, KH·KW·C)
-                xp.matmul(cols, W, out=y[n].reshape(-1, self.out_channels))
-            y[batch] += self.b.value.astype(x.dtype, copy=False)                     # eq. (1)
-
-        self.over_batch(one_slice, len(x), self._cost(y.shape))
-        self._kept = (x, y.shape) if train or keep else None
+        y = self.empty((len(x), *self.output_size(*x.shape[1:3]), self.out_channels), x.dtype)
+        table_forward(x, self._all_kernels(xp), self.b.value, y, self.kernel_size, xp)
+        self.remember(train or keep, x, y.shape)
         return y
 
     def backward(self, dy: Any) -> Any:
         """Writes the gradients of W and b; returns dx (N, H, W, C)."""
         x, y_shape = self.take()
-        xp = self.expect(dy, *y_shape, what="dy", dtype=x.dtype)
-        W, dx = self._all_kernels(x.dtype, xp), xp.empty(x.shape, x.dtype)
-
-        def one_slice(batch: slice) -> Any:
-            dW = xp.zeros(W.shape, x.dtype)
-            for n in self._pieces(batch, dy):
-                cols, out = im2col(x[n], self.kernel_size, (1, 1), xp), dy[n].reshape(-1, self.out_channels)
-                dW += cols.T @ out                                                   # eq. (3)
-                dx[n] = col2im(out @ W.T, x[n].shape, self.kernel_size, (1, 1), xp)  # eq. (4)
-            return dW
-
-        dW = sum(self.over_batch(one_slice, len(x), self._cost(y_shape)))
-        connected = dW.reshape(*self.kernel_size, -1)[:, :, self._pairs]             # (KH, KW, K)
-        self.W.grad = connected.astype(self.W.value.dtype, copy=False)
-        self.b.grad = dy.sum(axis=(0, 1, 2)).astype(self.b.value.dtype, copy=False)  # eq. (2)
+        xp, dx = self.expect(dy, *y_shape, what="dy", dtype=x.dtype), self.empty(x.shape, x.dtype)
+        W = self._all_kernels(xp)                                                    # (KH·KW·C, F)
+        if self.W.trainable:
+            dW = self.empty(W.shape, x.dtype)
+            table_weights(x, dy, dW, self.kernel_size, xp)
+            self.W.gradient()[...] = dW.reshape(*self.kernel_size, -1)[:, :, self._pairs]  # (KH, KW, K)
+        if self.b.trainable:
+            self.b.gradient()[...] = dy.sum(axis=(0, 1, 2))                          # eq. (2)
+        table_inputs(dy, W, dx, self.kernel_size, xp)
         return dx
 
-    def _all_kernels(self, dtype: Any, xp: Any) -> Any:
+    def _all_kernels(self, xp: Any) -> Any:
         """(KH·KW·C, F): the kernel of every pair of maps as columns, 0 for those that are not connected."""
-        kernels = xp.zeros((*self.kernel_size, self.in_channels * self.out_channels), dtype)
-        kernels[:, :, self._pairs] = self.W.value.astype(dtype, copy=False)
+        kernels = xp.zeros((*self.kernel_size, self.in_channels * self.out_channels), self.W.value.dtype)
+        kernels[:, :, self._pairs] = self.W.value
         return kernels.reshape(-1, self.out_channels)
-
-    def _pieces(self, batch: slice, y: Any) -> Any:
-        _, P, Q, _ = y.shape
-        window = self.kernel_size[0] * self.kernel_size[1] * self.in_channels
-        return pieces(batch, P * Q * window * y.itemsize, self.device)
 
     def output_size(self, H: int, W_: int) -> tuple[int, int]:
         """(P, Q) for images of H × W pixels; ValueError if not even one window fits."""
@@ -109,9 +108,6 @@ class TableConv2d(Layer):
         if min(size) < 1:
             raise ValueError(f"{self.label}: the kernel {self.kernel_size} is larger than the input ({H} x {W_})")
         return size
-
-    def _cost(self, y_shape: tuple[int, ...]) -> float:
-        return self.multiply_adds((), y_shape) / 64
 
     def multiply_adds(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
         """Those of the connections; the products with the zeros between them do not count."""
