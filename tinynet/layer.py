@@ -11,7 +11,6 @@ Nothing else is needed: no graph, no tape.
 """
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .devices.device import Device, cpu, device_of, is_tensor
-from .fast.parallel import one_blas_thread, over_batch
+from .fast.parallel import one_blas_thread
 from .parameter import Parameter, select
 from .softmax import softmax
 
@@ -128,10 +127,6 @@ class Layer:
         for _, layer in self.children():
             layer.astype(dtype)
         return self
-
-    def over_batch(self, work: Any, n: int, cost: float = math.inf) -> list[Any]:
-        """Call `work(slice)` over slices of a batch of `n`, a thread each, if it costs enough (parallel.py)."""
-        return over_batch(work, n, self.device, cost)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """A new array on the layer's device, not cleared, for an operation to fill."""

@@ -26,11 +26,9 @@ from tinynet import (
     ReLU,
     Sequential,
     SoftmaxCrossEntropy,
-    cpu,
     get_threads,
     set_threads,
 )
-from tinynet.devices.device import simulated
 from tinynet.fast import parallel
 from tinynet.fast.parallel import one_blas_thread, over_batch, pieces, rectangles, side_by_side
 
@@ -46,12 +44,12 @@ def blas_threads():
 @pytest.mark.parametrize("n", [1, 2, 3, 5, 128])
 def test_slices_cover_the_batch_once_and_in_order(threads, n):
     set_threads(threads)
-    slices = over_batch(lambda s: s, n, cpu)
+    slices = over_batch(lambda s: s, n)
     assert len(slices) == min(threads, n)
     assert [i for s in slices for i in range(s.start, s.stop)] == list(range(n))
     sizes = [s.stop - s.start for s in slices]
     assert max(sizes) - min(sizes) <= 1  # fair shares
-    assert over_batch(lambda s: s, n, cpu) == slices  # the same every time
+    assert over_batch(lambda s: s, n) == slices  # the same every time
 
 
 def test_results_come_in_the_order_of_the_slices_whoever_is_first():
@@ -61,31 +59,26 @@ def test_results_come_in_the_order_of_the_slices_whoever_is_first():
         time.sleep(0.02 * (3 - s.start))  # the last slice is done first
         return s.start
 
-    assert over_batch(work, 3, cpu) == [0, 1, 2]
+    assert over_batch(work, 3) == [0, 1, 2]
 
 
 def test_slices_run_at_the_same_time():
     set_threads(3)
     meeting = threading.Barrier(3, timeout=10)  # opens only when all three are there
-    assert sorted(over_batch(lambda s: meeting.wait(), 3, cpu)) == [0, 1, 2]
+    assert sorted(over_batch(lambda s: meeting.wait(), 3)) == [0, 1, 2]
 
 
 def test_what_costs_less_than_a_thread_is_not_cut_up(monkeypatch):
     set_threads(3)
     monkeypatch.setattr(parallel, "WORTH_A_THREAD", 100)
-    assert over_batch(lambda s: s, 6, cpu, 99) == [slice(0, 6)]
-    assert over_batch(lambda s: s, 6, cpu, 100) == [slice(0, 2), slice(2, 4), slice(4, 6)]
-
-
-def test_other_devices_get_the_batch_in_one_slice():
-    set_threads(3)
-    assert over_batch(lambda s: s, 5, simulated(0)) == [slice(0, 5)]
+    assert over_batch(lambda s: s, 6, 99) == [slice(0, 6)]
+    assert over_batch(lambda s: s, 6, 100) == [slice(0, 2), slice(2, 4), slice(4, 6)]
 
 
 def test_without_threadpoolctl_there_is_one_slice(monkeypatch):
     set_threads(3)
     monkeypatch.setattr(parallel._blas, "controller", None)
-    assert over_batch(lambda s: s, 5, cpu) == [slice(0, 5)]
+    assert over_batch(lambda s: s, 5) == [slice(0, 5)]
 
 
 # ---------------------------------------------------------------------------------------- errors
@@ -103,9 +96,9 @@ def test_an_error_in_any_slice_reaches_the_caller_when_all_have_stopped_writing(
         done.append(s.start)
 
     with pytest.raises(ZeroDivisionError, match=f"slice {culprit}"):
-        over_batch(work, 3, cpu)
+        over_batch(work, 3)
     assert sorted(done) == sorted({0, 1, 2} - {culprit})
-    assert over_batch(lambda s: s.start, 3, cpu) == [0, 1, 2]  # and the threads are still there
+    assert over_batch(lambda s: s.start, 3) == [0, 1, 2]  # and the threads are still there
 
 
 # ---------------------------------------------------------------------------------------- two columns
@@ -117,7 +110,7 @@ def test_two_columns_run_at_the_same_time_each_with_half_of_the_threads():
 
     def column(name):
         meeting.wait()
-        return name, get_threads(), over_batch(lambda s: s, 4, cpu)
+        return name, get_threads(), over_batch(lambda s: s, 4)
 
     shares = [slice(0, 2), slice(2, 4)]
     assert side_by_side(lambda: column("left"), lambda: column("right")) == (("left", 2, shares), ("right", 2, shares))
@@ -172,11 +165,11 @@ several = pytest.mark.skipif(USUAL in (set(), {1}), reason="BLAS has one thread,
 @several
 def test_blas_has_one_thread_inside_and_afterwards_as_many_as_before():
     set_threads(2)
-    assert over_batch(lambda s: blas_threads(), 2, cpu) == [{1}, {1}]
+    assert over_batch(lambda s: blas_threads(), 2) == [{1}, {1}]
     assert blas_threads() == USUAL
     assert side_by_side(blas_threads, blas_threads) == ({1}, {1})
     assert blas_threads() == USUAL
-    for call in (lambda: over_batch(lambda s: 1 / 0, 2, cpu)), (lambda: side_by_side(lambda: 1 / 0, lambda: 1 / 0)):
+    for call in (lambda: over_batch(lambda s: 1 / 0, 2)), (lambda: side_by_side(lambda: 1 / 0, lambda: 1 / 0)):
         with pytest.raises(ZeroDivisionError):
             call()
         assert blas_threads() == USUAL
@@ -187,8 +180,8 @@ def test_blas_is_held_to_one_thread_whichever_thread_asks():
     set_threads(2)
     with ThreadPoolExecutor(1) as another:
         for _ in range(2):
-            assert over_batch(lambda s: blas_threads(), 2, cpu) == [{1}, {1}]
-            assert another.submit(over_batch, lambda s: blas_threads(), 2, cpu).result() == [{1}, {1}]
+            assert over_batch(lambda s: blas_threads(), 2) == [{1}, {1}]
+            assert another.submit(over_batch, lambda s: blas_threads(), 2).result() == [{1}, {1}]
             assert blas_threads() == USUAL
 
 
@@ -209,12 +202,12 @@ def test_blas_gets_its_threads_back_when_the_last_of_two_nets_is_done(caller):
         seen.append(blas_threads())
 
     def first():
-        over_batch(first_work, 2, cpu)
+        over_batch(first_work, 2)
         first_done.set()
 
     def last():
         assert first_inside.wait(10)
-        over_batch(last_work, 2, cpu)
+        over_batch(last_work, 2)
 
     here, there = (first, last) if caller == "first" else (last, first)
     with ThreadPoolExecutor(1) as another:
@@ -241,7 +234,7 @@ def test_blas_is_held_once_for_as_long_as_one_asks(monkeypatch):
 
 def test_without_threadpoolctl_blas_decides_for_itself(monkeypatch):
     monkeypatch.setattr(parallel._blas, "controller", None)
-    assert over_batch(lambda s: blas_threads(), 2, cpu) == [USUAL]
+    assert over_batch(lambda s: blas_threads(), 2) == [USUAL]
     assert side_by_side(blas_threads, blas_threads) == (USUAL, USUAL)
 
 
@@ -253,11 +246,11 @@ def test_a_forked_process_computes_too():
     script = textwrap.dedent("""
         import os
         import numpy as np
-        from tinynet import cpu, set_threads
+        from tinynet import set_threads
         from tinynet.fast import parallel
         set_threads(3)
         parallel.WORTH_A_THREAD = 0
-        work = lambda: (parallel.over_batch(lambda s: s.stop, 30, cpu), parallel.side_by_side(int, int))
+        work = lambda: (parallel.over_batch(lambda s: s.stop, 30), parallel.side_by_side(int, int))
         before = work()
         child = os.fork()
         if child == 0:
@@ -318,7 +311,7 @@ def test_a_senseless_environment_is_refused(monkeypatch, wrong):
 @pytest.mark.parametrize("batch", [slice(0, 1), slice(0, 10), slice(3, 17)])
 @pytest.mark.parametrize("size", [0, 1, 2 ** 17, 2 ** 19 + 1, 2 ** 21, 2 ** 30])
 def test_pieces_cover_a_slice_once_and_fit_the_cache(batch, size):
-    parts = list(pieces(batch, size, cpu))
+    parts = list(pieces(batch, size))
     assert [n for part in parts for n in range(part.start, part.stop)] == list(range(batch.start, batch.stop))
     for part in parts:
         images = part.stop - part.start
@@ -328,13 +321,9 @@ def test_pieces_cover_a_slice_once_and_fit_the_cache(batch, size):
 
 
 def test_pieces_are_even_and_as_large_as_asked_for():
-    assert [part.stop - part.start for part in pieces(slice(0, 17), 2 ** 17, cpu)] == [8, 9]
-    assert [part.stop - part.start for part in pieces(slice(0, 17), 2 ** 21, cpu, least=5)] == [4, 4, 4, 5]
-    assert [part.stop - part.start for part in pieces(slice(0, 3), 2 ** 30, cpu, least=5)] == [3]
-
-
-def test_a_device_with_much_memory_gets_larger_pieces():
-    assert len(list(pieces(slice(0, 64), 2 ** 20, simulated(0)))) < len(list(pieces(slice(0, 64), 2 ** 20, cpu)))
+    assert [part.stop - part.start for part in pieces(slice(0, 17), 2 ** 17)] == [8, 9]
+    assert [part.stop - part.start for part in pieces(slice(0, 17), 2 ** 21, least=5)] == [4, 4, 4, 5]
+    assert [part.stop - part.start for part in pieces(slice(0, 3), 2 ** 30, least=5)] == [3]
 
 
 def test_numbers_do_not_depend_on_who_computes_them():
@@ -344,7 +333,7 @@ def test_numbers_do_not_depend_on_who_computes_them():
         y[s] = x[s] ** 2
 
     set_threads(3)
-    over_batch(work, 20, cpu)
+    over_batch(work, 20)
     np.testing.assert_array_equal(y, x ** 2)
 
 

@@ -1,1 +1,13 @@
-"""What is clever about speed: convolutions as matrix products, Winograd's tiles, threads, memory that is lent again."""
+"""What is clever about speed. Nothing here says what a layer computes: layers/ does, and each operation there may have a
+twin of the same name here, in the file of the same name, that `operation.py` takes on a CPU.
+
+    operation                     how a twin is chosen, and `with plain():`, which takes none
+    parallel                      a batch in slices, a thread to each; pieces that fit a cache
+    memory                        memory that serves again and again
+    im2col                        windows as rows of a matrix: what a convolution is, plain or fast
+    winograd                      fewer multiplications for small kernels
+    conv linear local ...         the twins
+
+Threads, memory and what was chosen by `with plain():` are the state of this process, and kept in parallel.py, memory.py
+and operation.py alone; a forked process finds them in order.
+"""

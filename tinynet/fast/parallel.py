@@ -1,7 +1,7 @@
-"""The batch in slices, one thread to each.
+"""The batch in slices, one thread to each: on a CPU. (A GPU is parallel inside.)
 
-Images of a batch do not depend on one another, so a layer cuts the batch into as many slices as there are threads
-and works on them side by side; NumPy releases Python's global lock inside its loops and matrix products. The slices
+Images of a batch do not depend on one another, so the batch is cut into as many slices as there are threads, which
+work on them side by side; NumPy releases Python's global lock inside its loops and matrix products. The slices
 depend on the batch size and the number of threads alone, never on which thread is quicker, so two runs add the same
 numbers in the same order and give the same bits.
 
@@ -9,10 +9,8 @@ While slices run, the BLAS library behind `matmul` is held to one thread (by thr
 threads and its own together would fight for the same cores. Without threadpoolctl there is one slice, and BLAS uses
 its own threads.
 
-To hand work to a thread and wait for it takes some 50 µs, so what is done sooner than that is not cut up: a layer may
-say what its work costs, and below `WORTH_A_THREAD` there is one slice.
-
-On a GPU the batch is one slice: the device is parallel inside.
+To hand work to a thread and wait for it takes some 50 µs, so what is done sooner than that is not cut up: whoever has
+work may say what it costs, and below `WORTH_A_THREAD` there is one slice.
 """
 from __future__ import annotations
 
@@ -24,8 +22,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Any
-
-import numpy as np
 
 WORTH_A_THREAD = 2 ** 17  # numbers handled, about 100 µs of work
 CACHE = 2 ** 21  # bytes of a piece's scratch memory: what a core has for itself, about
@@ -126,14 +122,12 @@ def one_blas_thread() -> Iterator[None]:
         yield
 
 
-def over_batch(work: Callable[[slice], Any], n: int, device: Any = None, cost: float = math.inf) -> list[Any]:
+def over_batch(work: Callable[[slice], Any], n: int, cost: float = math.inf) -> list[Any]:
     """Call `work(slice)` for slices that cover `range(n)`; the results, in the order of the slices.
 
     `cost` is about how many numbers `work` handles for all of `range(n)`; 64 multiply-adds of a matrix product count
     as one.
     """
-    if device is not None and device.xp is not np:
-        return [work(slice(0, n))]
     threads = min(get_threads(), n)
     if cost < WORTH_A_THREAD or _blas.controller is None:
         threads = 1
@@ -174,11 +168,11 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
     return result, future.result()
 
 
-def pieces(batch: slice, bytes_per_image: int, device: Any = None, least: int = 1) -> Iterator[slice]:
+def pieces(batch: slice, bytes_per_image: int, least: int = 1) -> Iterator[slice]:
     """Cut a slice of the batch into even pieces whose scratch memory fits the cache of a core (or a share of a GPU);
     into larger ones, if that is needed for `least` images each."""
-    budget, n = 2 ** 30 if device is not None and device.xp is not np else CACHE, batch.stop - batch.start
-    count = -(-n // max(least, budget // max(1, bytes_per_image)))
+    n = batch.stop - batch.start
+    count = -(-n // max(least, CACHE // max(1, bytes_per_image)))
     for i in range(count):
         yield slice(batch.start + n * i // count, batch.start + n * (i + 1) // count)
 
