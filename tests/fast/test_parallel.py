@@ -30,7 +30,7 @@ from tinynet import (
     set_threads,
 )
 from tinynet.fast import parallel
-from tinynet.fast.parallel import one_blas_thread, over_batch, pieces, rectangles, side_by_side
+from tinynet.fast.parallel import CACHE, one_blas_thread, over_batch, pieces, rectangles, side_by_side
 
 
 def blas_threads():
@@ -309,20 +309,20 @@ def test_a_senseless_environment_is_refused(monkeypatch, wrong):
 
 
 @pytest.mark.parametrize("batch", [slice(0, 1), slice(0, 10), slice(3, 17)])
-@pytest.mark.parametrize("size", [0, 1, 2 ** 17, 2 ** 19 + 1, 2 ** 21, 2 ** 30])
+@pytest.mark.parametrize("size", [0, 1, CACHE // 16, CACHE // 4 + 1, CACHE, 2 ** 30])
 def test_pieces_cover_a_slice_once_and_fit_the_cache(batch, size):
     parts = list(pieces(batch, size))
     assert [n for part in parts for n in range(part.start, part.stop)] == list(range(batch.start, batch.stop))
     for part in parts:
         images = part.stop - part.start
-        assert images == 1 or images * size <= 2 ** 21
-    if size == 2 ** 17:
+        assert images == 1 or images * size <= CACHE
+    if size == CACHE // 16:
         assert len(parts) == 1  # and are not smaller than need be
 
 
 def test_pieces_are_even_and_as_large_as_asked_for():
-    assert [part.stop - part.start for part in pieces(slice(0, 17), 2 ** 17)] == [8, 9]
-    assert [part.stop - part.start for part in pieces(slice(0, 17), 2 ** 21, least=5)] == [4, 4, 4, 5]
+    assert [part.stop - part.start for part in pieces(slice(0, 17), CACHE // 16)] == [8, 9]
+    assert [part.stop - part.start for part in pieces(slice(0, 17), CACHE, least=5)] == [4, 4, 4, 5]
     assert [part.stop - part.start for part in pieces(slice(0, 3), 2 ** 30, least=5)] == [3]
 
 
@@ -338,7 +338,7 @@ def test_numbers_do_not_depend_on_who_computes_them():
 
 
 @pytest.mark.parametrize("rows", [slice(0, 12), slice(0, 5), slice(2, 3), slice(3, 11), slice(7, 8), slice(4, 12)])
-@pytest.mark.parametrize("size", [1, 2 ** 19, 2 ** 20, 2 ** 21, 2 ** 22])
+@pytest.mark.parametrize("size", [1, CACHE // 4, CACHE // 2, CACHE, 2 * CACHE])
 @pytest.mark.parametrize("least", [1, 3])
 def test_rectangles_cover_the_rows_of_a_stack_once_and_in_order(rows, size, least):
     parts = list(rectangles(rows, 4, size, least))                           # three images of four rows
@@ -347,7 +347,7 @@ def test_rectangles_cover_the_rows_of_a_stack_once_and_in_order(rows, size, leas
     assert covered == list(range(rows.start, rows.stop))
     for images, band in parts:
         count = (images.stop - images.start) * (band.stop - band.start)
-        assert count <= max(least + 3, 2 ** 21 // size)
+        assert count <= max(least + 3, CACHE // size)
         assert images.stop - images.start == 1 or band == slice(0, 4)        # a view of whole images, or of one
 
 

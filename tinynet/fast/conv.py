@@ -233,12 +233,10 @@ def _winograd_backward(x, form, U, dy, dx, dW, padding, batch: slice) -> Any:
 
 
 def _tile_row(form: winograd.Form, Q: int, C: int, F: int, itemsize: int) -> tuple[int, int]:
-    """What a row of tiles counts in memory, and how many rows have so many tiles that it is worth reading U.
-
-    The memory is that of V or of M, whichever is larger. On smaller pieces NumPy's calls would be so short that the
-    threads had to wait for each other at Python's lock.
-    """
-    return form.t ** 2 * form.tiles(Q) * max(C * form.s ** 2, F) * itemsize, -(-winograd.ROWS // form.tiles(Q))
+    """The memory of V and M for a row of tiles, and how many rows make these as large as U, or dU: that is read, or
+    written to, once for each piece, and should not count for more than they."""
+    C *= form.s ** 2
+    return form.t ** 2 * form.tiles(Q) * (C + F) * itemsize, -(-C * F // ((C + F) * form.tiles(Q)))
 
 
 def _around(form: winograd.Form, r: slice, x_shape: tuple[int, ...], Q: int, padding: Padding) -> Padding:

@@ -24,7 +24,7 @@ from contextvars import copy_context
 from typing import Any
 
 WORTH_A_THREAD = 2 ** 17  # numbers handled, about 100 µs of work
-CACHE = 2 ** 21  # bytes of a piece's scratch memory: what a core has for itself, about
+CACHE = 2 ** 22  # bytes of scratch memory that a piece may have
 
 
 class _Blas:
@@ -169,8 +169,12 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
 
 
 def pieces(batch: slice, bytes_per_image: int, least: int = 1) -> Iterator[slice]:
-    """Cut a slice of the batch into even pieces whose scratch memory fits the cache of a core (or a share of a GPU);
-    into larger ones, if that is needed for `least` images each."""
+    """Cut a slice of the batch into even pieces whose scratch memory fits a core's share of the cache; into larger
+    ones, if that is needed for `least` images each.
+
+    What a core has all for itself is less than `CACHE`. But threads take turns at Python's lock between two calls of
+    NumPy: on pieces so small they would wait for each other longer than for memory.
+    """
     n = batch.stop - batch.start
     count = -(-n // max(least, CACHE // max(1, bytes_per_image)))
     for i in range(count):

@@ -44,7 +44,6 @@ from .im2col import copy_runs
 from .memory import scratch
 
 POINTS = (0, 1, -1, 2, -0.5, -2, 0.5)  # as many of them as are needed; and infinity
-ROWS = 64   # tiles, from which on matrix products with them are fast
 
 
 class Form(NamedTuple):
