@@ -1,4 +1,4 @@
-"""What is clever about speed. Nothing here says what a layer computes: layers/ does, and each operation there may have a
+"""What is clever about speed. Nothing here says what a layer computes: layers/ does. Each operation there may have a
 twin of the same name here, in the file of the same name, that `operation.py` takes on a CPU.
 
     operation                     how a twin is chosen, and `with plain():`, which takes none
