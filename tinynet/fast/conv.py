@@ -14,6 +14,7 @@ which spares col2im, whose strided additions are slow.
 """
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -233,10 +234,11 @@ def _winograd_backward(x, form, U, dy, dx, dW, padding, batch: slice) -> Any:
 
 
 def _tile_row(form: winograd.Form, Q: int, C: int, F: int, itemsize: int) -> tuple[int, int]:
-    """The memory of V and M for a row of tiles, and how many rows make these as large as U, or dU: that is read, or
+    """The memory of V and M for a row of tiles. And how many rows make V and M as large as U, or dU: that is read, or
     written to, once for each piece, and should not count for more than they."""
     C *= form.s ** 2
-    return form.t ** 2 * form.tiles(Q) * (C + F) * itemsize, -(-C * F // ((C + F) * form.tiles(Q)))
+    tiles = max(winograd.ROWS, C * F / (C + F))
+    return form.t ** 2 * form.tiles(Q) * (C + F) * itemsize, math.ceil(tiles / form.tiles(Q))
 
 
 def _around(form: winograd.Form, r: slice, x_shape: tuple[int, ...], Q: int, padding: Padding) -> Padding:

@@ -43,6 +43,7 @@ import numpy as np
 from .im2col import copy_runs
 from .memory import scratch
 
+ROWS = 64  # tiles, from which on matrix products with them are fast
 POINTS = (0, 1, -1, 2, -0.5, -2, 0.5)  # as many of them as are needed; and infinity
 
 
