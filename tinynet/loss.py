@@ -24,8 +24,26 @@ from typing import Any
 import numpy as np
 
 from .devices.device import is_tensor
+from .fast.operation import operation
 from .layer import Layer
-from .softmax import softmax
+
+
+@operation
+def cross_entropy_forward(logits: Any, labels: Any, probs: Any, losses: Any, xp: Any) -> None:
+    """Fill probs (N, K); and losses (N,), -log p of the right class, exact where p itself rounds to 0."""
+    shifted = logits - logits.max(axis=1, keepdims=True)  # the same quotients, and exp does not overflow
+    e = xp.exp(shifted)
+    total = e.sum(axis=1, keepdims=True)                                             # (N, 1)
+    probs[...] = e / total                                                           # eq. (1)
+    losses[...] = xp.log(total)[:, 0] - shifted[xp.arange(len(labels)), labels]
+
+
+@operation
+def cross_entropy_backward(probs: Any, labels: Any, dz: Any, xp: Any) -> None:
+    """Fill dz (N, K)."""
+    dz[...] = probs
+    dz[xp.arange(len(labels)), labels] -= 1                                          # eq. (3)
+    dz /= len(labels)
 
 
 class SoftmaxCrossEntropy(Layer):
@@ -47,21 +65,17 @@ class SoftmaxCrossEntropy(Layer):
         if not finite:
             raise ValueError(f"{self.label}: the logits hold NaN or infinity: the training has diverged, or the "
                              "input was not finite; a smaller learning rate may help")
+        self.probs, losses = self.empty(logits.shape, logits.dtype), self.empty(labels.shape, logits.dtype)
+        self._kept = (labels,)
         with self.device:
-            rows = xp.arange(len(logits))
-            self.probs = softmax(logits, xp)                                         # eq. (1), (N, K)
-            shifted = logits - logits.max(axis=1, keepdims=True)                     # log p = z - log Σ exp z,
-            log_sum = xp.log(xp.exp(shifted).sum(axis=1))                            # exact where p rounds to 0
-            self._kept = (rows, labels)
-            return float((log_sum - shifted[rows, labels]).mean())                   # eq. (2)
+            cross_entropy_forward(logits, labels, self.probs, losses, xp)
+            return float(losses.mean())                                              # eq. (2)
 
     def backward(self) -> Any:
         """∂L/∂logits (N, K)."""
-        rows, labels = self.take()
-        with self.device:
-            dz = self.probs.copy()
-            dz[rows, labels] -= 1                                                    # eq. (3)
-            dz /= len(dz)
+        (labels,), dz = self.take(), self.empty(self.probs.shape, self.probs.dtype)
+        with self.device as device:
+            cross_entropy_backward(self.probs, labels, dz, device.xp)
         return dz
 
     def _check_labels(self, labels: Any, shape: tuple[int, ...]) -> Any:
