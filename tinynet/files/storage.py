@@ -1,8 +1,8 @@
 """A net's arrays in a file: one .npz, no pickle, and never half a file.
 
 Every array is stored under its name in the net, "conv1.W" for example, so that a file can be read without tinynet:
-`numpy.load("net.npz")["conv1.W"]`. A checkpoint (checkpoint.py) is such a file too: what it holds besides the net is
-called "training/...", and `load` passes over it.
+`numpy.load("net.npz")["conv1.W"]`. A checkpoint (training/checkpoint.py) is such a file too: what it holds besides the
+net is called "training/...", and `load` passes over it.
 """
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ LeCun, Bottou, Bengio and Haffner 1998, section II.B and Table I: C3. There it k
 see different inputs have to learn different features.
 
 For computing, the K kernels are put at their places among all C · F, with zeros elsewhere: then (1) is the matrix
-product of an ordinary convolution (im2col.py). Of the gradient only the K places are read. What is learnt, counted and
-saved is W, and there are no zeros in it.
+product of an ordinary convolution (fast/im2col.py). Of the gradient only the K places are read. What is learnt, counted
+and saved is W, and there are no zeros in it.
 """
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Convolutions (C) and subsamplings (S) in turns, then fully-connected units (F), 
 Every layer up to F6 ends in the squashing function of appendix A, which also says how weights start: evenly spread
 between ±2.4 / (inputs of the unit).
 
-Where this net is not the paper's: biases start at 0. S2 and S4 take means, not sums (subsample.py), and their
+Where this net is not the paper's: biases start at 0. S2 and S4 take means, not sums (layers/subsample.py), and their
 coefficients start between ±2.4, for a mean is one input. The ten pictures are our own. The outputs are minus the
 distances, so that the largest wins, as everywhere here. And it trains like the other nets, in batches with momentum:
 the paper's method, one image at a time with an estimate of the second derivative for each parameter (appendix C), is

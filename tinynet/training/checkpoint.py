@@ -1,6 +1,6 @@
 """A training in a file, so that it goes on as if it had never been interrupted: bit for bit.
 
-One .npz (storage.py) with everything that the next step depends on:
+One .npz (files/storage.py) with everything that the next step depends on:
 
     conv1.W, ...                    parameters and running statistics, under their names: `net.load(path)` takes them
     training/velocity/conv1.W, ...  the slots of the optimiser, each under its own name

@@ -9,7 +9,7 @@ and to decode a square takes about a millisecond. A folder in the cache, named a
         index.npz              offset (N + 1,) int64: image i is the bytes offset[i] to offset[i + 1]; label (N,) int64
         header.json            version, size, classes, count; made_from, the folder of photographs; and skipped, the
                                files that could not be read, each with the reason
-        statistics.npz         count, total, products: the sums over all images (statistics.py)
+        statistics.npz         count, total, products: the sums over all images (data/statistics.py)
 
 `preparing.py` makes it.
 """
