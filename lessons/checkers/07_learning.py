@@ -11,14 +11,14 @@ def exercise_1(step):
     rng = np.random.default_rng(1)
     w, v = rng.normal(size=(3, 2)), np.zeros((3, 2))
     settings = {"lr": 0.3, "momentum": 0.6, "decay": 0.2}
-    _steps(lambda *arrays: step(*arrays, **settings), w, v, SGD([], 0.3, 0.6, 0.2), "")
-    _steps(lambda *arrays: step(*arrays, 0.01), w, v, SGD([], 0.01), " with the paper's momentum and decay")
+    _steps(lambda *arrays: step(*arrays, **settings), w, v, (0.3, 0.6, 0.2), "")
+    _steps(lambda *arrays: step(*arrays, 0.01), w, v, (0.01,), " with the paper's momentum and decay")
 
 
-def _steps(step, w, v, sgd, when):
+def _steps(step, w, v, constants, when):
     """Three steps of the answer and of the library's rule, on the same gradients."""
-    p, rng = Parameter(w.copy()), np.random.default_rng(2)
-    sgd.parameters["w"] = p
+    p, rng = Parameter(w), np.random.default_rng(2)
+    sgd = SGD([("w", p)], *constants)
     for n in range(1, 4):
         p.grad = rng.normal(size=w.shape)
         sgd.step()

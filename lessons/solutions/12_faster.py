@@ -2,7 +2,7 @@
 
 
 # Exercise 12.1: slices write into the arrays they are slices of. What is on the right makes arrays, but small ones, and
-# they stay in the cache. (With `out=` not even those would be made anew each time: tinynet/optim.py.)
+# they stay in the cache. (With `out=` not even those would be made anew each time: tinynet/fast/optim.py.)
 def update(w, g, v, lr, momentum, decay, piece=16384):
     for start in range(0, len(w), piece):
         n = slice(start, start + piece)

@@ -446,7 +446,9 @@ print(f"784 pixels:   {error(pixels(new_digits), new_t, w, b):.0%} wrong, of {le
 #
 # $$\frac{e^z}{e^0 + e^z} = \frac{1}{1 + e^{-z}}$$
 #
-# our sigmoid. So the two should agree, number by number.
+# our sigmoid. So the two should agree, number by number. (A layer takes inputs of the precision of its weights, no
+# other, so that nothing is rounded unnoticed. It begins with float32, for training; our pixels are float64, which
+# leaves more digits to compare. `astype` turns the layer to float64, as it would an array.)
 
 # %%
 from tinynet import Linear, SoftmaxCrossEntropy, gradcheck

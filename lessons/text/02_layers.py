@@ -428,9 +428,9 @@ for (name, p), (_, q) in zip(theirs.parameters(), net.parameters(), strict=True)
 # %% [markdown]
 # Now open `tinynet/layers/linear.py`, and you can read it: the same four equations, with checks of what comes in, and
 # three differences worth knowing. It keeps `x` only if `train` or `keep` asks for it, since what is kept costs memory;
-# it lets go of it after one backward; and it never changes the precision of what it is given. (`@operation` says that
-# `tinynet/fast/linear.py` has the same once more, for all cores of the machine.) `tinynet/layers/activation.py` and
-# `tinynet/loss.py` hold the rest of this lesson.
+# it lets go of it after one backward; and it refuses an `x` of another precision than its weights have. (`@operation`
+# says that the same may be there once more, for all cores of the machine: in `tinynet/fast/linear.py`. Lesson 12
+# compares the two.) `tinynet/layers/activation.py` and `tinynet/loss.py` hold the rest of this lesson.
 #
 # ## What you know now
 #

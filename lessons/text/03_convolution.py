@@ -473,13 +473,13 @@ for stride, padding in (1, 2), (2, 1):
 # **Step 4** is what the library does beyond ours. `tinynet/layers/conv.py` has the equations, much as they stand here;
 # `tinynet/fast/conv.py` has the same in a version for speed:
 #
-# - it never lays out all windows at once. It takes a few images at a time, so that their rows fit the cache of the
-#   processor, and uses the same piece of memory for them again and again;
-# - it cuts the batch into as many parts as there are processor cores, which work side by side;
+# - it never lays out all windows at once. It takes a few images at a time, or a few rows of a large one, so that their
+#   windows fit the cache of the processor, and uses the same piece of memory for them again and again;
+# - it cuts the work into as many parts as there are processor cores, which work side by side;
 # - at stride 1 its backward does without col2im: exercise 3.3 is how;
 # - and for layers with many channels it chooses an algorithm of Winograd's that gets along with far *fewer
 #   multiplications* than (1) has terms. Lesson 12 takes it apart.
-#
+
 # %%
 for name, algorithm in ("tinynet, im2col", "im2col"), ("tinynet, Winograd", "winograd"):
     layer = Conv2d(32, 32, 5, algorithm=algorithm)

@@ -475,6 +475,7 @@ assert np.allclose(sorted(set(rates)), [1e-5, 1e-4, 1e-3, 1e-2])
 # - Weights must start at a width that carries the signal through all layers; biases of 1 help where it is too small.
 # - A batch's gradient is noisy, and a smaller $\varepsilon$ at the end is what lets the walk settle.
 #
-# Open `tinynet/optim.py`: its first lines are this lesson's, and `_update` is exercise 7.1 in place, piece by piece.
-# `tinynet/init.py` and `tinynet/schedule.py` hold the rest. **Lesson 8** is about a layer that hardly anybody uses any
-# more, and about why it was there.
+# Open `tinynet/training/optim.py`: its first lines are this lesson's, and `sgd_step` is exercise 7.1, but that it
+# changes `w` and `v` themselves. (Below it stands Adam, a rule of 2015, of the same form.) `tinynet/init.py` and
+# `tinynet/training/schedule.py` hold the rest. **Lesson 8** is about a layer that hardly anybody uses any more, and
+# about why it was there.

@@ -451,7 +451,7 @@ for layer, given in (plain["conv1"], x[:128]), (ReLU(), maps), (LRN(), maps):
 # - Its constants mean something only together with the scale of the activations.
 # - A test must use numbers at which a mistake would show; and so must an experiment.
 #
-# Open `tinynet/layers/lrn.py`: equation (1) is `lrn`, equation (2) is exercise 8.3, and `maps_around` is ours. The
-# version for speed, `tinynet/fast/lrn.py`, has one idea more: it puts all pixels into a single long row, with zeros
-# between them, so that the shifted copies are one addition each. **Lesson 9** is about the gap between the two pictures
-# above: what a net knows by heart, and what it has understood.
+# Open `tinynet/layers/lrn.py`: equation (1) is `lrn`, equation (2) is exercise 8.3, and `maps_around` is our
+# `neighbours`. The version for speed, `tinynet/fast/lrn.py`, has one idea more: it puts all pixels into a single long
+# row, with zeros between them, so that the shifted copies are one addition each. **Lesson 9** is about the gap between
+# the two pictures above: what a net knows by heart, and what it has understood.

@@ -291,7 +291,7 @@ print(f"typical change: {255 * 0.1 * values[0]:.1f} of 255 grey levels along pâ‚
 
 # %% [markdown]
 # That is what the formula says. The code of 2012 multiplied $\alpha_i$ with $\sqrt{\lambda_i}$ instead, which is a few
-# times stronger; `augment.py` has both. We follow the paper, on top of the crops:
+# times stronger; the library has both. We follow the paper, on top of the crops:
 
 # %%
 def crops_and_color(x, rng):
@@ -446,5 +446,9 @@ ax.legend(fontsize=8, loc="upper center", ncols=2);
 #   to its image.
 # - Dropout silences neurons at random, and the halved net answers for all the others at once.
 # - A test error is a measurement. It has an error bar.
+#
+# Open `tinynet/data/augment.py`, which draws crops and colours, and `tinynet/data/view.py`, which puts them together: a
+# `View` is what a net sees of an image, in training, in a test and in ten crops, and a `Loader` shows batches through
+# it. `tinynet/layers/dropout.py` has exercise 9.3.
 #
 # In **lesson 10** the net is cut in two.

@@ -162,9 +162,9 @@ check("10.1", exchange_backward);
 # %% [markdown]
 # ## The same in tinynet
 #
-# In tinynet, columns hand on a pair of arrays, one on each device. Four layers, all in `columns.py`, make or take such
-# pairs: `Fork` brings the images to both devices, `Columns` holds two layers side by side, `Exchange` is what you have
-# just written, and `Join` brings both columns onto one device. Is our `exchange` the library's?
+# In tinynet, columns hand on a pair of arrays, one on each device. Four layers, in `tinynet/columns.py`, make or take
+# such pairs: `Fork` brings the images to both devices, `Columns` holds two layers side by side, `Exchange` is what you
+# have just written, and `Join` brings both columns onto one device. Is our `exchange` the library's?
 
 # %%
 theirs = Exchange().forward((x_left, x_right))
@@ -210,8 +210,8 @@ draw_columns(["image", *convolutions, "fc6", "fc7", "fc8"], ["conv3", "fc6", "fc
 
 # %% [markdown]
 # This is AlexNet. Above the left device, below the right one, and red is what crosses: before conv3, fc6, fc7 and fc8,
-# and nowhere else (section 3.5). In `models/alexnet.py` each of the four is one line. Here is a small AlexNet, for
-# images of 64 × 64 pixels, on the simulated devices: if any line forgot a crossing, this would raise. Expect seven
+# and nowhere else (section 3.5). In `tinynet/models/alexnet.py` each of the four is one line. Here is a small AlexNet,
+# for images of 64 × 64 pixels, on the simulated devices: if any line forgot a crossing, this would raise. Expect seven
 # crossings: there and back for each exchange, and one for the join, whose other half is there already.
 
 # %%
@@ -330,7 +330,9 @@ def outputs(layer, maps, exchanged):
 
 def connections(layer, C, exchanged):
     """Which output maps change when each of the C input maps does: (C, F)."""
-    maps = np.eye(C)[:, None, None, None] * np.ones((5, 5, 1))         # maps[k]: 1 in map k, else 0
+    maps = np.zeros((C, 1, 5, 5, C), np.float32)                       # C times one image
+    for k in range(C):
+        maps[k, ..., k] = 1                                            # maps[k]: 1 in map k, else 0
     nothing = outputs(layer, 0 * maps[0], exchanged)
     return np.array([(outputs(layer, m, exchanged) != nothing).any(axis=(0, 1, 2)) for m in maps])
 
@@ -408,12 +410,10 @@ assert max(errors.values()) < 1e-10
 def train(net, steps=25):
     """The loss of each step, on 32 images, without dropout."""
     loss, sgd = tinynet.SoftmaxCrossEntropy(), tinynet.SGD(net.parameters(), lr=0.002)
-    device, losses = net["fc8"].device, []
+    losses = []
     for _ in range(steps):
         losses.append(loss.forward(net.forward(images, keep=True), labels))
-        with device:
-            dy = loss.backward()
-        net.backward(dy)
+        net.backward(loss.backward())
         sgd.step()
     return np.array(losses)
 
@@ -517,5 +517,8 @@ for row in "left", "right", "":
 # - Columns send maps and grow with the batch; copies send gradients and do not.
 # - Two columns are one net with fewer connections; the proof is the same numbers from both, in all outputs and
 #   gradients.
+#
+# Open `tinynet/columns.py` for the four layers, `tinynet/devices/device.py` for `send` and `traffic`, and
+# `tinynet/devices/simulated.py` to see how an array can refuse.
 #
 # You have met every part of AlexNet. **Lesson 11** puts it together, and checks every number that the paper gives.

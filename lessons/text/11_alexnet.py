@@ -210,8 +210,8 @@ check("11.2", total_parameters);
 # %% [markdown]
 # ## The net, built
 #
-# `models/alexnet.py` is that table as code, and `summary` sends zeros through it and reports what comes by. The numbers
-# below are what the net *is*, not what somebody believes about it.
+# `tinynet/models/alexnet.py` is that table as code, and `summary` sends zeros through it and reports what comes by. The
+# numbers below are what the net *is*, not what somebody believes about it.
 
 # %%
 net = alexnet(devices=pair("cpu"), rng=np.random.default_rng(0))

@@ -152,7 +152,7 @@ def update(w, g, v, lr, momentum, decay, piece=16384):
 check("12.1", update);
 
 # %% [markdown]
-# tinynet's `SGD` does it so, and on all cores:
+# tinynet's `SGD` does it so (`tinynet/fast/optim.py`), and on all cores:
 
 # %%
 p = Parameter(w.copy())
@@ -255,9 +255,9 @@ print(f"the product: {cols.size * 384 / product / 1e9:.0f} billion multiply-adds
 #
 # ## All cores
 #
-# Images of a batch do not depend on one another. So every layer of tinynet cuts the batch in as many slices as there
-# are cores, one thread for each. Python runs one thread at a time; but NumPy lets go of Python while it computes, so
-# two threads do compute at once, if what they call NumPy for is large enough.
+# Images of a batch do not depend on one another. So tinynet's layers cut the batch, or the rows of its images, into as
+# many slices as there are cores, one thread for each. Python runs one thread at a time; but NumPy lets go of Python
+# while it computes, so two threads do compute at once, if what they call NumPy for is large enough.
 
 # %%
 threads = get_threads()
@@ -270,8 +270,30 @@ for count in range(1, threads + 1):
 set_threads(threads)
 
 # %% [markdown]
-# (If other programs keep the cores busy, more threads are of little use.) Section 3.2 of the
-# paper splits the *kernels* in two halves, on two GPUs, for another reason: memory. That is lesson 10.
+# (If other programs keep the cores busy, more threads are of little use.) Section 3.2 of the paper splits the *kernels*
+# in two halves, on two GPUs, for another reason: memory. That is lesson 10.
+#
+# ## Two functions of one name
+#
+# Pieces, threads and memory that serves again do not make a program easier to read. So each operation of a layer can be
+# there twice, under one name. `lrn_forward` in `tinynet/layers/lrn.py` is the equation, as lesson 8 has it; that is
+# what one reads. `lrn_forward` in `tinynet/fast/lrn.py` gives the same, but for rounding, in pieces, on all cores; that
+# is what runs on a CPU. (On other devices, what one reads is what runs.) `with plain():` switches the fast ones off:
+
+# %%
+from tinynet.fast.operation import plain
+
+maps = numbers(16, 27, 27, 256)                                        # conv2's maps of 16 images
+layers = tinynet.LRN(), tinynet.MaxPool2d(3, stride=2), Conv2d(256, 384, 3, padding=1, rng=rng)
+for layer in layers:
+    y, fast = layer.forward(maps), seconds(lambda layer=layer: layer.forward(maps), repeat=3)
+    with plain():
+        same, slow = layer.forward(maps), seconds(lambda layer=layer: layer.forward(maps), repeat=3)
+    assert np.allclose(y, same, atol=1e-4)
+    print(f"{layer.label:10} as one reads it {1000 * slow:6.1f} ms, fast {1000 * fast:6.1f} ms")
+
+# %% [markdown]
+# The one to read is also the one to test the other with: in the assert above, and in the library's tests for each pair.
 #
 # Now every core multiplies, nearly all the time, as fast as it can. To become faster still, we would have to multiply
 # *less*.
@@ -534,8 +556,8 @@ for ax in axes:
 channels = [4, 8, 16, 32, 64, 128, 256]
 ratios = []
 for C in channels:
-    plain, fast = timed((26, 26, C), C, 3, 1, 1, 1)
-    ratios.append(plain / fast)
+    im2col_time, winograd_time = timed((26, 26, C), C, 3, 1, 1, 1)
+    ratios.append(im2col_time / winograd_time)
 
 # %%
 fig, ax = plt.subplots(figsize=(5, 2.8))
@@ -629,10 +651,10 @@ ax.set_ylabel("MB")
 ax.legend(fontsize=8);
 
 # %% [markdown]
-# That is why `fast/conv.py` makes the windows of a few images at a time, in memory that it uses again and again, and
-# makes them a second time for backward: to copy them twice is cheaper than to keep them. And it is why the paper needed
-# two GPUs: lesson 10 counted the gradients of the outputs too, 2.5 GB in all, and each GPU had 3 GB (section 3.2) for
-# this and all else.
+# That is why `tinynet/fast/conv.py` makes the windows of a few images at a time, in memory that it uses again and
+# again, and makes them a second time for backward: to copy them twice is cheaper than to keep them. And it is why the
+# paper needed two GPUs: lesson 10 counted the gradients of the outputs too, 2.5 GB in all, and each GPU had 3 GB
+# (section 3.2) for this and all else.
 #
 # ## What you know now
 #
@@ -640,6 +662,7 @@ ax.legend(fontsize=8);
 #   one.
 # - For all else: long runs of memory, pieces that fit a cache, no arrays that nobody wants to see.
 # - Slices of the batch keep all cores busy.
+# - What one reads and what runs fast are two functions of one name, and the first one tests the second.
 # - Winograd's tiles take fewer multiplications than the definition; they pay where there are many channels, and cost a
 #   digit or two.
 # - Measure. What you believe about speed is a guess until then.
