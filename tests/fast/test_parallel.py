@@ -1,6 +1,7 @@
 """The batch in slices: covered once, in order, at the same time; errors arrive; BLAS gets its threads back."""
 from __future__ import annotations
 
+import contextvars
 import os
 import subprocess
 import sys
@@ -38,6 +39,18 @@ def blas_threads():
 
 
 # ---------------------------------------------------------------------------------------- slices
+
+
+def test_another_thread_may_set_the_threads_meanwhile(monkeypatch):
+    set_threads(3)
+
+    def meanwhile():
+        set_threads(1)
+        return contextvars.copy_context()
+
+    monkeypatch.setattr(parallel, "copy_context", meanwhile)
+    assert over_batch(lambda s: (s.start, s.stop), 6) == [(0, 2), (2, 4), (4, 6)]
+    assert get_threads() == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])

@@ -84,8 +84,6 @@ def set_threads(n: int) -> None:
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(f"set_threads: expected a whole number of threads, 1 or more, got {n!r}")
     _blas = _blas or _Blas()
-    if _pool is not None:
-        _pool.shutdown()
     _pool = ThreadPoolExecutor(n - 1, thread_name_prefix="tinynet") if n > 1 else None
     _threads = n
 
@@ -128,13 +126,13 @@ def over_batch(work: Callable[[slice], Any], n: int, cost: float = math.inf) -> 
     `cost` is about how many numbers `work` handles for all of `range(n)`; 64 multiply-adds of a matrix product count
     as one.
     """
-    threads = min(get_threads(), n)
-    if cost < WORTH_A_THREAD or _blas.controller is None:
+    threads, pool = min(get_threads(), n), _pool  # `set_threads` may be called meanwhile: we keep the pool that we have
+    if cost < WORTH_A_THREAD or _blas.controller is None or pool is None:
         threads = 1
     cuts = [n * i // threads for i in range(threads + 1)]
     first, *others = [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
     with _blas.single():
-        futures = [_pool.submit(copy_context().run, work, s) for s in others]  # np.errstate holds there too
+        futures = [pool.submit(copy_context().run, work, s) for s in others]  # np.errstate holds there too
         try:
             result = work(first)
         finally:
