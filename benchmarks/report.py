@@ -1,6 +1,6 @@
 """The benchmark's page and its picture, from the files that `cpu.py --json` wrote.
 
-    python benchmarks/report.py benchmarks/results/tuned.json benchmarks/results/plain.json
+    python benchmarks/report.py benchmarks/results/0.2.0.json benchmarks/results/0.1.0.json
 
 writes README.md and layers.png beside this script. Each file is a run, called by its name; the picture shows the first
 file's. The same files give the same page.
