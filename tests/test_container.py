@@ -282,6 +282,13 @@ def test_backward_ends_at_the_lowest_layer_that_learns():
     assert dx.shape == x.shape and set(spies.values()) == {1}
 
 
+def test_where_backward_ends_nothing_stays_kept():
+    net = Sequential(low=Sequential(conv=Conv2d(4, 3, 3), relu=ReLU()), flat=Flatten(), fc=Linear(60, 2)).freeze("low")
+    y = net.forward(distinct(*MAPS), train=True)
+    assert net.backward(np.ones_like(y)) is None
+    assert [name for name, layer in net.walk() if layer._kept is not None] == []
+
+
 def test_what_is_frozen_above_a_layer_that_learns_passes_the_gradient_on():
     x = distinct(*MAPS)
     expected_dx, expected, _ = results(deep_net(), x)

@@ -480,3 +480,10 @@ def test_layer_and_input_are_both_converted_and_running_statistics_too():
     assert set(gradcheck(norm, distinct(2, 2, 2, 3, dtype=np.float32), train=True)) == {"x", "gamma", "beta"}
     assert (norm.running_mean is before[0]) and (norm.running_var is before[1])
     assert not norm.running_mean.any() and (norm.running_var == 1).all() and norm.running_var.dtype == np.float32
+
+
+@pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), MeanSquaredError()], ids=lambda loss: loss.label)
+def test_a_loss_without_labels_is_told_what_it_needs(loss):
+    message = f"gradcheck: {loss.label} takes more than x .*: of a loss, say gradcheck.loss, x, labels="
+    with pytest.raises(TypeError, match=message):
+        gradcheck(loss, np.ones((2, 3)))

@@ -73,8 +73,11 @@ def _below(name: str, seen: Seen) -> Seen:
 
 
 def run_back(layer: Layer, dy: Any, input_grad: bool) -> Any:
-    """`layer.backward(dy)` on its device; nothing, if neither the layer learns from it nor dx is wanted."""
+    """`layer.backward(dy)` on its device. If neither the layer learns from it nor dx is wanted, the layer only forgets
+    what it kept."""
     if not (input_grad or trains(layer)):
+        for inside in (layer, *(inside for _, inside in layer.walk())):
+            inside._kept = None
         return None
     with current(layer.device):
         return layer.backward(dy, input_grad) if isinstance(layer, Container) else layer.backward(dy)

@@ -13,6 +13,7 @@ without any fault: choose inputs away from kinks.
 """
 from __future__ import annotations
 
+import inspect
 import sys
 import time
 from collections.abc import Iterator
@@ -49,6 +50,12 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
     """
     if not (samples is None or samples == "auto" or isinstance(samples, int) and samples >= 1):
         raise ValueError(f"gradcheck: expected samples of 1 or more, None for all, or 'auto', got {samples!r}")
+    if labels is None:
+        try:
+            inspect.signature(layer.forward).bind(x, train=train, keep=True)
+        except TypeError as error:
+            raise TypeError(f"gradcheck: {layer.label} takes more than x ({error}): of a loss, say gradcheck(loss, x, "
+                            "labels=...), the labels or targets") from error
     with current(layer.device), _in_float64(layer):
         probe = _Probe(layer, x, labels, train, eps, np.random.default_rng(seed))
         try:

@@ -158,6 +158,18 @@ def test_idle_memory_goes_back_when_nobody_asks_for_more(monkeypatch):
     assert not memory._idle and not memory._returned and not memory._here.buffers
 
 
+def test_where_no_thread_can_be_started_memory_is_lent_all_the_same(monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(memory, "_watcher", None)
+    monkeypatch.setattr(memory.threading.Thread, "start", refuse)
+    a = fresh(SHAPE, np.float32, np)
+    place = address(a)
+    del a
+    assert address(fresh(SHAPE, np.float32, np)) == place
+
+
 def test_free_memory_takes_nothing_from_those_who_hold_it():
     held, work = fresh(SHAPE, np.float32, np), scratch("a", SHAPE, np.float32)
     held[...], work[...] = 1, 2

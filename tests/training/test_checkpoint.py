@@ -233,6 +233,7 @@ def loader(labels, batch_size, images=11):
      "the loader's batch size: expected 5, the file has 4"),
     (lambda t: setattr(t, "loader", loader((np.arange(11) + 1) % 3, 4)),
      "the fingerprint of its labels: expected .{8}, the file has .{8}$"),
+    (lambda t: t.net.freeze("fc1"), "the frozen parameters: expected fc1.W, fc1.b, the file has none"),
     (lambda t: setattr(t, "schedule", WhenStuck(0.2, patience=1)),
      r"the schedule: expected WhenStuck\(lr=0.2, .*, the file has WhenStuck\(lr=0.1, "),
     (lambda t: setattr(t, "schedule", WhenStuck(0.1, patience=2)), r"patience=2\).* the file has .*patience=1\)"),
@@ -252,6 +253,11 @@ def test_another_optimiser_is_refused_in_one_line(path):
     lines = refused(path, training, "does not fit this training").splitlines()
     assert lines[1:] == ["  the optimiser: expected Adam(lr=0.1, weight_decay=0.0, beta1=0.9, beta2=0.999, eps=1e-08), "
                          "the file has SGD(lr=0.1, weight_decay=0.0005, momentum=0.9)"]
+
+
+def test_the_type_in_which_labels_are_kept_does_not_matter():
+    labels = np.arange(11) % 3
+    assert {_fingerprint(labels.astype(dtype)) for dtype in (np.uint8, np.int32, np.int64)} == {_fingerprint(labels)}
 
 
 def test_the_fingerprint_of_very_many_labels_looks_at_a_part_of_them():

@@ -18,6 +18,7 @@ import time
 import weakref
 from bisect import bisect_left, insort_left
 from collections import deque
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any
 
@@ -101,7 +102,10 @@ def give_back() -> None:
 
 
 def _watch() -> None:
-    """See to it that a thread gives back what is idle when nobody has asked for memory for a while."""
+    """See to it that a thread gives back what is idle when nobody has asked for memory for a while.
+
+    Where no thread can be started (in a browser; while Python ends), memory goes back by `give_back` alone.
+    """
     def watch() -> None:
         before = -1
         while True:
@@ -113,4 +117,5 @@ def _watch() -> None:
     global _watcher
     if _watcher is None or not _watcher.is_alive():  # none yet, or left behind by a fork
         _watcher = threading.Thread(target=watch, name="tinynet-memory", daemon=True)
-        _watcher.start()
+        with suppress(RuntimeError):
+            _watcher.start()

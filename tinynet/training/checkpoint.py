@@ -114,12 +114,14 @@ def _rest(net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule |
                                       "state": schedule.state()},
             "loader": {"images": loader.size, "batches": len(loader), "batch_size": loader.batch_size,
                        "labels": _fingerprint(loader.split.labels)},
-            "generators": states}
+            "frozen": [name for name, p in net.parameters() if not p.trainable], "generators": states}
 
 
 def _fingerprint(labels: np.ndarray) -> str:
     """Eight digits that other labels, or the same in another order, do not have; of very many, a part is looked at."""
     labels = np.asarray(labels)
+    if labels.dtype.kind in "iu":  # the same classes, in whatever type they are kept
+        labels = labels.astype(np.int64, copy=False)
     return f"{zlib.crc32(np.ascontiguousarray(labels[::1 + labels.nbytes // 2 ** 25])):08x}"
 
 
@@ -157,7 +159,7 @@ def _from_format_1(there: dict[str, Any], here: dict[str, Any]) -> dict[str, Any
                  ("ByEpoch", "lr")}
         schedule = {**schedule, "settings": (here["schedule"] or {}).get("settings", {}), "state": state}
     return {**there, "progress": progress, "optimizer": optimizer, "schedule": schedule,
-            "loader": {**here["loader"], **there["loader"]}}
+            "loader": {**here["loader"], **there["loader"]}, "frozen": here["frozen"]}
 
 
 def _wrong_arrays(found: dict[str, np.ndarray], there: dict[str, Any], net: Layer, optimizer: Optimizer
@@ -185,6 +187,7 @@ def _outline(rest: dict[str, Any]) -> dict[str, Any]:
     schedule, loader = rest["schedule"], rest["loader"]
     return {"the optimiser": _in_words(rest["optimizer"]),
             "the schedule": schedule and f"{_in_words(schedule)}, which keeps {', '.join(schedule['state'])}",
+            "the frozen parameters": ", ".join(rest["frozen"]) or "none",
             "the loader's images": loader["images"], "the loader's batches": loader["batches"],
             "the loader's batch size": loader["batch_size"], "the fingerprint of its labels": loader["labels"],
             **{f"the generator {name}": state["bit_generator"] for name, state in rest["generators"].items()}}
