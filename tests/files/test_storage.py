@@ -11,7 +11,6 @@ import pytest
 from tinynet import Branches, Conv2d, Dropout, Layer, Linear, ReLU, Sequential, gaussian
 from tinynet.devices.device import simulated
 from tinynet.devices.simulated import must_be_current
-from tinynet.files.storage import atomic_write, link_or_copy
 
 
 class RunningMean(Layer):
@@ -276,16 +275,6 @@ def test_an_accident_while_saving_keeps_the_old_file_and_leaves_no_other(tmp_pat
     assert {name: (tmp_path / name).read_bytes() for name in os.listdir(tmp_path)} == before
 
 
-def test_until_it_is_complete_the_new_file_is_not_in_place(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-    with atomic_write(path) as file:
-        file.write(b"new")
-        file.flush()
-        assert path.read_bytes() == b"old"
-    assert path.read_bytes() == b"new" and os.listdir(tmp_path) == ["file"]
-
-
 def test_a_target_that_cannot_be_replaced_leaves_no_other_file(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError):
@@ -298,40 +287,3 @@ def test_a_saved_net_may_be_read_by_whoever_may_read_other_new_files(tmp_path):
     small_net().save(tmp_path / "net.npz")
     (tmp_path / "other").write_bytes(b"")
     assert oct((tmp_path / "net.npz").stat().st_mode) == oct((tmp_path / "other").stat().st_mode)
-
-
-# ---------------------------------------------------------------------------------------- one file, two names
-
-
-@pytest.fixture(params=[True, False], ids=["links", "copies"])
-def links(request, monkeypatch):
-    """Whether the file system can give a file a second name."""
-    if not request.param:
-        def refuse(source, path):
-            raise OSError("no links here")
-        monkeypatch.setattr(os, "link", refuse)
-    return request.param
-
-
-def test_a_file_gets_a_second_name(tmp_path, links):
-    first, second = tmp_path / "first", tmp_path / "second"
-    first.write_bytes(b"new")
-    second.write_bytes(b"old")
-    for _ in range(2):  # the second time it is there already
-        link_or_copy(first, second)
-        assert second.read_bytes() == b"new" and sorted(os.listdir(tmp_path)) == ["first", "second"]
-        assert (os.stat(first).st_ino == os.stat(second).st_ino) == links
-    with atomic_write(first) as file:
-        file.write(b"newer")
-    assert second.read_bytes() == b"new"
-
-
-def test_an_accident_on_the_way_to_a_second_name_leaves_the_old_file(tmp_path, links):
-    (tmp_path / "first").write_bytes(b"new")
-    (tmp_path / "second").mkdir()
-    with pytest.raises(OSError):
-        link_or_copy(tmp_path / "first", tmp_path / "second")
-    assert sorted(os.listdir(tmp_path)) == ["first", "second"]
-    with pytest.raises(FileNotFoundError):
-        link_or_copy(tmp_path / "none", tmp_path / "third")
-    assert sorted(os.listdir(tmp_path)) == ["first", "second"]

@@ -12,15 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..files.reading import DataError, wrong
 
-class DataError(ValueError):
-    """A file is not what it should be; the message says which, what was expected, what came, what to do."""
-
-
-def wrong(path: str | PathLike, expected: str, got: str, do: str = "") -> DataError:
-    """The DataError for `path`; `do` is the advice, by default to replace the file."""
-    do = do or "The file is damaged or is something else: delete it and get it again"
-    return DataError(f"{path}: expected {expected}, got {got}. {do}.")
+__all__ = ["DataError", "Dataset", "Split", "check_labels", "wrong"]
 
 
 class Split(NamedTuple):

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files.storage import atomic_write
+from ..files.writing import atomic_write
 from ..sizes import as_int
 from .augment import draw_colors, draw_crops, expect_components, flip, scale_jitter
 

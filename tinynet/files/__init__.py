@@ -1,1 +1,1 @@
-"""Nets in files: our own (`storage.py`), and weights from and to PyTorch and Caffe (`weights.py`)."""
+"""Files: how they are read and written safely; nets in them (`storage.py`), and weights from and to PyTorch and Caffe."""

@@ -7,64 +7,15 @@ net is called "training/...", and `load` passes over it.
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from ..devices.device import device_of
 from ..parameter import select
+from .writing import atomic_write
 
 TRAINING = "training/"  # what a checkpoint holds besides the net is called so; no layer's name has a slash
-
-
-@contextmanager
-def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """A file that takes its place at `path` only once it is complete: a crash leaves the old file, or none."""
-    path = Path(path)
-    temporary = _temporary(path)
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-
-
-def link_or_copy(source: str | os.PathLike, path: str | os.PathLike) -> None:
-    """Put the file `source` at `path` too: as a second name for it, if the file system can do that, which writes
-    nothing. Neither is to be written into afterwards, only replaced. A crash leaves the old file, or none."""
-    path = Path(path)
-    temporary = _temporary(path)
-    try:
-        os.link(source, temporary)
-    except OSError:
-        with open(source, "rb") as there, atomic_write(path) as here:
-            shutil.copyfileobj(there, here)
-        return
-    try:
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def remove_torn(folder: str | os.PathLike) -> None:
-    """Delete what `atomic_write` leaves in `folder` when the program is killed. Nobody else may be writing there."""
-    for path in Path(folder).iterdir():
-        if re.fullmatch(r"\..+\.\d+-\d+", path.name):
-            path.unlink()
 
 
 def save(net: Any, path: str | os.PathLike) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..files.storage import atomic_write
+from ..files.writing import atomic_write
 
 
 @contextmanager

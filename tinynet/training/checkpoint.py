@@ -27,7 +27,8 @@ import numpy as np
 from .. import __version__
 from ..data import Loader
 from ..devices.device import device_of
-from ..files.storage import TRAINING, arrays_of, atomic_write, read, write_into
+from ..files.storage import TRAINING, arrays_of, read, write_into
+from ..files.writing import atomic_write
 from ..layer import Layer
 from .diverged import Diverged
 from .optimizer import Optimizer

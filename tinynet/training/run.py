@@ -35,7 +35,8 @@ import numpy as np
 from .. import __version__
 from ..data import Loader
 from ..fast.parallel import get_threads
-from ..files.storage import arrays_of, atomic_write, link_or_copy, remove_torn
+from ..files.storage import arrays_of
+from ..files.writing import atomic_write, link_or_copy, remove_torn
 from ..layer import Layer
 from . import checkpoint
 from .config import read_config

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ...files.storage import atomic_write
+from ...files.writing import atomic_write
 from ..dataset import DataError, wrong
 from ..jpeg import decode
 from ..statistics import Statistics, measure

@@ -1,0 +1,76 @@
+"""Locks between processes: one has it, a crash releases it."""
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from tinynet.files.locks import Lock, alone
+
+pytest.importorskip("fcntl")
+
+HOLDER = """
+import sys
+from tinynet.files.locks import Lock
+lock = Lock(sys.argv[1])
+print(lock.take(), flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_process_has(path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True)
+    assert holder.stdout.readline() == "True\n"
+    try:
+        yield holder
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def free(path):
+    """Whether somebody could take the lock."""
+    lock = Lock(path)
+    taken = lock.take()
+    lock.release()
+    return taken
+
+
+def test_one_has_it_and_a_crash_releases_it(tmp_path):
+    lock = Lock(tmp_path)
+    with another_process_has(tmp_path) as holder:
+        assert not lock.take()
+        holder.kill()
+        assert lock.take(wait=True)
+    assert not free(tmp_path)
+    lock.release()
+    lock.release()
+    assert free(tmp_path)
+
+
+def test_who_comes_second_says_so_and_waits(tmp_path):
+    said = []
+    with another_process_has(tmp_path) as holder:
+        with alone(tmp_path, waiting=lambda: (said.append("waiting"), holder.kill())):
+            assert said == ["waiting"] and not free(tmp_path)
+    assert free(tmp_path)
+    with alone(tmp_path, waiting=lambda: said.append("again")):
+        assert said == ["waiting"]
+
+
+def test_those_who_share_it_keep_out_who_wants_it_alone(tmp_path):
+    first, second = Lock(tmp_path), Lock(tmp_path)
+    assert first.take(shared=True) and second.take(shared=True)
+    first.release()
+    assert not free(tmp_path)
+    second.release()
+    assert free(tmp_path)
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        Lock(tmp_path / "none").take()
