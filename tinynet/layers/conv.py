@@ -72,6 +72,8 @@ class Conv2d(Layer):
     paper's N(0, 0.01), biases 0.
     """
 
+    dx_is_optional = True
+
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int],
                  stride: int | tuple[int, int] = 1, padding: Any = 0, groups: int = 1, bias: bool = True,
                  input_grad: bool = True, *, algorithm: str = "auto", device: Device = cpu,
@@ -102,11 +104,11 @@ class Conv2d(Layer):
         self.remember(train or keep, x, y.shape, again)
         return y
 
-    def backward(self, dy: Any) -> Any:
-        """Writes the gradients of W and b; returns dx (N, H, W, C), or None if `input_grad` is False."""
+    def backward(self, dy: Any, input_grad: bool = True) -> Any:
+        """Writes the gradients of W and b; returns dx (N, H, W, C), or None if an `input_grad` is False."""
         x, y_shape, again = self.take()
         xp = self.expect(dy, *y_shape, what="dy", dtype=x.dtype)
-        dx = self.empty(x.shape, x.dtype) if self.input_grad else None
+        dx = self.empty(x.shape, x.dtype) if input_grad and self.input_grad else None
         dW, db = gradient_of(self.W), gradient_of(self.b)
         conv_backward(x, self.W.value, dy, dx, dW, db, self.stride, self.padding, again, xp)
         return dx
