@@ -2,7 +2,8 @@
 piece.
 
 The kernels are transformed once, into U, for all pieces; that takes as long as the products with a few dozen tiles. So
-U is remembered from forward to backward, and, while a net only predicts, from one forward to the next.
+U is remembered until a backward computes dW: from forward to backward, and, while a net only predicts, from one forward
+to the next.
 """
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ def forget(W: Any) -> None:
 
 
 def _transformed(W: Any, groups: int, form: winograd.Form) -> list[Any]:
-    """The same; the threads share the kernels."""
+    """U, made anew; the threads share the kernels."""
     _, _, C, F = W.shape
     U = [fresh((form.t ** 2, form.s ** 2 * C, F // groups), W.dtype, np) for _ in range(groups)]
 
