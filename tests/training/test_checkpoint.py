@@ -305,6 +305,7 @@ def test_a_velocity_that_is_missing_or_unknown(path):
     lambda arrays, rest: rest["optimizer"].update(steps="many"),
     lambda arrays, rest: rest["optimizer"].update(taken=["fc1.W"]),
     lambda arrays, rest: rest["optimizer"]["taken"].update({"fc1.W": 0.5}),
+    lambda arrays, rest: rest["optimizer"]["taken"].update({"fc1.W": rest["optimizer"]["steps"] + 1}),
     lambda arrays, rest: rest.update(optimizer=None),
     lambda arrays, rest: rest.pop("format")])
 def test_a_damaged_rest_is_refused(path, change):

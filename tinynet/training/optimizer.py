@@ -90,13 +90,14 @@ class Optimizer:
                 taken: dict[str, int] | None = None) -> None:
         """Go on as an optimiser of the same kind would that had come so far. The slots are host arrays; a parameter
         that has none in them begins at 0. Without `taken`, all that have slots are held to have taken all steps.
-        Raises ValueError, and changes nothing, for settings that cannot be."""
-        settings = {name: self._checked(name, settings[name]) for name in self.settings}
-        steps = operator.index(steps)
+        Raises ValueError, and changes nothing, for settings and numbers of steps that cannot be."""
+        settings, steps = {name: self._checked(name, settings[name]) for name in self.settings}, operator.index(steps)
         if taken is None:
             taken = {name: steps for arrays in slots.values() for name in arrays}
-        self.taken = {name: operator.index(taken.get(name, 0)) for name in self.parameters}
-        self.steps = steps
+        for name, t in taken.items():
+            if not 0 <= operator.index(t) <= steps:
+                raise ValueError(f"{self._kind}: expected {name} to have taken 0 to {steps} steps, got {t}")
+        self.steps, self.taken = steps, {name: taken.get(name, 0) for name in self.parameters}
         for name, value in settings.items():
             setattr(self, name, value)
         self.slots, self._flats = {slot: dict(slots[slot]) for slot in self.SLOTS}, []
