@@ -106,7 +106,7 @@ class Conv2d(Layer):
         return y
 
     def backward(self, dy: Any, input_grad: bool = True) -> Any:
-        """Writes the gradients of W and b; returns dx (N, H, W, C), or None if an `input_grad` is False."""
+        """Writes the gradients of W and b; returns dx (N, H, W, C), or None if either `input_grad` is False."""
         x, y_shape = self.take()
         xp = self.expect(dy, *y_shape, what="dy", dtype=x.dtype)
         dx = self.empty(x.shape, x.dtype) if input_grad and self.input_grad else None
