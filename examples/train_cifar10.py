@@ -27,7 +27,7 @@ from tinynet.data.statistics import statistics_of
 from tinynet.look.confusion import draw_confusion
 from tinynet.look.curves import crossing, crossing_in_words, draw_relu_vs_tanh, ratio_in_words
 from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY, cifar_sample
-from tinynet.training.config import about_the_net, new_folder
+from tinynet.training.config import about_the_net, new_folder, read_config
 from tinynet.training.diverged import Diverged
 from tinynet.training.evaluate import probabilities
 from tinynet.training.metrics import confusion_matrix, confusion_table, flat_shares, top_k_error
@@ -119,7 +119,11 @@ def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loa
           schedule: Schedule | None = None) -> tuple[Run, Progress]:
     """Begin a training in `folder`, or go on with the one that is there."""
     try:
-        run = Run(folder, config, resume=(folder / "config.json").exists(), how_to_resume=how_to_resume(folder.parent))
+        there = (folder / "config.json").exists()
+        if there and "options" not in read_config(folder):
+            raise ValueError(f"{folder} was written by tinynet 0.1.0, and this version cannot go on with it: begin "
+                             "anew, in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
+        run = Run(folder, config, resume=there, how_to_resume=how_to_resume(folder.parent))
         view.save(folder)
         return run, run.start(net, sgd, loader, schedule)
     except (OSError, ValueError) as error:

@@ -151,8 +151,8 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
         run.on_batch(at)
 
     def validate() -> dict[str, float]:
-        top_1, top_5 = errors(probabilities(net, data.test, view, False, args.batch, args.workers), data)
-        return {"val_error": top_1, "val_top5_error": top_5}
+        found = errors(probabilities(net, data.test, view, False, args.batch, args.workers), data)
+        return {"val_error" if k == 1 else f"val_top{k}_error": error for k, error in found.items()}
 
     loss = GoogLeNetLoss() if isinstance(net, GoogLeNet) else SoftmaxCrossEntropy()
     return net, view, run, partial(train, net, sgd, loader, args.epochs, loss=loss, progress=progress,
@@ -205,14 +205,14 @@ def evaluate(args: argparse.Namespace, device: Device) -> None:
         report(np.mean(answers, axis=0), data, f"these {len(answers)} nets together")
 
 
-def errors(answers: np.ndarray, data: Dataset) -> tuple[float, float]:
-    """Top-1 and top-5; of fewer classes than five, always 0."""
-    return tuple(top_k_error(answers, data.test.labels, min(k, len(data.classes))) for k in (1, 5))
+def errors(answers: np.ndarray, data: Dataset) -> dict[int, float]:
+    """Top-1 and top-5; of five classes or fewer, where the five best are all there are, top-1 alone."""
+    return {k: top_k_error(answers, data.test.labels, k) for k in (1, 5) if k == 1 or k < len(data.classes)}
 
 
 def report(answers: np.ndarray, data: Dataset, what: str) -> None:
-    top_1, top_5 = errors(answers, data)
-    print(f"{what}: top-1 error {top_1:.2%}, top-5 error {top_5:.2%} on {len(answers):,} images", flush=True)
+    found = ", ".join(f"top-{k} error {error:.2%}" for k, error in errors(answers, data).items())
+    print(f"{what}: {found} on {len(answers):,} images", flush=True)
 
 
 if __name__ == "__main__":

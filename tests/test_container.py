@@ -26,6 +26,7 @@ from tinynet import (
     Join,
     Layer,
     Linear,
+    Parameter,
     ReLU,
     Sequential,
     Sum,
@@ -280,6 +281,51 @@ def test_backward_ends_at_the_lowest_layer_that_learns():
         np.testing.assert_array_equal(grads[name], expected[name])
     dx, _, spies = results(net, x, input_grad=True)
     assert dx.shape == x.shape and set(spies.values()) == {1}
+
+
+class Asked(Linear):
+    """Notes whether it was asked for dx."""
+
+    def backward(self, dy, input_grad=True):
+        self.asked = input_grad
+        return super().backward(dy, input_grad)
+
+
+@pytest.mark.parametrize("around", [Sequential, Branches, Sum])
+def test_the_lowest_layer_that_learns_is_not_asked_for_dx(around):
+    net = Sequential(below=Linear(3, 3), inside=around(fc=Asked(3, 3)), above=Asked(3, 2)).freeze("below")
+    for how, asked in ({}, False), ({"input_grad": True}, True):
+        dx, grads, _ = results(net, distinct(2, 3), **how)
+        assert (net["inside"].children()[0][1].asked, net["above"].asked) == (asked, True)
+        assert grads["inside.fc.W"].any() and (dx is not None) == asked
+
+
+def test_a_layer_that_knows_no_input_grad_may_be_the_lowest_that_learns():
+    class Scale(Layer):
+        def __init__(self):
+            self.w = Parameter(np.float32([2, 3]))
+
+        def forward(self, x, train=False, keep=False):
+            self.remember(train or keep, x)
+            return x * self.w.value
+
+        def backward(self, dy):
+            (x,) = self.take()
+            self.w.gradient()[...] = (dy * x).sum(axis=0)
+            return dy * self.w.value
+
+    net = Sequential(fc=Linear(2, 2), scale=Scale()).freeze("fc")
+    dx, grads, _ = results(net, distinct(4, 2))
+    assert dx is None and grads["scale.w"].any() and grads["fc.W"] is None
+
+
+@pytest.mark.parametrize("kind", [Branches, Sum])
+@pytest.mark.parametrize("frozen", ["a", "b"])
+def test_of_layers_side_by_side_it_does_not_matter_which_comes_first(kind, frozen):
+    net = Sequential(both=kind(a=Linear(3, 3), pool=Identity(), b=Linear(3, 3))).freeze(f"both.{frozen}")
+    assert results(net, distinct(2, 3))[0].shape == (2, 3)
+    deeper = Sequential(both=net["both"], fc=Linear(9 if kind is Branches else 3, 2)).freeze("both")
+    assert results(deeper, distinct(2, 3))[0] is None
 
 
 def test_where_backward_ends_nothing_stays_kept():

@@ -71,7 +71,7 @@ def compare(layer, golden, dx):
 
 
 def test_there_is_a_test_for_every_case():
-    others = {"batch norm, training", "small CNN", "sgd", "adam"}
+    others = {"batch norm, training", "small CNN", "sgd", "adam", "sgd, a beginner", "adam, a beginner"}
     assert set(GOLDEN) == {*LAYERS, *LOSSES, *others}
 
 
@@ -133,3 +133,17 @@ def test_three_steps_of(name, rule, how):
         p.gradient()[...] = golden[f"g{step}"]
         optimiser.step()
         assert_close(p.value, golden[f"w{step}"], f"step {step}")
+
+
+@pytest.mark.parametrize("name, rule, how", [("sgd", SGD, {"momentum": 0.9}), ("adam", Adam, {"eps": 1e-3})])
+def test_steps_of_a_parameter_that_is_frozen_at_first_and_once_more_later(name, rule, how):
+    golden = GOLDEN[f"{name}, a beginner"]
+    w, late = Parameter(golden["w0"]), Parameter(golden["late0"])
+    optimiser = rule([("w", w), ("late", late)], lr=0.1, weight_decay=0.02, **how)
+    for step in range(1, 7):
+        w.gradient()[...], late.trainable = golden[f"g{step}"], f"late_g{step}" in golden
+        if late.trainable:
+            late.gradient()[...] = golden[f"late_g{step}"]
+        optimiser.step()
+        for p, which in (w, "w"), (late, "late"):
+            assert_close(p.value, golden[f"{which}{step}"], f"{which}, step {step}")

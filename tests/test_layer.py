@@ -334,6 +334,19 @@ def test_a_frozen_parameter_gets_no_gradient_and_the_others_theirs(name):
                     {name: a for name, a in expected.items() if name not in frozen}, exactly=True)
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if CASES[name][0]().dx_is_optional])
+def test_the_gradients_alone_are_the_same_and_dx_is_not_made(name, monkeypatch):
+    make, shape = CASES[name]
+    layer, x, made = make().astype(np.float64), distinct(*shape), []
+    expected, empty = run(layer, x), Layer.empty
+    y = layer.forward(x, keep=True)
+    monkeypatch.setattr(Layer, "empty", lambda self, shape, dtype: made.append(shape) or empty(self, shape, dtype))
+    assert layer.backward(distinct(*y.shape, seed=1), input_grad=False) is None
+    assert x.shape not in made
+    for name, p in layer.parameters():
+        np.testing.assert_array_equal(p.grad, expected[name], name)
+
+
 def test_train_implies_keep(case):
     layer, x = case
     y = layer.forward(x, train=True)

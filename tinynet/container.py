@@ -12,6 +12,7 @@ from typing import Any
 
 from .devices.device import Device, cpu, place_of
 from .layer import Layer
+from .parameter import Parameter
 
 Seen = Callable[[str, Layer, Any, Any], None]
 
@@ -40,9 +41,11 @@ class Container(Layer):
         """Whether backward has to give dx: as its caller says; else if the lowest weights are trained, or none are."""
         if input_grad is not None:
             return input_grad
-        layers = [(name.rpartition(".")[0], p) for name, p in self.parameters()]
-        lowest = [p for layer, p in layers if layer == layers[0][0]]
-        return any(p.trainable for p in lowest) or not trains(self)
+        return any(p.trainable for p in self.lowest()) or not trains(self)
+
+    def lowest(self) -> list[Parameter]:
+        """The parameters that are the first on the input's way: of layers side by side, those of each."""
+        return [p for _, layer in self.children() for p in lowest(layer)]
 
     @property
     def device(self) -> Device:
@@ -80,12 +83,19 @@ def run_back(layer: Layer, dy: Any, input_grad: bool) -> Any:
             inside._kept = None
         return None
     with current(layer.device):
-        return layer.backward(dy, input_grad) if isinstance(layer, Container) else layer.backward(dy)
+        if isinstance(layer, Container) or layer.dx_is_optional and not input_grad:
+            return layer.backward(dy, input_grad=input_grad)
+        return layer.backward(dy)
 
 
 def current(device: Any) -> AbstractContextManager:
     """The context in which a layer on `device` computes; columns, on a pair of devices, see to it themselves."""
     return device if isinstance(device, Device) else nullcontext()
+
+
+def lowest(layer: Layer) -> list[Parameter]:
+    """The parameters of a layer; of a net, those that are the first on the input's way."""
+    return layer.lowest() if isinstance(layer, Container) else [p for _, p in layer.parameters()]
 
 
 def trains(layer: Layer) -> bool:

@@ -59,6 +59,7 @@ class Layer:
     _device: Device | None = None
     _kept: tuple | None = None
     lets_a_factor_through = False  # f(c · x) = c · f(x) for every c > 0: files/layouts.py needs to know
+    dx_is_optional = False         # backward takes `input_grad=False`, too: nobody needs dx, None will do
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         raise NotImplementedError

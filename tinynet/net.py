@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .container import Container, Seen, run, run_back, trains
+from .container import Container, Seen, lowest, run, run_back, trains
 from .devices.device import Device
 from .layer import Layer
+from .parameter import Parameter
 
 
 class Sequential(Container):
@@ -47,6 +48,9 @@ class Sequential(Container):
         for i, layer in reversed(list(enumerate(self))):
             dy = run_back(layer, dy, input_grad or any(learns[:i]))
         return dy if input_grad else None
+
+    def lowest(self) -> list[Parameter]:
+        return next((first for layer in self if (first := lowest(layer))), [])
 
     def children(self) -> list[tuple[str, Layer]]:
         return list(self.layers.items())

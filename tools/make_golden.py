@@ -158,11 +158,25 @@ def optimisers(golden: Golden) -> None:
             golden.keep(name, **{f"g{step}": w.grad, f"w{step}": w})
 
 
+def beginners(golden: Golden) -> None:
+    """Six steps of two parameters, of which the second has a gradient in the third, the fourth and the sixth only."""
+    for name, rule, how in (("sgd", torch.optim.SGD, {"momentum": 0.9}), ("adam", torch.optim.Adam, {"eps": 1e-3})):
+        w, late = (torch.nn.Parameter(golden.draw(3, 4)) for _ in range(2))
+        optimiser, name = rule([w, late], lr=0.1, weight_decay=0.02, **how), f"{name}, a beginner"
+        golden.keep(name, w0=w, late0=late)
+        for step in range(1, 7):
+            w.grad, late.grad = golden.draw(3, 4), golden.draw(3, 4) if step in (3, 4, 6) else None
+            optimiser.step()
+            golden.keep(name, **{f"g{step}": w.grad, f"w{step}": w, f"late{step}": late})
+            if late.grad is not None:
+                golden.keep(name, **{f"late_g{step}": late.grad})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=GOLDEN)
     path, golden = parser.parse_args().out, Golden()
-    for group in layers, normalisation, losses, nets, optimisers:
+    for group in layers, normalisation, losses, nets, optimisers, beginners:
         group(golden)
     np.savez_compressed(path, **golden.arrays)
     print(f"{len(golden.arrays)} arrays, {path.stat().st_size:,} bytes, PyTorch {torch.__version__}: {path}")

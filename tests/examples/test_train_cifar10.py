@@ -211,6 +211,20 @@ def test_what_cannot_be_resumed_is_said(run, monkeypatch, tmp_path, capsys):
         run("--resume", str(out), "--seed", "5")
 
 
+@pytest.mark.parametrize("arguments, folder", [([], "relu-0.003"), (["--net", "80sec"], "80sec")])
+def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder):
+    """There, each training's config.json had the options among its other entries."""
+    _, out = run("--epochs", "1", *arguments)
+    config = out / folder / "config.json"
+    before = json.loads(config.read_text())
+    config.write_text(json.dumps({"data": before["data"], **before["options"], "environment": {"tinynet": "0.1.0"}}))
+    with pytest.raises(SystemExit) as error:
+        run("--resume", str(out))
+    assert str(error.value) == (
+        f"ValueError: {out / folder} was written by tinynet 0.1.0, and this version cannot go on with it: begin anew, "
+        "in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
     (["--rates", "0.1", "-1"], "--rates, --sweep: expected learning rates above 0, got -1.0"),

@@ -7,6 +7,7 @@ import pytest
 from tinynet import SGD, SoftmaxCrossEntropy, count_parameters, summary
 from tinynet.devices.device import simulated
 from tinynet.devices.simulated import must_be_current
+from tinynet.layers.conv import Conv2d
 from tinynet.models.googlenet import GoogLeNetLoss, googlenet
 
 PARAMETERS = {  # Table 1, biases included
@@ -170,6 +171,31 @@ def test_without_training_backward_takes_one_gradient_and_leaves_the_heads_alone
             assert grad is None, name
         else:
             np.testing.assert_array_equal(grad, dict(bare.parameters())[name].grad, name)
+
+
+@pytest.mark.parametrize("trained, reached", [
+    (["fc", "head1.fc2", "head2.fc2"], set()), (["inception4c"], {"inception4c", "inception4d", "inception4e", "head2",
+                                                                  "inception5a", "inception5b"}),
+    (["head1"], {"head1"}), (["inception5b"], {"inception5b"}), (["conv1"], None), ([], None)])
+def test_backward_ends_where_nothing_below_learns(trained, reached, monkeypatch):
+    full, net, x, calls, backward = small(), small(), images(dtype=np.float32), [], Conv2d.backward
+
+    def dx(net):
+        return net.backward(tuple(y - 1 for y in net.forward(x, train=True)))
+
+    dx(full)
+    expected = gradients(full)
+    monkeypatch.setattr(Conv2d, "backward", lambda conv, *a, **k: calls.append(conv.name) or backward(conv, *a, **k))
+    net.freeze()
+    if trained:
+        net.unfreeze(*trained)
+    assert dx(net) is None  # conv1 has input_grad=False
+    everywhere = {name.partition(".")[0] for name, layer in net.walk() if isinstance(layer, Conv2d)}
+    assert {name.partition(".")[0] for name in calls} == (everywhere if reached is None else reached)
+    assert [name for name, layer in net.walk() if layer._kept is not None] == []
+    for name, p in net.parameters():
+        if p.trainable:
+            np.testing.assert_array_equal(p.grad, expected[name], name)
 
 
 # ---------------------------------------------------------------------------------------- training and test

@@ -303,6 +303,9 @@ def test_a_velocity_that_is_missing_or_unknown(path):
     lambda arrays, rest: rest["optimizer"]["now"].pop("momentum"),
     lambda arrays, rest: rest["optimizer"]["now"].update(momentum=-1),
     lambda arrays, rest: rest["optimizer"].update(steps="many"),
+    lambda arrays, rest: rest["optimizer"].update(taken=["fc1.W"]),
+    lambda arrays, rest: rest["optimizer"]["taken"].update({"fc1.W": 0.5}),
+    lambda arrays, rest: rest["optimizer"]["taken"].update({"fc1.W": rest["optimizer"]["steps"] + 1}),
     lambda arrays, rest: rest.update(optimizer=None),
     lambda arrays, rest: rest.pop("format")])
 def test_a_damaged_rest_is_refused(path, change):
@@ -342,6 +345,39 @@ def test_adam_goes_on_bit_for_bit(tmp_path):
     assert second.sgd.steps == 5
     second.train(4)
     assert second.everything() == whole.everything()
+
+
+def adams_training(seed):
+    training = Training(seed=seed)
+    training.sgd = Adam(training.net.parameters(), 0.01)
+    training.schedule = None
+    return training
+
+
+def test_a_parameter_that_began_later_goes_on_by_its_own_count(tmp_path):
+    whole, first, second = (adams_training(seed) for seed in (0, 0, 1))
+    for training in whole, first:
+        training.net.freeze("fc1")
+        training.train(2)
+        training.net.unfreeze()
+    first.train(3)
+    first.save(tmp_path / "c.npz")
+    second.at = restore(tmp_path / "c.npz", *second.parts)
+    assert second.sgd.taken == {"fc1.W": 3, "fc1.b": 3, "fc2.W": 9, "fc2.b": 9}
+    whole.train(5)
+    second.train(5)
+    assert second.everything() == whole.everything()
+
+
+def test_a_checkpoint_that_does_not_say_who_took_which_steps(tmp_path):
+    first, second = adams_training(0), adams_training(1)
+    for training in first, second:
+        training.net.freeze("fc1")
+    first.train(2)
+    first.save(tmp_path / "c.npz")
+    rewrite(tmp_path / "c.npz", lambda arrays, rest: rest["optimizer"].pop("taken"))
+    restore(tmp_path / "c.npz", *second.parts)
+    assert second.sgd.taken == first.sgd.taken == {"fc1.W": 0, "fc1.b": 0, "fc2.W": 6, "fc2.b": 6}
 
 
 def to_format_1(arrays, rest):

@@ -1,5 +1,6 @@
 """Nets from the folders of their runs, and their answers."""
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -134,8 +135,21 @@ def test_other_folders(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="nothing holds no run: there is no config.json in it"):
         load_net(tmp_path / "nothing")
     (folder / "config.json").write_text(json.dumps({"net": "alexnet", "size": 44, "crop": 40, "classes": []}))
-    with pytest.raises(ValueError, match="does not say how to build the net: no settings, view; expected the folder"):
+    with pytest.raises(ValueError, match="does not say how to build the net: no settings, view; expected .* classes$"):
         load_net(folder)
+
+
+def test_the_folder_around_several_runs_says_where_they_are(folder):
+    around = folder / "around"
+    for name, text in ("damaged", "{"), ("other", '{"net": "alexnet"}'), ("", '{"options": {"net": "sample"}}'):
+        (around / name).mkdir(parents=True, exist_ok=True)
+        (around / name / "config.json").write_text(text)
+    for name in "second", "first":
+        shutil.copytree(folder, around / name, ignore=lambda *_: ["around"])
+    with pytest.raises(ValueError) as error:
+        load_net(around)
+    assert str(error.value).endswith(f"; there are such below it: {around / 'first'}, {around / 'second'}")
+    assert load_net(around / "second").classes
 
 
 @pytest.mark.parametrize("text, message", [

@@ -68,6 +68,21 @@ def test_it_is_the_loop_written_out_by_hand():
     assert_values(net, values(twin))
 
 
+def test_nobody_asks_for_the_gradient_of_the_images(monkeypatch):
+    asked, backward, (split, net) = [], Linear.backward, toy()
+
+    def noted(fc, dy, input_grad=True):
+        asked.append((fc.name, input_grad))
+        return backward(fc, dy, input_grad)
+
+    monkeypatch.setattr(Linear, "backward", noted)
+    train(net, SGD(net.parameters(), 0.1), loader(split, 40), 1)
+    assert asked == [("fc2", True), ("fc1", False)]
+    net.freeze("fc1")
+    train(net, SGD(net.parameters(), 0.1), loader(split, 40), 1)
+    assert asked[2:] == [("fc2", False)]
+
+
 def test_it_learns():
     split, net = toy()
     records = train(net, SGD(net.parameters(), 0.1), loader(split, 8, 128, 64), 60)

@@ -25,7 +25,8 @@ def linear_backward(x, W, dy, dx, dW, db, xp) -> None:
         for k in pieces(part, W[:1].nbytes):
             if dW is not None:
                 np.matmul(x.T[k], dy, out=dW[k])                                     # eq. (2), (k, out)
-            np.matmul(dy, W[k].T, out=dx[:, k])                                      # eq. (4), (N, k)
+            if dx is not None:
+                np.matmul(dy, W[k].T, out=dx[:, k])                                  # eq. (4), (N, k)
 
     over_batch(some_inputs, len(W), cost=len(x) * W.size / 64)
     if db is not None:

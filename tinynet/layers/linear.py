@@ -33,16 +33,19 @@ def linear_forward(x: Any, W: Any, b: Any, y: Any, xp: Any) -> None:
 
 @operation
 def linear_backward(x: Any, W: Any, dy: Any, dx: Any, dW: Any, db: Any, xp: Any) -> None:
-    """Fill dx, and those of dW and db that are not None."""
+    """Fill those of dx, dW and db that are not None."""
     if dW is not None:
         dW[...] = x.T @ dy                                                           # eq. (2), (in, out)
     if db is not None:
         db[...] = dy.sum(axis=0)                                                     # eq. (3), (out)
-    dx[...] = dy @ W.T                                                               # eq. (4), (N, in)
+    if dx is not None:
+        dx[...] = dy @ W.T                                                           # eq. (4), (N, in)
 
 
 class Linear(Layer):
     """y = x · W + b, for x (N, in_features). Weights start as N(0, 0.01), biases at 0, unless told otherwise."""
+
+    dx_is_optional = True
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, device: Device = cpu,
                  rng: np.random.Generator | None = None, weight_init: Initialiser = gaussian(0.01),
@@ -60,10 +63,10 @@ class Linear(Layer):
         self.remember(train or keep, x)
         return y
 
-    def backward(self, dy: Any) -> Any:
+    def backward(self, dy: Any, input_grad: bool = True) -> Any:
         (x,) = self.take()
         xp = self.expect(dy, len(x), self.out_features, what="dy", dtype=x.dtype)
-        dx = self.empty(x.shape, x.dtype)
+        dx = self.empty(x.shape, x.dtype) if input_grad else None
         linear_backward(x, self.W.value, dy, dx, gradient_of(self.W), gradient_of(self.b), xp)
         return dx
 

@@ -37,6 +37,8 @@ class LocallyConnected2d(Layer):
     `input_size` (an int or (H, W)) must be known beforehand: the number of weights depends on it.
     """
 
+    dx_is_optional = True
+
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int],
                  input_size: int | tuple[int, int], stride: int | tuple[int, int] = 1, padding: Any = 0,
                  bias: bool = True, input_grad: bool = True, *, device: Device = cpu,
@@ -70,7 +72,7 @@ class LocallyConnected2d(Layer):
         self.remember(train or keep, x)
         return y
 
-    def backward(self, dy: Any) -> Any:
+    def backward(self, dy: Any, input_grad: bool = True) -> Any:
         (x,) = self.take()
         (P, Q), F = self.output_size, self.out_channels
         xp = self.expect(dy, len(x), P, Q, F, what="dy", dtype=x.dtype)
@@ -80,7 +82,7 @@ class LocallyConnected2d(Layer):
             products(self._columns(x, xp).swapaxes(1, 2), d_places, dW, xp)          # eq. (3), (P·Q, KH·KW·C, F)
         if self.b is not None and self.b.trainable:
             self.b.gradient()[...] = dy.sum(axis=0)                                  # eq. (2)
-        return self._input_gradient(d_places, x, xp) if self.input_grad else None
+        return self._input_gradient(d_places, x, xp) if input_grad and self.input_grad else None
 
     def _input_gradient(self, d_places: Any, x: Any, xp: Any) -> Any:
         """∂L/∂x, of the gradients d_places (P·Q, N, F) of each place."""

@@ -80,6 +80,8 @@ class BatchNorm2d(Layer):
     of one pixel.
     """
 
+    dx_is_optional = True
+
     def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5, *, device: Device = cpu) -> None:
         if not 0 < momentum <= 1:
             raise ValueError(f"BatchNorm2d: expected a momentum with 0 < momentum <= 1, got {momentum!r}")
@@ -102,14 +104,16 @@ class BatchNorm2d(Layer):
         self.remember(train or keep, x, mean if of_batch else mean.copy(), inv_std, of_batch)
         return y
 
-    def backward(self, dy: Any) -> Any:
+    def backward(self, dy: Any, input_grad: bool = True) -> Any:
         x, mean, inv_std, of_batch = self.take()
-        xp, dx = self.expect(dy, *x.shape, what="dy", dtype=x.dtype), self.empty(x.shape, x.dtype)
+        xp = self.expect(dy, *x.shape, what="dy", dtype=x.dtype)
         both = self.gamma, self.beta
         d_gamma, d_beta = (p.gradient() if p.trainable else self.empty(p.shape, x.dtype) for p in both)
         if of_batch or any(p.trainable for p in both):
             batch_norm_gradients(dy, x, mean, inv_std, d_gamma, d_beta, xp)          # eq. (5), (6)
-        through = (d_gamma, d_beta) if of_batch else (None, None)
+        if not input_grad:
+            return None
+        dx, through = self.empty(x.shape, x.dtype), (d_gamma, d_beta) if of_batch else (None, None)
         batch_norm_backward(dy, x, mean, inv_std, self.gamma.value, *through, dx, xp)  # eq. (7)
         return dx
 

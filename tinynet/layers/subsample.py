@@ -34,6 +34,8 @@ class Subsample2d(Layer):
     otherwise: then the layer is average pooling, at first.
     """
 
+    dx_is_optional = True
+
     def __init__(self, channels: int, kernel_size: int | tuple[int, int] = 2, *, device: Device = cpu,
                  rng: np.random.Generator | None = None, weight_init: Initialiser = constant(1.0),
                  bias_init: Initialiser = constant(0.0)) -> None:
@@ -54,14 +56,16 @@ class Subsample2d(Layer):
         self.remember(train or keep, x.shape, mean)
         return mean * self.w.value + self.b.value                                    # eq. (2)
 
-    def backward(self, dy: Any) -> Any:
-        """Writes the gradients of w and b; returns dx (N, H, W, C)."""
+    def backward(self, dy: Any, input_grad: bool = True) -> Any:
+        """Writes the gradients of w and b; returns dx (N, H, W, C), or None if it is not wanted."""
         x_shape, mean = self.take()
         xp = self.expect(dy, *mean.shape, what="dy", dtype=mean.dtype)
         if self.w.trainable:
             self.w.gradient()[...] = (dy * mean).sum(axis=(0, 1, 2))                 # eq. (3)
         if self.b.trainable:
             self.b.gradient()[...] = dy.sum(axis=(0, 1, 2))                          # eq. (4)
+        if not input_grad:
+            return None
         share = dy * (self.w.value / (self.kernel_size[0] * self.kernel_size[1]))
         dx = xp.zeros(x_shape, dy.dtype)
         for h, w in self._taps(*mean.shape[1:3]):

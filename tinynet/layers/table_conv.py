@@ -57,6 +57,8 @@ class TableConv2d(Layer):
     Raises ValueError for a table that names a map that does not exist, or one map twice, or leaves a map without input.
     """
 
+    dx_is_optional = True
+
     def __init__(self, in_channels: int, table: Sequence[Sequence[int]], kernel_size: int | tuple[int, int], *,
                  device: Device = cpu, rng: np.random.Generator | None = None,
                  weight_init: Initialiser = gaussian(0.01), bias_init: Initialiser = constant(0.0)) -> None:
@@ -82,10 +84,10 @@ class TableConv2d(Layer):
         self.remember(train or keep, x, y.shape)
         return y
 
-    def backward(self, dy: Any) -> Any:
-        """Writes the gradients of W and b; returns dx (N, H, W, C)."""
+    def backward(self, dy: Any, input_grad: bool = True) -> Any:
+        """Writes the gradients of W and b; returns dx (N, H, W, C), or None if it is not wanted."""
         x, y_shape = self.take()
-        xp, dx = self.expect(dy, *y_shape, what="dy", dtype=x.dtype), self.empty(x.shape, x.dtype)
+        xp = self.expect(dy, *y_shape, what="dy", dtype=x.dtype)
         W = self._all_kernels(xp)                                                    # (KH·KW·C, F)
         if self.W.trainable:
             dW = self.empty(W.shape, x.dtype)
@@ -93,6 +95,9 @@ class TableConv2d(Layer):
             self.W.gradient()[...] = dW.reshape(*self.kernel_size, -1)[:, :, self._pairs]  # (KH, KW, K)
         if self.b.trainable:
             self.b.gradient()[...] = dy.sum(axis=(0, 1, 2))                          # eq. (2)
+        if not input_grad:
+            return None
+        dx = self.empty(x.shape, x.dtype)
         table_inputs(dy, W, dx, self.kernel_size, xp)
         return dx
 

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ..container import Seen, run, run_back
+from ..container import Seen, run, run_back, trains
 from ..devices.device import Device, cpu, device_of
 from ..init import constant, fan_in
 from ..layer import Layer
@@ -36,7 +36,7 @@ from ..layers.linear import Flatten, Linear
 from ..layers.lrn import LRN
 from ..layers.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from ..loss import SoftmaxCrossEntropy
-from ..net import Sequential
+from ..net import Sequential, added
 from .inception import inception_v1, scaled
 
 INCEPTION = {  # Table 1: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5, pool proj
@@ -83,10 +83,13 @@ class GoogLeNet(Sequential):
                             f"as GoogLeNetLoss gives it, got {type(dy).__name__}")
         d_main, d_head1, d_head2 = dy
         input_grad = self.wants(input_grad)
-        with self.device:
-            d_4d = self["inception4e":].backward(d_main, True) + self.heads["head2"].backward(d_head2, True)
-            d_4a = self["inception4b":"inception4d"].backward(d_4d, True) + self.heads["head1"].backward(d_head1, True)
-            return run_back(self[:"inception4a"], d_4a, input_grad)
+        low, middle, high = self[:"inception4a"], self["inception4b":"inception4d"], self["inception4e":]
+        wanted_4a = input_grad or trains(low)
+        wanted_4d = wanted_4a or trains(middle)
+        d_4d = [run_back(high, d_main, wanted_4d), run_back(self.heads["head2"], d_head2, wanted_4d)]
+        d_4a = [run_back(middle, added(d_4d, self.device), wanted_4a),
+                run_back(self.heads["head1"], d_head1, wanted_4a)]
+        return run_back(low, added(d_4a, self.device), input_grad)
 
     def children(self) -> list[tuple[str, Layer]]:
         return [*super().children(), *self.heads.items()]

@@ -77,7 +77,7 @@ def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: L
         if not wrong:
             for name, rng in _generators(net, loader).items():
                 type(rng.bit_generator)().state = there["generators"][name]  # a trial: it raises if it is damaged
-            optimizer.restore(was["steps"], was["now"], slots)
+            optimizer.restore(was["steps"], was["now"], slots, was.get("taken"))
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: {REST} is damaged: {error!r}") from error
     if wrong:
@@ -110,7 +110,8 @@ def _rest(net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule |
     return {"format": FORMAT, "tinynet": __version__, "progress": asdict(progress),
             "optimizer": {"kind": type(optimizer).__name__, "settings": optimizer.settings, "steps": optimizer.steps,
                           "now": {name: getattr(optimizer, name) for name in optimizer.settings},
-                          "slots": {slot: list(of) for slot, of in optimizer.slots.items()}},
+                          "slots": {slot: list(of) for slot, of in optimizer.slots.items()},
+                          "taken": optimizer.taken},
             "schedule": schedule and {"kind": type(schedule).__name__, "settings": schedule.settings,
                                       "state": schedule.state()},
             "loader": {"images": loader.size, "batches": len(loader), "batch_size": loader.batch_size,

@@ -64,11 +64,20 @@ def load_net(folder: str | os.PathLike, device: Device = cpu) -> Trained:
     config = read_config(folder)
     missing = [name for name in ENTRIES if name not in config]
     if missing:
+        below = [str(each) for each in sorted(Path(folder).iterdir()) if _says_its_net(each)]
         raise ValueError(f"{Path(folder) / 'config.json'} does not say how to build the net: no {', '.join(missing)}; "
-                         f"expected the folder of a run that was told {', '.join(ENTRIES)}")
+                         f"expected the folder of a run that was told {', '.join(ENTRIES)}" +
+                         (f"; there are such below it: {', '.join(below)}" if below else ""))
     net, view = build(config["net"], **config["settings"], device=device), view_of(folder, config)
     net.load(weights_in(Path(folder)))
     return Trained(net, view, tuple(config["classes"]), config)
+
+
+def _says_its_net(folder: Path) -> bool:
+    try:
+        return set(ENTRIES) <= set(read_config(folder))
+    except (OSError, ValueError):
+        return False
 
 
 def weights_in(folder: Path) -> Path:

@@ -7,8 +7,9 @@ SGD as AlexNet, section 5, writes it. v is the velocity, 0 at first, m the momen
     v ← m·v - λ·ε·w - ε·g                                                            (1)
     w ← w + v                                                                        (2)
 
-Adam (Kingma and Ba 2015, algorithm 1). m and v are running means of g and of g², and t counts the steps: both begin at
-0, so after t steps they are too small by 1 - β^t. The decay is added to the gradient, g + λ·w, first:
+Adam (Kingma and Ba 2015, algorithm 1). m and v are running means of g and of g². Both begin at 0, so after t steps they
+are too small by 1 - β^t; t counts the parameter's own steps, not those for which it was frozen. The decay is added to
+the gradient, g + λ·w, first:
 
     m ← β₁·m + (1 - β₁)·g                                                            (3)
     v ← β₂·v + (1 - β₂)·g²                                                           (4)
@@ -85,7 +86,7 @@ class Adam(Optimizer):
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, beta1=beta1, beta2=beta2, eps=eps)
 
     def _update(self, w: Any, g: Any, slots: list[Any], rate: float, decay: float, xp: Any) -> None:
-        adam_step(w, g, *slots, rate, self.beta1, self.beta2, self.eps, decay, self.steps, xp)
+        adam_step(w, g, *slots, rate, self.beta1, self.beta2, self.eps, decay, self.t, xp)
 
 
 def gradient_norm(optimizer: Optimizer) -> float:

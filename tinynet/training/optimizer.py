@@ -22,11 +22,11 @@ class Optimizer:
     """The base of all optimisers: `step()` after every backward; assign to `lr` to change the learning rate.
 
     `slots["velocity"]["conv1.W"]` is what is remembered of a parameter, an array of its shape; `settings` are the
-    constructor's; `steps` counts the steps.
+    constructor's; `steps` counts the steps, `taken["conv1.W"]` those in which this parameter changed.
 
-    Frozen parameters (`trainable` False) are left alone, as are their slots. A parameter that was moved to another
-    device, converted, or given another array is taken in again at the next step, and its slots follow it. So it is at
-    each step if two optimisers share it: correct, but slow.
+    Frozen parameters (`trainable` False) are left alone, with their slots and the number of steps that they have taken.
+    A parameter that was moved to another device, converted, or given another array is taken in again at the next step,
+    and its slots follow it. So it is at each step if two optimisers share it: correct, but slow.
 
     A subclass names its `SLOTS` and has `_update`, the equations. Raises ValueError for two parameters of one name, one
     of two names, and settings that are below 0 or not finite.
@@ -37,6 +37,7 @@ class Optimizer:
     def __init__(self, parameters: Iterable[tuple[str, Parameter]], *, lr: float, weight_decay: float,
                  **settings: float) -> None:
         self.parameters, self.steps = self._named(list(parameters)), 0
+        self.taken = dict.fromkeys(self.parameters, 0)
         given = {"lr": lr, "weight_decay": weight_decay, **settings}
         self.settings = {name: self._checked(name, value) for name, value in given.items()}
         for name, value in self.settings.items():
@@ -59,8 +60,11 @@ class Optimizer:
         self.gradients()
         self.steps += 1
         for flat in self._flats:
+            for name in flat.held:
+                self.taken[name] += 1
             with flat.device:
-                for part, rate, decay in self._runs(flat):
+                for part, rate, decay, t in self._runs(flat):
+                    self.t = t
                     slots = [slot[part] for slot in flat.slots.values()]
                     self._update(flat.w[part], flat.g[part], slots, rate, decay, flat.device.xp)
 
@@ -82,30 +86,39 @@ class Optimizer:
                     held.bring_gradient(self._kind)
         return [flat.g for flat in self._flats]
 
-    def restore(self, steps: int, settings: dict[str, float], slots: dict[str, dict[str, np.ndarray]]) -> None:
+    def restore(self, steps: int, settings: dict[str, float], slots: dict[str, dict[str, np.ndarray]],
+                taken: dict[str, int] | None = None) -> None:
         """Go on as an optimiser of the same kind would that had come so far. The slots are host arrays; a parameter
-        that has none in them begins at 0. Raises ValueError, and changes nothing, for settings that cannot be."""
-        settings = {name: self._checked(name, settings[name]) for name in self.settings}
-        self.steps = operator.index(steps)
+        that has none in them begins at 0. Without `taken`, all that have slots are held to have taken all steps.
+        Raises ValueError, and changes nothing, for settings and numbers of steps that cannot be."""
+        settings, steps = {name: self._checked(name, settings[name]) for name in self.settings}, operator.index(steps)
+        if taken is None:
+            taken = {name: steps for arrays in slots.values() for name in arrays}
+        for name, t in taken.items():
+            if not 0 <= operator.index(t) <= steps:
+                raise ValueError(f"{self._kind}: expected {name} to have taken 0 to {steps} steps, got {t}")
+        self.steps, self.taken = steps, {name: taken.get(name, 0) for name in self.parameters}
         for name, value in settings.items():
             setattr(self, name, value)
         self.slots, self._flats = {slot: dict(slots[slot]) for slot in self.SLOTS}, []
         self._take_in()
 
     def _update(self, w: Any, g: Any, slots: list[Any], rate: float, decay: float, xp: Any) -> None:
-        """Change w and the slots in place: flat arrays of neighbouring parameters that are treated alike."""
+        """Change w and the slots in place: flat arrays of neighbouring parameters that are treated alike, and all of
+        which take their step number `self.t`."""
         raise NotImplementedError
 
-    def _runs(self, flat: Flat) -> Iterator[tuple[slice, float, float]]:
-        """The parts of the flat arrays whose parameters are treated alike: with which learning rate, which decay."""
-        def treatment(held: Held) -> tuple[float, float]:
+    def _runs(self, flat: Flat) -> Iterator[tuple[slice, float, float, int]]:
+        """The parts of the flat arrays whose parameters are treated alike: with which learning rate, which decay, and
+        which step of theirs it is."""
+        def treatment(held: Held) -> tuple[float, float, int]:
             p = held.parameter
             rate = p.lr if isinstance(p.lr, FixedRate) else self.lr * p.lr
-            return float(rate), float(self.weight_decay * p.decay)
+            return float(rate), float(self.weight_decay * p.decay), self.taken[held.name]
 
-        for (rate, decay), run in groupby(flat.held.values(), treatment):
+        for how, run in groupby(flat.held.values(), treatment):
             parts = [held.part for held in run]
-            yield slice(parts[0].start, parts[-1].stop), rate, decay
+            yield slice(parts[0].start, parts[-1].stop), *how
 
     def _take_in(self) -> None:
         """See to it that what is trained, and nothing else, lies in the flat arrays."""
@@ -118,10 +131,14 @@ class Optimizer:
         self._check_slots()
         for name in held.keys() - trained.keys():
             held[name].let_go(self.slots)
-        together: dict[tuple[Device, Any], list[tuple[str, Parameter]]] = {}
-        for name, p in sorted(trained.items(), key=lambda item: (item[1].lr, item[1].decay)):  # so that runs are long
-            together.setdefault((p.device, p.value.dtype), []).append((name, p))
-        self._flats = [Flat(device, dtype, named, self.slots) for (device, dtype), named in together.items()]
+        self._flats = [Flat(*where, named, self.slots) for where, named in self._by_place(trained).items()]
+
+    def _by_place(self, trained: dict[str, Parameter]) -> dict[tuple[Device, Any], list[tuple[str, Parameter]]]:
+        """The parameters of each device and dtype; those that are treated alike side by side, so that runs are long."""
+        places: dict[tuple[Device, Any], list[tuple[str, Parameter]]] = {}
+        for name, p in sorted(trained.items(), key=lambda item: (item[1].lr, item[1].decay, self.taken[item[0]])):
+            places.setdefault((p.device, p.value.dtype), []).append((name, p))
+        return places
 
     def _check_slots(self) -> None:
         for slot, arrays in self.slots.items():

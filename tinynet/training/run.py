@@ -152,7 +152,9 @@ class Run:
 
     def _stop_if_asked(self) -> None:
         if self.stopped_by:
-            say(f"stopped in epoch {self.progress.epoch}, after batch {self.progress.batch}; {self.how_to_resume}")
+            epoch, batch = self.progress.epoch, self.progress.batch
+            where = f"in epoch {epoch}, after batch {batch}" if batch else f"after epoch {epoch - 1}"
+            say(f"stopped {where}; {self.how_to_resume}")
             sys.exit(128 + self.stopped_by)
 
     def _path(self, name: str) -> Path:

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..container import run_back
 from ..data import Loader, View
 from ..devices.device import device_of
 from ..fast.parallel import one_blas_thread
@@ -70,7 +71,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
         for x, targets in loader.epoch(skip=progress.batch):
             scores = net.forward(x, train=True)                                      # (B, classes)
             L = checked_loss(loss, scores, targets, net, x, progress)
-            net.backward(loss.backward())
+            run_back(net, loss.backward(), input_grad=False)                         # net.backward, without ∂L/∂x
             if before_step:
                 before_step()
             grad_norm = check_step(L, optimizer, progress)
