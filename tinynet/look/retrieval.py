@@ -137,7 +137,7 @@ def hamming(queries: np.ndarray, codes: np.ndarray, k: int) -> tuple[np.ndarray,
     queries, words = _as_words(queries), np.ascontiguousarray(_as_words(codes).T)  # (Q, B / 8), (B / 8, N)
     indices, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.int64)
     for q, query in enumerate(queries):
-        different = np.zeros(words.shape[1], np.uint16)                               # (N,)
+        different = np.zeros(words.shape[1], np.uint32)                               # (N,), for codes up to 512 MiB
         for mine, theirs in zip(query, words, strict=True):
             different += np.bitwise_count(mine ^ theirs)                             # eq. (3)
         indices[q] = least(different, k)
