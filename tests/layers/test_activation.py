@@ -127,3 +127,11 @@ def test_only_the_output_is_kept_so_that_the_input_can_go(kind):
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_nan_stays_visible(kind):
     assert np.isnan(kind().forward(np.array([[np.nan]]))).all()
+
+
+@pytest.mark.parametrize("way", [nullcontext, plain])
+def test_what_nan_does_in_a_relu(way):
+    relu, nan = ReLU(), np.nan
+    with way():
+        np.testing.assert_array_equal(relu.forward(np.array([[nan, -1.0, 1.0, -1.0]]), keep=True), [[nan, 0, 1, 0]])
+        np.testing.assert_array_equal(relu.backward(np.array([[5.0, 5.0, nan, nan]])), [[0, 0, nan, nan]])

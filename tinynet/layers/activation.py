@@ -73,7 +73,8 @@ def scaled_tanh_backward(dy: Any, y: Any, dx: Any, A: float, S: float, xp: Any) 
 
 
 class ReLU(Layer):
-    """y = max(0, x)."""
+    """y = max(0, x). NaN stays NaN, in y and in dy, so that it is found; where y is NaN, dx is 0 as if y were 0.
+    (PyTorch has dy there; and 0 for a dy of NaN where y is 0.)"""
 
     lets_a_factor_through = True
 

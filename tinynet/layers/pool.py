@@ -106,6 +106,7 @@ class _Pool2d(Layer):
 class MaxPool2d(_Pool2d):
     """The largest value of each window. `switches` (N, P, Q, C), whole numbers, says which pixel it was, as an index
     i · KW + j into the window; it is there from a forward that keeps until the backward (ZFNet's unpooling uses it).
+    A window that holds NaN is NaN, and has no winner: its switch is KH · KW, its dy goes nowhere (in PyTorch, to NaN).
     """
 
     lets_a_factor_through = True
