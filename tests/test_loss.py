@@ -262,6 +262,17 @@ def test_a_loss_computes_where_the_scores_are_whatever_it_saw_before(make, targe
 
 def test_labels_that_are_a_pytorch_tensor_are_refused():
     tensor = type("Tensor", (), {"__module__": "torch", "shape": (2,), "dtype": "torch.int64"})()
-    with pytest.raises(TypeError, match=re.escape("SoftmaxCrossEntropy: expected an array of labels, got a PyTorch "
+    with pytest.raises(TypeError, match=re.escape("SoftmaxCrossEntropy: expected an array for labels, got a PyTorch "
                                                   "tensor; convert it first: labels.numpy()")):
         SoftmaxCrossEntropy().forward(distinct(2, 3), tensor)
+
+
+@pytest.mark.parametrize("way", [lambda a: np.ma.masked_array(a, a > 0), lambda a: a.view(np.recarray)])
+def test_masked_arrays_and_the_like_are_refused(way):
+    z, labels = distinct(2, 3), np.array([0, 1])
+    for name, call in {"logits": lambda: SoftmaxCrossEntropy().forward(way(z), labels),
+                       "labels": lambda: SoftmaxCrossEntropy().forward(z, way(labels)),
+                       "y": lambda: MeanSquaredError().forward(way(z), z),
+                       "target": lambda: MeanSquaredError().forward(z, way(z))}.items():
+        with pytest.raises(TypeError, match=f"expected an array for {name}, got a (MaskedArray|recarray), which"):
+            call()

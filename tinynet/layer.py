@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .devices.device import Device, cpu, device_of, is_tensor
+from .devices.device import Device, check_kind, cpu, device_of, place_of
 from .fast.parallel import one_blas_thread
 from .parameter import Parameter, select
 from .softmax import softmax
@@ -153,24 +153,23 @@ class Layer:
         without it every shape is accepted. `dtype`, if given, is the one that the array must have; else it must be that
         of the layer's own parameters, if there are any.
 
-        Raises TypeError for what is no float32 or float64 array, or of the wrong one of the two, ValueError for a wrong
-        shape, an empty array, or an array of another device.
+        Raises TypeError for what is no float32 or float64 array, or of the wrong one of the two, or a masked array, a
+        matrix or the like; ValueError for a wrong shape, an empty array, or an array of another device.
         """
-        if not hasattr(x, "dtype") or not hasattr(x, "shape"):
-            raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
-                            + (NO_GRADIENT if what == "dy" and x is None else ""))
+        if type(x) is not np.ndarray:
+            check_kind(x, self.label, what)
+            if place_of(x) is None:
+                raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
+                                + (NO_GRADIENT if what == "dy" and x is None else ""))
         if x.dtype not in (np.float32, np.float64):
-            if is_tensor(x):
-                raise TypeError(f"{self.label}: expected an array for {what}, got a PyTorch tensor; convert it first: "
-                                f"{what}.numpy()")
             raise TypeError(f"{self.label}: expected float32 or float64 for {what}, got {x.dtype}; "
                             f"convert it first: {what}.astype(np.float32)")
         if dtype is not None and x.dtype != dtype:
             raise TypeError(f"{self.label}: expected {dtype} for {what}, as its input was, got {x.dtype}")
-        fits = not shape or (len(shape) == x.ndim and
-                             all(isinstance(a, str) or a == b for a, b in zip(shape, x.shape, strict=True)))
+        fits = x.ndim > 0 and (not shape or len(shape) == x.ndim and
+                               all(isinstance(a, str) or a == b for a, b in zip(shape, x.shape, strict=True)))
         if not fits:
-            wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+            wanted = ", ".join(map(str, shape or ("N", "..."))) + ("," if len(shape) == 1 else "")
             raise ValueError(f"{self.label}: expected {what} of shape ({wanted}), got {tuple(x.shape)}")
         if x.size == 0:
             raise ValueError(f"{self.label}: {what} is empty: its shape is {tuple(x.shape)}")
@@ -241,6 +240,8 @@ class Layer:
 
         The net must end in the classes' scores (logits), as all nets here do: softmax is applied to them.
         """
+        if not getattr(x, "shape", ()):
+            raise TypeError(f"{self.label}: predict expects an array (N, ...), got {type(x).__name__}")
         if batch_size < 1 or len(x) == 0:
             raise ValueError(f"{self.label}: predict expects one image or more and a batch_size of 1 or more, "
                              f"got {len(x)} images and batch_size={batch_size}")

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from .devices.device import is_tensor
+from .devices.device import check_kind, place_of
 from .fast.operation import operation
 from .layer import Layer
 
@@ -80,10 +80,8 @@ class SoftmaxCrossEntropy(Layer):
 
     def _check_labels(self, labels: Any, shape: tuple[int, ...]) -> Any:
         N, K = shape
-        if is_tensor(labels):
-            raise TypeError(f"{self.label}: expected an array of labels, got a PyTorch tensor; convert it first: "
-                            "labels.numpy()")
-        labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
+        check_kind(labels, self.label, "labels")
+        labels = labels if place_of(labels) else np.asarray(labels)
         if labels.dtype.kind not in "iu":
             raise TypeError(f"{self.label}: expected whole numbers as labels, got {labels.dtype}")
         if labels.shape != (N,):
@@ -105,6 +103,7 @@ class MeanSquaredError(Layer):
         """
         self._device = None  # as above
         xp = self.expect(y, what="y")
+        check_kind(target, self.label, "target")
         target = self.device.asarray(target) if isinstance(target, np.ndarray) else target
         self.expect(target, *y.shape, what="target", dtype=y.dtype)
         with self.device, np.errstate(over="ignore", invalid="ignore"):              # found below, in L

@@ -189,3 +189,11 @@ def test_agreement_by_hand():
         agreement([[1, 2]], [[1, 2, 3]])
     with pytest.raises(ValueError, match="agreement: expected two arrays"):
         agreement([1, 2], [1, 2])
+
+
+def test_masked_arrays_are_refused():
+    codes, x = np.zeros((5, 2), np.uint8), np.ones((5, 2), np.float32)
+    with pytest.raises(TypeError, match="hamming: expected an array for codes, got a MaskedArray"):
+        hamming(codes, np.ma.masked_array(codes, codes == 0), 1)
+    with pytest.raises(TypeError, match="nearest: expected an array for features, got a MaskedArray"):
+        nearest(x, np.ma.masked_array(x, x == 0), 1)
