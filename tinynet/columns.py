@@ -113,7 +113,7 @@ class Columns(_OnPairs, Container):
         x = self.expect_pair(x)
         for (_, layer), device in zip(self.children(), x.devices, strict=True):
             if not layer.placed:  # a layer without weights goes where its first input lives
-                layer.to(device)
+                layer.settle(device)
         left, right = (partial(run, name, layer, part, train, keep, seen)
                        for (name, layer), part in zip(self.children(), x, strict=True))
         return self._both(left, right, in_turn=seen is not None)

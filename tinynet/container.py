@@ -57,7 +57,7 @@ def run(name: str, layer: Layer, x: Any, train: bool = False, keep: bool = False
     makes its first array. `run("", net, x, seen=f)` shows a net that may be a single layer, which knows no `seen`.
     """
     if not layer.placed and (device := place_of(x)):
-        layer.to(device)
+        layer.settle(device)
     with current(layer.device):
         if seen and isinstance(layer, Container):
             return layer.forward(x, train=train, keep=keep, seen=_below(name, seen))
@@ -77,7 +77,7 @@ def run_back(layer: Layer, dy: Any, input_grad: bool) -> Any:
     what it kept."""
     if not (input_grad or trains(layer)):
         for inside in (layer, *(inside for _, inside in layer.walk())):
-            inside._kept = None
+            inside.remember(False)
         return None
     with current(layer.device):
         return layer.backward(dy, input_grad) if isinstance(layer, Container) else layer.backward(dy)

@@ -25,7 +25,8 @@ import numpy as np
 
 from .devices.device import check_kind, place_of
 from .fast.operation import operation
-from .layer import Layer
+from .fast.parallel import caller
+from .layer import Kept, Layer
 
 
 @operation
@@ -65,17 +66,19 @@ class SoftmaxCrossEntropy(Layer):
         if not finite:
             raise ValueError(f"{self.label}: the logits hold NaN or infinity: the training has diverged, or the "
                              "input was not finite; a smaller learning rate may help")
-        self.probs, losses = self.empty(logits.shape, logits.dtype), self.empty(labels.shape, logits.dtype)
-        self._kept = (labels,)
+        self.probs = probs = self.empty(logits.shape, logits.dtype)
+        losses = self.empty(labels.shape, logits.dtype)
+        self._kept = Kept(caller(), labels, probs)
         with self.device:
-            cross_entropy_forward(logits, labels, self.probs, losses, xp)
+            cross_entropy_forward(logits, labels, probs, losses, xp)
             return float(losses.mean())                                              # eq. (2)
 
     def backward(self) -> Any:
         """∂L/∂logits (N, K)."""
-        (labels,), dz = self.take(), self.empty(self.probs.shape, self.probs.dtype)
+        labels, probs = self.take()
+        dz = self.empty(probs.shape, probs.dtype)
         with self.device as device:
-            cross_entropy_backward(self.probs, labels, dz, device.xp)
+            cross_entropy_backward(probs, labels, dz, device.xp)
         return dz
 
     def _check_labels(self, labels: Any, shape: tuple[int, ...]) -> Any:
@@ -112,7 +115,7 @@ class MeanSquaredError(Layer):
         if not np.isfinite(L):
             raise ValueError(f"{self.label}: the loss is {L}: the target is not finite, or the training has diverged; "
                              "a smaller learning rate may help")
-        self._kept = (difference,)
+        self._kept = Kept(caller(), difference)
         return L
 
     def backward(self) -> Any:

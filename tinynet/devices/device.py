@@ -282,8 +282,15 @@ class Crossing(NamedTuple):
 
 _logs: list[list[Crossing]] = []                      # one for each open `with traffic()`, of any thread
 _lock = threading.Lock()
-if hasattr(os, "register_at_fork"):                   # a forked process must not find it held by a thread it has not
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+def _after_fork() -> None:                            # a forked process must not find it held by a thread it has not
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextmanager
