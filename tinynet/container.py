@@ -8,12 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
 from typing import Any
 
 from .devices.device import Device, cpu, place_of
 from .layer import Layer
 
 Seen = Callable[[str, Layer, Any, Any], None]
+
+
+def whole(method: Callable[..., Any]) -> Callable[..., Any]:
+    """For the forward and the backward of nets: if one fails in the middle, nothing stays kept. It would be of no use,
+    and in the way of other threads."""
+    @wraps(method)
+    def whole_or_not_at_all(net: Layer, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(net, *args, **kwargs)
+        except BaseException:
+            net.forget()
+            raise
+
+    return whole_or_not_at_all
 
 
 class Container(Layer):
@@ -76,8 +91,7 @@ def run_back(layer: Layer, dy: Any, input_grad: bool) -> Any:
     """`layer.backward(dy)` on its device. If neither the layer learns from it nor dx is wanted, the layer only forgets
     what it kept."""
     if not (input_grad or trains(layer)):
-        for inside in (layer, *(inside for _, inside in layer.walk())):
-            inside.remember(False)
+        layer.forget()
         return None
     with current(layer.device):
         return layer.backward(dy, input_grad) if isinstance(layer, Container) else layer.backward(dy)

@@ -257,6 +257,11 @@ class Layer:
         self._kept = None
         return kept
 
+    def forget(self) -> None:
+        """Forget what forwards of this thread kept, here and in the layers inside; but not `aside`."""
+        for layer in (self, *(layer for _, layer in self.walk())):
+            layer.remember(False)
+
     def _refuse(self, other: threading.Thread | None, me: threading.Thread) -> None:
         """Raise RuntimeError if `other` is another thread than this one, and alive."""
         if _is_another(other, me):

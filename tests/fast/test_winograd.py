@@ -6,7 +6,7 @@ import pytest
 from naive import distinct
 
 from tinynet import Conv2d, gaussian, gradcheck, set_threads
-from tinynet.fast import parallel, winograd
+from tinynet.fast import conv, parallel, winograd
 from tinynet.fast.conv import best_algorithm
 
 GRID = [  # x (N, H, W, C), padding
@@ -206,6 +206,22 @@ def test_another_thread_may_use_the_layer_while_its_weights_are_compared(monkeyp
     monkeypatch.setattr(np, "array_equal", meanwhile)
     y = layer.forward(x)
     assert layer.memo.known is None and equal(y, expected)
+
+
+def test_another_thread_may_change_the_weights_while_they_are_transformed(monkeypatch):
+    layer, x = Conv2d(4, 4, 3, algorithm="winograd"), distinct(1, 6, 6, 4, dtype=np.float32)
+    layer.forward(x)
+    transformed = conv._transformed
+
+    def meanwhile(*args):
+        U = transformed(*args)
+        layer.W.value += 1 - (np.arange(layer.W.size) % 97 == 0).reshape(layer.W.shape)  # all but the sample
+        return U
+
+    monkeypatch.setattr(conv, "_transformed", meanwhile)
+    layer.forward(x)  # the second time: worth remembering
+    monkeypatch.undo()
+    assert relative_error(layer.forward(x), Conv2d.forward(copy.deepcopy(layer), x)) < 1e-6
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -54,8 +54,9 @@ class Memo:
         still = sample.dtype == self.sample.dtype and np.array_equal(sample, self.sample)
         if still and known and known[1] == form and np.array_equal(W, known[0]):
             return known[2]
+        W = W.copy() if still else W  # first: another thread may be training, and U would be of other weights
         U = _transformed(W, groups, form)
-        self.sample, self.known = sample, (W.copy(), form, U) if still else None
+        self.sample, self.known = sample, (W, form, U) if still else None
         return U
 
 
