@@ -29,11 +29,11 @@ class Ours:
         self.x = rng.standard_normal((case.batch, *case.input_shape), np.float32)
         self.labels = rng.integers(0, 10, case.batch)
 
+    @one_blas_thread  # as the training loop does
     def train(self) -> None:
-        with one_blas_thread():  # as the training loop does
-            self.loss.forward(self.net.forward(self.x, train=True), self.labels)
-            self.net.backward(self.loss.backward())
-            self.sgd.step()
+        self.loss.forward(self.net.forward(self.x, train=True), self.labels)
+        self.net.backward(self.loss.backward())
+        self.sgd.step()
 
     def infer(self) -> None:
         self.net.forward(self.x)

@@ -414,6 +414,53 @@ def test_what_is_no_array_is_refused(case):
         layer.forward(x.tolist())
 
 
+@pytest.mark.parametrize("way", [lambda a: np.ma.masked_array(a, a > 0.5), lambda a: a.view(np.recarray),
+                                 lambda a: a.view(type("Own", (np.ndarray,), {}))], ids=["masked", "recarray", "own"])
+def test_arrays_with_rules_of_their_own_are_refused(case, way):
+    layer, x = case
+    message = "expected an array for {}, got a (MaskedArray|recarray|Own), which computes by rules of its own; convert"
+    with pytest.raises(TypeError, match=message.format("x")):
+        layer.forward(way(x))
+    dy = way(np.ones_like(layer.forward(x, keep=True)))
+    with pytest.raises(TypeError, match="layer7.*: " + message.format("dy")):
+        layer.backward(dy)
+
+
+def test_what_only_looks_like_an_array_is_refused(case):
+    layer, x = case
+    table = type("DataFrame", (), {"shape": x.shape, "dtype": x.dtype, "ndim": x.ndim, "size": x.size})()
+    with pytest.raises(TypeError, match="layer7.*: expected an array for x, got DataFrame"):
+        layer.forward(table)
+
+
+def test_a_single_number_is_refused(case):
+    layer, _ = case
+    for number in np.float64(3), np.array(3.0):
+        with pytest.raises(ValueError, match=r"layer7.*: expected x of shape \(N, .*\), got \(\)"):
+            layer.forward(number)
+
+
+def test_the_other_byte_order_is_refused(case):
+    layer, x = case
+    swapped = x.astype(x.dtype.newbyteorder())
+    with pytest.raises(TypeError, match=r"layer7.*: expected float32 or float64 for x, got .f8; convert it first"):
+        layer.forward(swapped)
+
+
+def test_how_an_array_lies_in_memory_changes_nothing(case, tmp_path):
+    layer, x = case
+    on_disk = np.memmap(tmp_path / "x", x.dtype, "w+", shape=x.shape)
+    on_disk[...] = x
+    odd = np.frombuffer(bytes(1) + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    other_order = np.ascontiguousarray(x.T).T
+    turned = np.ascontiguousarray(x[..., ::-1])[..., ::-1]
+    expected = layer.forward(x)
+    for same in on_disk, odd, read_only, other_order, turned:
+        np.testing.assert_allclose(layer.forward(same), expected, rtol=0, atol=1e-13)
+
+
 def test_an_empty_batch_is_refused(case):
     layer, x = case
     with pytest.raises(ValueError, match=r"layer7.*: x is empty: its shape is \(0, "):
@@ -725,6 +772,12 @@ def test_predict_gives_a_host_array_whatever_the_device():
 def test_predict_refuses_no_images_and_no_batch(images, batch_size):
     with pytest.raises(ValueError, match=f"ReLU: predict expects .* got {images} images and batch_size={batch_size}"):
         ReLU().predict(np.ones((images, 3)), batch_size)
+
+
+@pytest.mark.parametrize("x", [None, [[1.0, 2.0]], "images", np.float32(3), np.array(3.0)])
+def test_predict_refuses_what_is_no_array(x):
+    with pytest.raises(TypeError, match=r"ReLU: predict expects an array \(N, ...\), got "):
+        ReLU().predict(x)
 
 
 def test_what_is_no_layer_is_refused():

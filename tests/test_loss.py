@@ -77,6 +77,20 @@ def test_large_scores_neither_overflow_nor_lose_the_loss(dtype):
     assert loss.forward(np.array([[-1e4, 1e4]], dtype), [1]) == 0
 
 
+@pytest.mark.parametrize("size", [1e-20, 1e-10, 1e-7, 1e-3, 1.0, 15.0, 20.0, 88.0, 104.0, 745.0, 1e4])
+def test_small_and_large_scores_keep_their_digits(size):
+    rng = np.random.default_rng(0)
+    logits = (size * (rng.choice([-1, 0, 1], (64, 7)) + rng.normal(size=(64, 7)))).astype(np.float32)
+    labels, z, loss = rng.integers(0, 7, 64), logits.astype(np.float64), SoftmaxCrossEntropy()
+    shifted = z - z.max(axis=1, keepdims=True)
+    p = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
+    expected = (np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(64), labels]).mean()
+    eps = np.finfo(np.float32).eps
+    assert abs(loss.forward(logits, labels) - expected) <= 4 * eps * expected
+    np.testing.assert_allclose(loss.probs, p, rtol=64 * eps, atol=1e-44)  # z has few digits after its point
+    np.testing.assert_allclose(loss.backward(), (p - np.eye(7)[labels]) / 64, rtol=0, atol=4 * eps / 64)
+
+
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.int64, np.uint64])
 def test_labels_of_any_whole_kind(kind):
     z = distinct(3, 4)
@@ -248,6 +262,17 @@ def test_a_loss_computes_where_the_scores_are_whatever_it_saw_before(make, targe
 
 def test_labels_that_are_a_pytorch_tensor_are_refused():
     tensor = type("Tensor", (), {"__module__": "torch", "shape": (2,), "dtype": "torch.int64"})()
-    with pytest.raises(TypeError, match=re.escape("SoftmaxCrossEntropy: expected an array of labels, got a PyTorch "
+    with pytest.raises(TypeError, match=re.escape("SoftmaxCrossEntropy: expected an array for labels, got a PyTorch "
                                                   "tensor; convert it first: labels.numpy()")):
         SoftmaxCrossEntropy().forward(distinct(2, 3), tensor)
+
+
+@pytest.mark.parametrize("way", [lambda a: np.ma.masked_array(a, a > 0), lambda a: a.view(np.recarray)])
+def test_masked_arrays_and_the_like_are_refused(way):
+    z, labels = distinct(2, 3), np.array([0, 1])
+    for name, call in {"logits": lambda: SoftmaxCrossEntropy().forward(way(z), labels),
+                       "labels": lambda: SoftmaxCrossEntropy().forward(z, way(labels)),
+                       "y": lambda: MeanSquaredError().forward(way(z), z),
+                       "target": lambda: MeanSquaredError().forward(z, way(z))}.items():
+        with pytest.raises(TypeError, match=f"expected an array for {name}, got a (MaskedArray|recarray), which"):
+            call()

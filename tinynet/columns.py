@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from .container import Container, Seen, run, run_back
+from .container import Container, Seen, run, run_back, whole
 from .devices.device import Device, device_of, send
 from .fast.parallel import side_by_side
 from .layer import NO_GRADIENT, Layer
@@ -109,15 +109,17 @@ class Columns(_OnPairs, Container):
         self.check()
         self.rename("")
 
+    @whole
     def forward(self, x: Pair, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Pair:
         x = self.expect_pair(x)
         for (_, layer), device in zip(self.children(), x.devices, strict=True):
             if not layer.placed:  # a layer without weights goes where its first input lives
-                layer.to(device)
+                layer.settle(device)
         left, right = (partial(run, name, layer, part, train, keep, seen)
                        for (name, layer), part in zip(self.children(), x, strict=True))
         return self._both(left, right, in_turn=seen is not None)
 
+    @whole
     def backward(self, dy: Pair, input_grad: bool | None = None) -> Pair:
         dy, input_grad = self.expect_pair(dy, "dy"), self.wants(input_grad)
         left, right = (partial(run_back, layer, part, input_grad)

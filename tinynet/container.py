@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import wraps
 from typing import Any
 
 from .devices.device import Device, cpu, place_of
@@ -15,6 +16,20 @@ from .layer import Layer
 from .parameter import Parameter
 
 Seen = Callable[[str, Layer, Any, Any], None]
+
+
+def whole(method: Callable[..., Any]) -> Callable[..., Any]:
+    """For the forward and the backward of nets: if one fails in the middle, nothing stays kept. It would be of no use,
+    and in the way of other threads."""
+    @wraps(method)
+    def whole_or_not_at_all(net: Layer, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(net, *args, **kwargs)
+        except BaseException:
+            net.forget()
+            raise
+
+    return whole_or_not_at_all
 
 
 class Container(Layer):
@@ -60,7 +75,7 @@ def run(name: str, layer: Layer, x: Any, train: bool = False, keep: bool = False
     makes its first array. `run("", net, x, seen=f)` shows a net that may be a single layer, which knows no `seen`.
     """
     if not layer.placed and (device := place_of(x)):
-        layer.to(device)
+        layer.settle(device)
     with current(layer.device):
         if seen and isinstance(layer, Container):
             return layer.forward(x, train=train, keep=keep, seen=_below(name, seen))
@@ -79,8 +94,7 @@ def run_back(layer: Layer, dy: Any, input_grad: bool) -> Any:
     """`layer.backward(dy)` on its device. If neither the layer learns from it nor dx is wanted, the layer only forgets
     what it kept."""
     if not (input_grad or trains(layer)):
-        for inside in (layer, *(inside for _, inside in layer.walk())):
-            inside._kept = None
+        layer.forget()
         return None
     with current(layer.device):
         if isinstance(layer, Container) or layer.dx_is_optional and not input_grad:

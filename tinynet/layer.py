@@ -12,15 +12,17 @@ Nothing else is needed: no graph, no tape.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
-from .devices.device import Device, cpu, device_of, is_tensor
-from .fast.parallel import one_blas_thread
+from .devices.device import Device, check_kind, cpu, device_of, place_of
+from .fast.parallel import caller, one_blas_thread
 from .parameter import Parameter, select
 from .softmax import softmax
 
@@ -30,13 +32,47 @@ _aside = ContextVar("aside", default=False)
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """In here, a forward that keeps nothing leaves what an earlier one kept: a net may be asked for an answer, by this
-    thread or another, while it is between a forward and its backward."""
+    """In here, a forward that keeps nothing leaves what an earlier one of this thread kept: a net may be asked for an
+    answer while it is between a forward and its backward."""
     token = _aside.set(True)
     try:
         yield
     finally:
         _aside.reset(token)
+
+
+class Kept(tuple):
+    """What a forward kept for backward, and the thread that called it."""
+
+    thread: threading.Thread
+
+    def __new__(cls, thread: threading.Thread, *values: Any) -> Kept:
+        kept = super().__new__(cls, values)
+        kept.thread = thread
+        return kept
+
+
+def by_one_thread(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function(net, ...)`, a training: meanwhile no other thread can begin a forward that keeps something."""
+    @wraps(function)
+    def alone(net: Layer, *args: Any, **kwargs: Any) -> Any:
+        me = caller()
+        free = [layer for layer in (net, *(layer for _, layer in net.walk())) if layer._trainer is not me]
+        try:
+            for layer in free:
+                layer._refuse(vars(layer).setdefault("_trainer", me), me)  # the first of two threads sets it
+                layer._trainer = me
+            return function(net, *args, **kwargs)
+        finally:
+            for layer in free:
+                if layer._trainer is me:
+                    del layer._trainer
+
+    return alone
+
+
+def _is_another(thread: threading.Thread | None, me: threading.Thread) -> bool:
+    return thread is not None and thread is not me and thread.is_alive()
 
 
 class Layer:
@@ -48,16 +84,23 @@ class Layer:
       before backward has run;
     - `backward` writes gradients, it never adds, so there is nothing to reset between steps. It consumes what forward
       kept: each kept forward serves one backward;
-    - between a forward and its backward, `predict`, `summary`, `save` and whatever else runs within `aside()` are safe,
-      in other threads too. Another forward is not: it replaces what was kept, or forgets it; nor is `to`, which forgets
-      it, nor writing to a parameter;
+    - between a forward and its backward, `predict`, `summary`, `save` and whatever else runs within `aside()` are safe.
+      Another forward is not: it replaces what was kept, or forgets it; nor is one of another net with the same layers,
+      as net[:"conv5"] is, nor `to`, which forgets it, nor writing to a parameter;
+    - threads: any number of them may predict, or run a forward that keeps nothing, also beside one that trains; they
+      see its weights and running averages as they are at the moment, maybe in the middle of a step. Only one thread at
+      a time may be between a forward that keeps and its backward, or in `train`: another one's forward or backward
+      raises RuntimeError. Each needs a net of its own, copy.deepcopy(net). The gradients are the net's: those of the
+      last backward, whichever thread ran it;
+    - a copy, or what comes out of a pickle, has nothing kept;
     - outputs are new arrays, of the dtype of `x` (float32 or float64) and on the layer's device; inputs are never
       changed.
     """
 
     name = ""      # given by the net that the layer is part of; error messages begin with it
     _device: Device | None = None
-    _kept: tuple | None = None
+    _kept: Kept | None = None
+    _trainer: threading.Thread | None = None  # in whose `train` this layer is
     lets_a_factor_through = False  # f(c · x) = c · f(x) for every c > 0: files/layouts.py needs to know
     dx_is_optional = False         # backward takes `input_grad=False`, too: nobody needs dx, None will do
 
@@ -118,6 +161,13 @@ class Layer:
             layer.to(device)
         return self
 
+    def settle(self, device: Any) -> None:
+        """Put those on `device`, of this layer and the layers inside, that were put nowhere. What they keep stays, for
+        another thread may be training them."""
+        self._device = self._device or device
+        for _, layer in self.children():
+            layer.settle(device)
+
     def astype(self, dtype: Any) -> Layer:
         """Convert every parameter and running statistic to `dtype`, float32 or float64; returns the layer."""
         if np.dtype(dtype) not in (np.float32, np.float64):
@@ -154,24 +204,23 @@ class Layer:
         without it every shape is accepted. `dtype`, if given, is the one that the array must have; else it must be that
         of the layer's own parameters, if there are any.
 
-        Raises TypeError for what is no float32 or float64 array, or of the wrong one of the two, ValueError for a wrong
-        shape, an empty array, or an array of another device.
+        Raises TypeError for what is no float32 or float64 array, or of the wrong one of the two, or a masked array, a
+        matrix or the like; ValueError for a wrong shape, an empty array, or an array of another device.
         """
-        if not hasattr(x, "dtype") or not hasattr(x, "shape"):
-            raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
-                            + (NO_GRADIENT if what == "dy" and x is None else ""))
+        if type(x) is not np.ndarray:
+            check_kind(x, self.label, what)
+            if place_of(x) is None:
+                raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
+                                + (NO_GRADIENT if what == "dy" and x is None else ""))
         if x.dtype not in (np.float32, np.float64):
-            if is_tensor(x):
-                raise TypeError(f"{self.label}: expected an array for {what}, got a PyTorch tensor; convert it first: "
-                                f"{what}.numpy()")
             raise TypeError(f"{self.label}: expected float32 or float64 for {what}, got {x.dtype}; "
                             f"convert it first: {what}.astype(np.float32)")
         if dtype is not None and x.dtype != dtype:
             raise TypeError(f"{self.label}: expected {dtype} for {what}, as its input was, got {x.dtype}")
-        fits = not shape or (len(shape) == x.ndim and
-                             all(isinstance(a, str) or a == b for a, b in zip(shape, x.shape, strict=True)))
+        fits = x.ndim > 0 and (not shape or len(shape) == x.ndim and
+                               all(isinstance(a, str) or a == b for a, b in zip(shape, x.shape, strict=True)))
         if not fits:
-            wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+            wanted = ", ".join(map(str, shape or ("N", "..."))) + ("," if len(shape) == 1 else "")
             raise ValueError(f"{self.label}: expected {what} of shape ({wanted}), got {tuple(x.shape)}")
         if x.size == 0:
             raise ValueError(f"{self.label}: {what} is empty: its shape is {tuple(x.shape)}")
@@ -188,19 +237,42 @@ class Layer:
         return self._device.xp
 
     def remember(self, wanted: bool, *values: Any) -> None:
-        """Keep what backward needs, if it is `wanted`; if not, forget what an earlier forward kept, but not `aside`."""
+        """Keep what backward needs, if it is `wanted`; if not, forget what an earlier forward of this thread kept, but
+        not `aside`. Raises RuntimeError if it is wanted, and another thread is training this layer."""
+        me, other = caller(), getattr(self._kept, "thread", None)
         if wanted:
-            self._kept = values
-        elif not _aside.get():
+            self._refuse(self._trainer, me)
+            self._refuse(other, me)
+            self._kept = Kept(me, *values)
+        elif not (_aside.get() or _is_another(other, me)):
             self._kept = None
 
     def take(self) -> tuple:
-        """What the last forward kept for backward; it can be had once."""
-        kept, self._kept = self._kept, None
+        """What the last forward kept for backward; it can be had once. Raises RuntimeError if there is nothing, or if
+        it is another thread's."""
+        kept = self._kept
         if kept is None:
             raise RuntimeError(f"{self.label}: backward has nothing to work from; call forward(x, train=True) or "
                                "forward(x, keep=True) first, once for every backward")
+        self._refuse(getattr(kept, "thread", None), caller())
+        self._kept = None
         return kept
+
+    def forget(self) -> None:
+        """Forget what forwards of this thread kept, here and in the layers inside; but not `aside`."""
+        for layer in (self, *(layer for _, layer in self.walk())):
+            layer.remember(False)
+
+    def _refuse(self, other: threading.Thread | None, me: threading.Thread) -> None:
+        """Raise RuntimeError if `other` is another thread than this one, and alive."""
+        if _is_another(other, me):
+            raise RuntimeError(f"{self.label}: thread {other.name!r} is training this net, or has called a forward "
+                               f"whose backward is still to come. Thread {me.name!r} needs a net of its own, "
+                               "copy.deepcopy(net), and calls both forward and backward; predict is safe for all")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what comes out of a pickle, is in nobody's training: what was kept stays here."""
+        return {name: value for name, value in vars(self).items() if name not in ("_kept", "_trainer")}
 
     # ---- for users --------------------------------------------------------------------------------------------
 
@@ -236,12 +308,14 @@ class Layer:
         storage.load(self, path, names)
         return self
 
-    @one_blas_thread()
+    @one_blas_thread
     def predict(self, x: Any, batch_size: int = 128) -> np.ndarray:
         """Class probabilities (N, classes) of `x` (N, ...), computed in batches, as a host array.
 
         The net must end in the classes' scores (logits), as all nets here do: softmax is applied to them.
         """
+        if not getattr(x, "shape", ()):
+            raise TypeError(f"{self.label}: predict expects an array (N, ...), got {type(x).__name__}")
         if batch_size < 1 or len(x) == 0:
             raise ValueError(f"{self.label}: predict expects one image or more and a batch_size of 1 or more, "
                              f"got {len(x)} images and batch_size={batch_size}")

@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from .devices.device import is_tensor
+from .devices.device import check_kind, place_of
 from .fast.operation import operation
-from .layer import Layer
+from .fast.parallel import caller
+from .layer import Kept, Layer
 
 
 @operation
@@ -65,25 +66,25 @@ class SoftmaxCrossEntropy(Layer):
         if not finite:
             raise ValueError(f"{self.label}: the logits hold NaN or infinity: the training has diverged, or the "
                              "input was not finite; a smaller learning rate may help")
-        self.probs, losses = self.empty(logits.shape, logits.dtype), self.empty(labels.shape, logits.dtype)
-        self._kept = (labels,)
+        self.probs = probs = self.empty(logits.shape, logits.dtype)
+        losses = self.empty(labels.shape, logits.dtype)
+        self._kept = Kept(caller(), labels, probs)
         with self.device:
-            cross_entropy_forward(logits, labels, self.probs, losses, xp)
+            cross_entropy_forward(logits, labels, probs, losses, xp)
             return float(losses.mean())                                              # eq. (2)
 
     def backward(self) -> Any:
         """∂L/∂logits (N, K)."""
-        (labels,), dz = self.take(), self.empty(self.probs.shape, self.probs.dtype)
+        labels, probs = self.take()
+        dz = self.empty(probs.shape, probs.dtype)
         with self.device as device:
-            cross_entropy_backward(self.probs, labels, dz, device.xp)
+            cross_entropy_backward(probs, labels, dz, device.xp)
         return dz
 
     def _check_labels(self, labels: Any, shape: tuple[int, ...]) -> Any:
         N, K = shape
-        if is_tensor(labels):
-            raise TypeError(f"{self.label}: expected an array of labels, got a PyTorch tensor; convert it first: "
-                            "labels.numpy()")
-        labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
+        check_kind(labels, self.label, "labels")
+        labels = labels if place_of(labels) else np.asarray(labels)
         if labels.dtype.kind not in "iu":
             raise TypeError(f"{self.label}: expected whole numbers as labels, got {labels.dtype}")
         if labels.shape != (N,):
@@ -105,6 +106,7 @@ class MeanSquaredError(Layer):
         """
         self._device = None  # as above
         xp = self.expect(y, what="y")
+        check_kind(target, self.label, "target")
         target = self.device.asarray(target) if isinstance(target, np.ndarray) else target
         self.expect(target, *y.shape, what="target", dtype=y.dtype)
         with self.device, np.errstate(over="ignore", invalid="ignore"):              # found below, in L
@@ -113,7 +115,7 @@ class MeanSquaredError(Layer):
         if not np.isfinite(L):
             raise ValueError(f"{self.label}: the loss is {L}: the target is not finite, or the training has diverged; "
                              "a smaller learning rate may help")
-        self._kept = (difference,)
+        self._kept = Kept(caller(), difference)
         return L
 
     def backward(self) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .container import Container, Seen, lowest, run, run_back, trains
+from .container import Container, Seen, lowest, run, run_back, trains, whole
 from .devices.device import Device
 from .layer import Layer
 from .parameter import Parameter
@@ -34,6 +34,7 @@ class Sequential(Container):
         self.check()
         self.rename("")
 
+    @whole
     def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
         if isinstance(x, np.ndarray) and isinstance(self.device, Device):
             x = self.device.asarray(x)  # a net takes host arrays wherever it lives
@@ -41,6 +42,7 @@ class Sequential(Container):
             x = run(name, layer, x, train, keep, seen)
         return x
 
+    @whole
     def backward(self, dy: Any, input_grad: bool | None = None) -> Any:
         """dx, or None if it is not wanted (`input_grad`; `freeze` says when that is by itself): then backward ends at
         the lowest layer that learns."""
@@ -93,6 +95,7 @@ class Branches(Container):
         self.check()
         self.rename("")
 
+    @whole
     def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
         outputs = [run(name, branch, x, train, keep, seen) for name, branch in self.branches.items()]
         sizes = {y.shape[:-1] for y in outputs}
@@ -104,6 +107,7 @@ class Branches(Container):
         self.remember(train or keep, y.shape, y.dtype, [part.shape[-1] for part in outputs])
         return y
 
+    @whole
     def backward(self, dy: Any, input_grad: bool | None = None) -> Any:
         shape, dtype, channels = self.take()
         self.expect(dy, *shape, what="dy", dtype=dtype)
@@ -130,6 +134,7 @@ class Sum(Container):
         self.check()
         self.rename("")
 
+    @whole
     def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
         outputs = [run(name, branch, x, train, keep, seen) for name, branch in self.branches.items()]
         if len({y.shape for y in outputs}) > 1:
@@ -139,6 +144,7 @@ class Sum(Container):
         self.remember(train or keep, y.shape, y.dtype)
         return y
 
+    @whole
     def backward(self, dy: Any, input_grad: bool | None = None) -> Any:
         shape, dtype = self.take()
         self.expect(dy, *shape, what="dy", dtype=dtype)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .devices.device import Device, cpu
+from .devices.device import Device, check_kind, cpu
 from .init import Initialiser
 
 
@@ -33,6 +33,7 @@ class Parameter:
 
     def __init__(self, value: np.ndarray, device: Device = cpu, lr: float = 1.0, decay: float = 1.0,
                  trainable: bool = True) -> None:
+        check_kind(value, "Parameter", "value")
         value = np.array(value)
         if value.dtype not in (np.float32, np.float64):
             raise TypeError(f"Parameter: expected an array of float32 or float64, got {value.dtype}; convert it first: "

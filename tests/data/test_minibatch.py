@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from tinynet.data import Dataset, Split, batches
+from tinynet.data import Dataset, Loader, Split, View, batches
 
 X = np.arange(7 * 2 * 2 * 3, dtype=np.uint8).reshape(7, 2, 2, 3)
 Y = np.arange(7)
@@ -57,3 +57,14 @@ def test_importing_needs_numpy_only():
     code = ("import sys, tinynet.data; slow = ['PIL', 'tarfile', 'http.client', 'urllib.request']; "
             "print([name for name in slow if name in sys.modules])")
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("way", [lambda a: np.ma.masked_array(a, a > 3), lambda a: a.view(np.recarray)])
+def test_masked_arrays_and_the_like_are_refused(way):
+    images, labels = np.arange(8).reshape(4, 2), np.arange(4)
+    for name, given in {"images": (way(images), labels), "labels": (images, way(labels))}.items():
+        for call in lambda *split: batches(*split, 2), lambda *split: Loader(Split(*split), 2):
+            with pytest.raises(TypeError, match=f"expected an array for {name}, got a (MaskedArray|recarray), which"):
+                call(*given)
+    with pytest.raises(TypeError, match="View: expected an array for images, got a "):
+        View().center(way(np.zeros((1, 2, 2, 3), np.uint8)))

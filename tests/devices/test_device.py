@@ -144,11 +144,23 @@ def test_an_array_of_a_simulated_device_is_pickled_with_its_device():
 def test_a_pytorch_tensor_is_no_array():
     tensor = type("Tensor", (), {"__module__": "torch", "shape": (2,), "dtype": "torch.float32"})()
     for device in cpu, simulated(0):
-        with pytest.raises(TypeError, match=re.escape(f"{device}.asarray: expected an array, got a PyTorch tensor; "
-                                                      "convert it first: x.numpy()")):
+        with pytest.raises(TypeError, match=re.escape(f"{device}.asarray: expected an array for x, got a PyTorch "
+                                                      "tensor; convert it first: x.numpy()")):
             device.asarray(tensor)
-    with pytest.raises(TypeError, match=re.escape("expected an array, got a PyTorch tensor; convert it first: x.nu")):
+    with pytest.raises(TypeError, match=re.escape("expected an array for x, got a PyTorch tensor; convert it first")):
         device_of(tensor)
+
+
+@pytest.mark.parametrize("x, convert", [
+    (np.ma.masked_array([1.0], [True]), "x.filled(0)"), (np.ones((1, 1)).view(np.matrix), "np.asarray(x)"),
+    (np.ones(1).view(np.recarray), "np.asarray(x)"), (np.ones(1).view(type("Own", (np.ndarray,), {})), "asarray(x)")])
+def test_arrays_with_rules_of_their_own_are_refused(x, convert):
+    message = f"asarray: expected an array for x, got a {type(x).__name__}, which computes by rules of its own; convert"
+    for device in cpu, simulated(0):
+        with pytest.raises(TypeError, match=re.escape(message) + ".*" + re.escape(convert)):
+            device.asarray(x)
+    with pytest.raises(TypeError, match=type(x).__name__):
+        device_of(x)
 
 
 # ---------------------------------------------------------------------------- what is missing for a GPU

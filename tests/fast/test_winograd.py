@@ -135,6 +135,29 @@ def test_one_tile_by_hand(K):
     np.testing.assert_allclose(matrices["A"].T @ products @ matrices["A"], expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("K, stride", [(3, 1), (5, 1), (11, 4)])
+@pytest.mark.parametrize("outlier", [1e5, np.inf, np.nan])
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_an_outlier_reaches_the_tiles_it_is_in_and_no_other_image(K, stride, outlier):
+    x, ys, touched = distinct(3, 59, 59, 4, dtype=np.float32), {}, {}
+    for algorithm in "winograd", "im2col":
+        layer = Conv2d(4, 6, K, stride, algorithm=algorithm, rng=np.random.default_rng(3))
+        for pixel in 0.5, outlier:
+            x[1, 29, 30, 2] = pixel
+            ys[algorithm, pixel] = layer.forward(x)
+        before, after = ys[algorithm, 0.5], ys[algorithm, outlier]
+        np.testing.assert_array_equal(before[[0, 2]], after[[0, 2]])
+        touched[algorithm] = (before[1] != after[1]).any(axis=-1)
+    form = winograd.best_form(K, stride, *before.shape[1:3], 4, 6)
+    assert touched["im2col"].sum() <= form.K ** 2 < touched["winograd"].sum() <= (2 * form.m) ** 2
+    outside = ~touched["im2col"]
+    off = np.abs(ys["winograd", outlier] - ys["im2col", 0.5])[1][outside]
+    if outlier == 1e5:
+        assert 1e-4 < off.max() < 2e-5 * outlier * np.abs(layer.W.value).max()  # of numbers of size 0.03
+    else:
+        assert np.isnan(off).any()
+
+
 def test_auto_takes_it_where_it_pays():
     def chosen(C, F, K, stride=1, N=32, size=13):
         kernel = K if isinstance(K, tuple) else (K, K)
@@ -223,6 +246,23 @@ def test_another_thread_may_use_the_layer_while_its_weights_are_compared(monkeyp
     monkeypatch.setattr(np, "array_equal", meanwhile)
     y = layer.forward(x)
     assert compared == [True] and equal(y, expected)
+
+
+def test_another_thread_may_change_the_weights_while_they_are_transformed(monkeypatch):
+    layer, x = Conv2d(4, 4, 3, algorithm="winograd"), distinct(1, 6, 6, 4, dtype=np.float32)
+    layer.forward(x)
+    transformed = winograd_conv._transformed
+
+    def meanwhile(*args):
+        U = transformed(*args)
+        layer.W.value += 1 - (np.arange(layer.W.size) % 97 == 0).reshape(layer.W.shape)  # all but the sample
+        return U
+
+    winograd_conv.forget(layer.W.value)
+    monkeypatch.setattr(winograd_conv, "_transformed", meanwhile)
+    layer.forward(x)
+    monkeypatch.undo()
+    assert relative_error(layer.forward(x), Conv2d.forward(copy.deepcopy(layer), x)) < 1e-6
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from naive import assert_close, distinct
 
 from tinynet import ReLU, ScaledTanh, Sigmoid, Tanh, gradcheck
+from tinynet.fast.operation import plain
 
 SHAPES = [(1, 1), (3, 7), (1, 5, 4, 1), (3, 2, 5, 3)]
 FUNCTIONS = {  # the function and its derivative, from the definitions
@@ -87,6 +89,33 @@ def test_far_out_nothing_overflows_and_no_gradient_comes_through(dtype):
         np.testing.assert_array_equal(layer.backward(np.ones_like(x)), [[0, 0, 0, 0]])
 
 
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x))
+
+
+SIZES = [0.0, *(10.0 ** k for k in range(-20, 5)), 9.0, 15.0, 16.0, 17.0, 20.0, 30.0, 36.0, 37.0, 40.0, 87.0, 90.0,
+         103.0, 700.0, 740.0]
+FAR = {Tanh: math.tanh, Sigmoid: sigmoid, ScaledTanh: lambda x: 1.7159 * math.tanh(2 / 3 * x)}
+
+
+@pytest.mark.parametrize("way", [nullcontext, plain])
+@pytest.mark.parametrize("kind", FAR)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_and_large_numbers_keep_their_digits(kind, dtype, way):
+    layer, x = kind(), np.array([[sign * size for sign in (1, -1) for size in SIZES]], dtype)
+    with way():
+        y = layer.forward(x, keep=True)
+        dx = layer.backward(np.ones_like(x))
+    expected = np.vectorize(FAR[kind])(x.astype(np.float64))
+    smallest = np.finfo(dtype).smallest_subnormal  # below the normal numbers, digits are fewer
+    np.testing.assert_allclose(y, expected, rtol=8 * np.finfo(dtype).eps, atol=4 * smallest)
+    if kind is Sigmoid:  # y (1 - y) is as exact as y, where 1 - y is
+        slopes = np.vectorize(lambda x: sigmoid(x) * sigmoid(-x))(x.astype(np.float64))
+        np.testing.assert_allclose(dx[x < 1], slopes[x < 1], rtol=16 * np.finfo(dtype).eps, atol=4 * smallest)
+        np.testing.assert_allclose(dx, slopes, rtol=0, atol=np.finfo(dtype).eps)
+        assert (dx[x >= 40] == 0).all() and (dx[(x < 0) & (x > -103)] > 0).all()
+
+
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_only_the_output_is_kept_so_that_the_input_can_go(kind):
     layer, x = kind(), distinct(3, 4)
@@ -98,3 +127,11 @@ def test_only_the_output_is_kept_so_that_the_input_can_go(kind):
 @pytest.mark.parametrize("kind", FUNCTIONS)
 def test_nan_stays_visible(kind):
     assert np.isnan(kind().forward(np.array([[np.nan]]))).all()
+
+
+@pytest.mark.parametrize("way", [nullcontext, plain])
+def test_what_nan_does_in_a_relu(way):
+    relu, nan = ReLU(), np.nan
+    with way():
+        np.testing.assert_array_equal(relu.forward(np.array([[nan, -1.0, 1.0, -1.0]]), keep=True), [[nan, 0, 1, 0]])
+        np.testing.assert_array_equal(relu.backward(np.array([[5.0, 5.0, nan, nan]])), [[0, 0, nan, nan]])

@@ -156,6 +156,15 @@ def test_hamming_agrees_with_a_loop(size, k):
         assert distances.max() == 8 * size
 
 
+@pytest.mark.parametrize("size", [8191, 8192, 8200])  # bytes; 16 bits hold distances up to 65,535
+def test_long_codes_may_differ_in_every_bit(size):
+    codes = np.zeros((3, size), np.uint8)
+    codes[0], codes[1, 0] = 255, 1
+    indices, distances = hamming(np.zeros((1, size), np.uint8), codes, 3)
+    np.testing.assert_array_equal(indices, [[2, 1, 0]])
+    np.testing.assert_array_equal(distances, [[0, 1, 8 * size]])
+
+
 def test_codes_that_do_not_fit_are_refused():
     codes = np.zeros((5, 2), np.uint8)
     with pytest.raises(TypeError, match=r"hamming: expected codes of uint8, as encode\(\) gives them, got int64"):
@@ -180,3 +189,11 @@ def test_agreement_by_hand():
         agreement([[1, 2]], [[1, 2, 3]])
     with pytest.raises(ValueError, match="agreement: expected two arrays"):
         agreement([1, 2], [1, 2])
+
+
+def test_masked_arrays_are_refused():
+    codes, x = np.zeros((5, 2), np.uint8), np.ones((5, 2), np.float32)
+    with pytest.raises(TypeError, match="hamming: expected an array for codes, got a MaskedArray"):
+        hamming(codes, np.ma.masked_array(codes, codes == 0), 1)
+    with pytest.raises(TypeError, match="nearest: expected an array for features, got a MaskedArray"):
+        nearest(x, np.ma.masked_array(x, x == 0), 1)

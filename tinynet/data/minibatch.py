@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..devices.device import check_kind
+
 
 def batches(images: np.ndarray, labels: np.ndarray, batch_size: int,
             rng: np.random.Generator | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -19,7 +21,7 @@ def batches(images: np.ndarray, labels: np.ndarray, batch_size: int,
     without one the batches are in order, and are views of the arrays, not copies.
 
     Raises ValueError if there are no images, if there are not as many labels as images, or if batch_size < 1;
-    TypeError if batch_size is not an integer or `rng` is not a Generator.
+    TypeError if batch_size is not an integer, `rng` is not a Generator, or an array is masked, a matrix or the like.
     """
     check("batches", images, labels, batch_size, rng)
     parts = draw_parts(len(images), batch_size, rng)
@@ -37,6 +39,8 @@ def draw_parts(n: int, batch_size: int, rng: np.random.Generator | None) -> list
 
 def check(what: str, images: np.ndarray, labels: np.ndarray, batch_size: int, rng: np.random.Generator | None) -> None:
     """Raise what `batches` raises, in the name of `what`."""
+    check_kind(images, what, "images")
+    check_kind(labels, what, "labels")
     if len(images) != len(labels):
         raise ValueError(f"{what}: expected one label per image, got {len(images)} images and {len(labels)} labels")
     if len(images) == 0:

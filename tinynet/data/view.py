@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..devices.device import check_kind
 from ..files.writing import atomic_write
 from ..sizes import as_int
 from .augment import draw_colors, draw_crops, expect_components, flip, scale_jitter
@@ -166,6 +167,7 @@ class View:
 
     def _size(self, images: np.ndarray) -> tuple[int, int]:
         """How much of images (N, H, W, C) is seen: h, w. Raises ValueError if they do not fit."""
+        check_kind(images, "View", "images")
         H, W_, C = self.mean.shape if self.mean.ndim == 3 else (None, None, *(self.mean.shape or (None,)))
         known = (H, W_, 3 if self.color else C)
         if images.ndim != 4 or any(n not in (None, m) for n, m in zip(known, images.shape[1:], strict=True)):

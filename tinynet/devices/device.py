@@ -56,11 +56,10 @@ class Device:
     def asarray(self, host: Any) -> Any:
         """A host array (or a list of numbers) as an array of this device; no copy on the CPU.
 
-        An array that is here already is returned as it is. Raises DeviceMismatch for one of another device, TypeError
-        for a PyTorch tensor.
+        An array that is here already is returned as it is. Raises DeviceMismatch for one of another device, and what
+        `check_kind` raises.
         """
-        if is_tensor(host):
-            raise TypeError(f"{self}.asarray: expected an array, got a PyTorch tensor; convert it first: x.numpy()")
+        check_kind(host, f"{self}.asarray")
         if place_of(host) not in (None, cpu) and not self.holds(host):
             raise DeviceMismatch(f"{self}.asarray", self, device_of(host))
         with self:
@@ -190,16 +189,23 @@ def place_of(x: Any) -> Device | None:
     return gpu(x.device.id) if isinstance(x, getattr(cupy, "ndarray", ())) else None
 
 
-def is_tensor(x: Any) -> bool:
-    """Whether `x` is a PyTorch tensor: it has a shape and a dtype, but it is no array."""
-    return any(kind.__module__.partition(".")[0] == "torch" for kind in type(x).__mro__)
+def check_kind(x: Any, who: str, what: str = "x") -> None:
+    """Raise TypeError, in the name of `who`, for what looks like an array but computes by other rules: PyTorch tensors,
+    and NumPy's subclasses: masked arrays, matrices, recarrays. A memory map is an array like others."""
+    if type(x) is np.ndarray or isinstance(x, np.memmap):
+        return
+    if any(kind.__module__.partition(".")[0] == "torch" for kind in type(x).__mro__):
+        raise TypeError(f"{who}: expected an array for {what}, got a PyTorch tensor; convert it first: {what}.numpy()")
+    if isinstance(x, np.ndarray):
+        convert = f"{what}.filled(0)" if isinstance(x, np.ma.MaskedArray) else f"np.asarray({what})"
+        raise TypeError(f"{who}: expected an array for {what}, got a {type(x).__name__}, which computes by rules of "
+                        f"its own; convert it first: {convert}")
 
 
 def device_of(x: Any) -> Device:
     """The device an array lives on. Raises TypeError for what is not an array."""
+    check_kind(x, "device_of")
     device = place_of(x)
-    if is_tensor(x):
-        raise TypeError("expected an array, got a PyTorch tensor; convert it first: x.numpy()")
     if device is None:
         raise TypeError(f"expected an array, got {type(x).__name__}: make it one with device.asarray(x)")
     return device
@@ -276,8 +282,15 @@ class Crossing(NamedTuple):
 
 _logs: list[list[Crossing]] = []                      # one for each open `with traffic()`, of any thread
 _lock = threading.Lock()
-if hasattr(os, "register_at_fork"):                   # a forked process must not find it held by a thread it has not
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+def _after_fork() -> None:                            # a forked process must not find it held by a thread it has not
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextmanager
@@ -301,6 +314,7 @@ def send(x: Any, to: Device, label: str = "", source: Device | None = None) -> A
     is sent from the null stream, which waits for the others. Raises DeviceMismatch if `x` is not on
     `source`, TypeError if it is no array.
     """
+    check_kind(x, "send")
     source = source or device_of(x)
     if not source.holds(x):
         raise DeviceMismatch("send", source, device_of(x))

@@ -39,10 +39,11 @@ def tanh_backward(dy, y, dx, xp) -> None:
 
 def sigmoid_forward(x, y, xp) -> None:
     def some_images(n: slice) -> None:
-        np.multiply(x[n], 0.5, out=y[n])
-        np.tanh(y[n], out=y[n])
-        y[n] *= 0.5
-        y[n] += 0.5
+        e = np.abs(x[n], out=scratch("e", x[n].shape, x.dtype))
+        np.exp(np.negative(e, out=e), out=e)
+        e += 1
+        np.exp(np.minimum(x[n], 0, out=y[n]), out=y[n])
+        y[n] /= e
 
     _in_pieces(some_images, x)
 

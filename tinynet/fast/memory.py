@@ -33,20 +33,28 @@ class _Loan:
     """What an array made by `fresh` calls its base."""
 
     def __init__(self, block: np.ndarray, shape: tuple[int, ...], dtype: Any) -> None:
-        self.block = block
-        self.returned = _returned  # also when Python shuts down, and the module's names are gone
-        self.__array_interface__ = {"version": 3, "shape": tuple(map(int, shape)), "typestr": np.dtype(dtype).str,
-                                    "data": block.__array_interface__["data"]}
+        self.block, self.__array_interface__ = block, {
+            "version": 3, "shape": tuple(map(int, shape)), "typestr": np.dtype(dtype).str,
+            "data": block.__array_interface__["data"]}
+        self.end = _End(self, _returned.append)
+        self.end.block = block
 
-    def __del__(self) -> None:
-        self.returned.append(self.block)
+    def __reduce__(self) -> Any:  # copy and pickle come here, too
+        raise TypeError("memory on loan cannot be copied, or it would be lent twice: copy the array")
+
+
+class _End(weakref.ref):
+    """When the loan is over, it goes to `_returned` with its block. No line of Python does that: in a `__del__`, Ctrl-C
+    would be lost."""
+
+    block: np.ndarray | None = None
 
 
 class _Buffers(dict):
     """A dictionary that can be referred to weakly."""
 
 
-_returned: deque[np.ndarray] = deque()  # by any thread at any time, even while another one holds the lock
+_returned: deque[_End] = deque()  # by any thread at any time, even while another one holds the lock
 _lock = threading.Lock()
 _idle: list[tuple[int, int, np.ndarray]] = []  # by size: bytes, how many loans there had been, block
 _loans = 0
@@ -54,8 +62,15 @@ _watcher: threading.Thread | None = None
 _here = threading.local()  # of each thread: .buffers, its scratch memory by role
 _buffers: weakref.WeakValueDictionary[int, _Buffers] = weakref.WeakValueDictionary()  # those of all threads
 
-if hasattr(os, "register_at_fork"):  # a forked process must not find the lock held by a thread that it has not
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+def _after_fork() -> None:
+    """A forked process must not find the lock held by a thread that it has not."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def fresh(shape: tuple[int, ...], dtype: Any, xp: Any) -> Any:
@@ -73,8 +88,9 @@ def _block(size: int) -> np.ndarray:
         _loans += 1
         _watch()
         while _returned:
-            block = _returned.popleft()
-            insort_left(_idle, (block.size, _loans, block), key=itemgetter(0))       # the latest first: it is cached
+            block = _returned.popleft().block
+            if block is not None:  # None: Ctrl-C came when it was about to be lent
+                insort_left(_idle, (block.size, _loans, block), key=itemgetter(0))   # the latest first: it is cached
         _idle[:] = [entry for entry in _idle if _loans - entry[1] < PATIENCE]
         i = bisect_left(_idle, size, key=itemgetter(0))
         if i < len(_idle) and _idle[i][0] < 2 * size:

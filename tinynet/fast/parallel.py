@@ -17,10 +17,10 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
+from functools import partial, wraps
 from typing import Any
 
 WORTH_A_THREAD = 2 ** 17  # numbers handled, about 100 µs of work
@@ -28,12 +28,16 @@ CACHE = 2 ** 22  # bytes of scratch memory that a piece may have
 
 
 class _Blas:
-    """Holds BLAS to one thread while anybody is inside `single()`, and gives back the user's setting afterwards."""
+    """Holds BLAS to one thread while any thread is inside `held`, and gives back the user's setting afterwards.
+
+    Ctrl-C may come after any call. So who is inside is a set, and what was usual is known before it is changed: what
+    `_let_go` does can be done twice, or without `_hold` having come to its end.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.inside = 0
-        self.limiter: Any = None
+        self.inside: set[int] = set()             # threads
+        self.usual: list[tuple[Any, int]] = []    # libraries, and how many threads each had before
         try:
             from threadpoolctl import ThreadpoolController
         except ImportError:
@@ -41,41 +45,59 @@ class _Blas:
         else:
             self.controller = ThreadpoolController()
 
-    @contextmanager
-    def single(self) -> Iterator[None]:
+    def held(self, work: Callable[[], Any]) -> Any:
+        """`work()`, with BLAS held to one thread."""
         if self.controller is None or getattr(_here, "alone", False):
-            yield
-            return
-        with self.lock:
-            self.inside += 1
-            if self.inside == 1:
-                self._anyone_may_set()
-                self.limiter = self.controller.limit(limits=1, user_api="blas")
-        _here.alone = True  # what this thread computes within need not ask again
+            return work()
+        me = threading.get_ident()
         try:
-            yield
+            self._hold(me)
+            _here.alone = True  # what this thread computes within need not ask again
+            return work()
         finally:
-            _here.alone = False
-            with self.lock:
-                self.inside -= 1
-                if self.inside == 0:
-                    self._anyone_may_set()
-                    self.limiter.restore_original_limits()
-                    self._anyone_may_set()
+            try:
+                self._let_go(me)
+            except KeyboardInterrupt:
+                self._let_go(me)
+                raise
 
-    def _anyone_may_set(self) -> None:
+    def _hold(self, me: int) -> None:
+        with self.lock:
+            self.inside.add(me)
+            self.usual = self.usual or [(library, library.num_threads) for library in self.controller.lib_controllers
+                                        if library.user_api == "blas"]
+            self._set((library, 1) for library, _ in self.usual)
+
+    def _let_go(self, me: int) -> None:
+        _here.alone = False
+        with self.lock:
+            self.inside.discard(me)
+            if not self.inside:
+                self._set(self.usual)
+                self.usual = []
+
+    def _set(self, threads: Iterable[tuple[Any, int]]) -> None:
         """threadpoolctl 3.8 and later obey one thread only, the first to set a limit. Here it is often one thread that
         comes first and another that leaves last; the lock keeps them apart."""
-        for library in self.controller.lib_controllers:
-            if hasattr(library, "clear_controlling_thread"):
-                library.clear_controlling_thread(force=True)
+        for library, n in threads:
+            anyone = getattr(library, "clear_controlling_thread", lambda force: None)
+            anyone(force=True)
+            library.set_num_threads(n)
+            anyone(force=True)
+
+    def after_fork(self) -> None:
+        """Of the threads that were inside, a forked process has at most the one that forked it."""
+        self.lock.release()
+        self.inside &= {threading.get_ident()}
+        if not self.inside:
+            self._let_go(0)
 
 
 _blas: _Blas | None = None
 _pool: ThreadPoolExecutor | None = None
 _columns = ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")  # starts its thread at the first use
 _threads = 0  # 0: not yet decided
-_here = threading.local()  # of each thread: .threads, its share if it computes one of two columns; .alone, see single()
+_here = threading.local()  # of each thread: .alone, see `held`; if it computes one of two columns: .threads, .caller
 
 
 def set_threads(n: int) -> None:
@@ -88,16 +110,29 @@ def set_threads(n: int) -> None:
     _threads = n
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
+    """No other thread may be changing BLAS's threads meanwhile: threadpoolctl has locks, too."""
+    if _blas:
+        _blas.lock.acquire()
+
+
+def _after_fork_in_parent() -> None:
+    if _blas:
+        _blas.lock.release()
+
+
+def _after_fork_in_child() -> None:
     """A process that was forked off has none of its parent's threads."""
-    global _pool, _columns, _blas
-    _pool, _blas, _columns = None, None, ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")
-    if _threads:
+    global _pool, _columns
+    _pool, _columns = None, ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")
+    if _blas:
+        _blas.after_fork()
         set_threads(_threads)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent,
+                        after_in_child=_after_fork_in_child)
 
 
 def get_threads() -> int:
@@ -111,13 +146,20 @@ def get_threads() -> int:
     return getattr(_here, "threads", _threads)
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread for a while, as each call of `over_batch` does for itself: to hold it and to let it go
-    takes some 20 µs, which a small net would spend as often as it has layers."""
-    get_threads()
-    with _blas.single():
-        yield
+def caller() -> threading.Thread:
+    """For whom this thread computes: for itself, unless it computes one of two columns for another."""
+    return getattr(_here, "caller", None) or threading.current_thread()
+
+
+def one_blas_thread(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, with BLAS held to one thread all the while, as each call of `over_batch` does for itself: to hold it
+    and to let it go takes some 20 µs, which a small net would spend as often as it has layers."""
+    @wraps(function)
+    def held(*args: Any, **kwargs: Any) -> Any:
+        get_threads()
+        return _blas.held(partial(function, *args, **kwargs))
+
+    return held
 
 
 def over_batch(work: Callable[[slice], Any], n: int, cost: float = math.inf) -> list[Any]:
@@ -130,14 +172,8 @@ def over_batch(work: Callable[[slice], Any], n: int, cost: float = math.inf) -> 
     if cost < WORTH_A_THREAD or _blas.controller is None or pool is None:
         threads = 1
     cuts = [n * i // threads for i in range(threads + 1)]
-    first, *others = [slice(a, b) for a, b in zip(cuts, cuts[1:], strict=False)]
-    with _blas.single():
-        futures = [pool.submit(copy_context().run, work, s) for s in others]  # np.errstate holds there too
-        try:
-            result = work(first)
-        finally:
-            wait(futures)  # also after an error: nobody may still be writing when it reaches the caller
-    return [result, *(f.result() for f in futures)]
+    first, *others = [partial(work, slice(a, b)) for a, b in zip(cuts, cuts[1:], strict=False)]
+    return _blas.held(partial(_together, pool, first, others))
 
 
 def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any, Any]:
@@ -147,23 +183,51 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
     """
     if get_threads() == 1 or hasattr(_here, "threads"):  # one thread, or columns within a column: one after the other
         return left(), right()
-    threads = max(1, get_threads() // 2)
+    threads, me = max(1, get_threads() // 2), caller()
 
     def column(work: Callable[[], Any]) -> Any:
-        _here.threads = threads
+        _here.threads, _here.caller = threads, me
         try:
-            with _blas.single():
-                return work()
+            return _blas.held(work)
         finally:
-            del _here.threads
+            del _here.threads, _here.caller
 
-    with _blas.single():
-        future = _columns.submit(copy_context().run, column, right)
+    return tuple(_blas.held(partial(_together, _columns, partial(column, left), [partial(column, right)])))
+
+
+def _together(pool: ThreadPoolExecutor | None, first: Callable[[], Any], others: list[Callable[[], Any]]) -> list[Any]:
+    """Call all at the same time, the first in this thread; the results, in order.
+
+    An error of any is raised, and so is Ctrl-C, when no other is at work any more: nobody may still be writing when it
+    reaches the caller.
+    """
+    futures: list[Future] = [Future() for _ in others]
+    try:
+        for future, other in zip(futures, others, strict=True):
+            pool.submit(_fulfil, future, partial(copy_context().run, other))  # np.errstate holds there too
+        return [first(), *(future.result() for future in futures)]
+    except BaseException:
         try:
-            result = column(left)
-        finally:
-            wait([future])
-    return result, future.result()
+            _call_off(futures)
+        except KeyboardInterrupt:
+            _call_off(futures)
+            raise
+        raise
+
+
+def _fulfil(future: Future, work: Callable[[], Any]) -> None:
+    """Do the work, unless it was called off. (The future that `pool.submit` returns would not do: Ctrl-C may come when
+    the work is under way, and that future not yet returned.)"""
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+
+def _call_off(futures: list[Future]) -> None:
+    """Let none of the works begin that have not begun yet, and wait for the others."""
+    wait([future for future in futures if not future.cancel()])
 
 
 def pieces(batch: slice, bytes_per_image: int, least: int = 1) -> Iterator[slice]:

@@ -106,6 +106,7 @@ class _Pool2d(Layer):
 class MaxPool2d(_Pool2d):
     """The largest value of each window. `switches` (N, P, Q, C), whole numbers, says which pixel it was, as an index
     i · KW + j into the window; it is there from a forward that keeps until the backward (ZFNet's unpooling uses it).
+    A window that holds NaN is NaN, and has no winner: its switch is KH · KW, its dy goes nowhere (in PyTorch, to NaN).
     """
 
     lets_a_factor_through = True
@@ -157,16 +158,17 @@ class AvgPool2d(_Pool2d):
 
     def _share(self, H: int, W_: int, dtype: Any) -> Any:
         """1 / area of every window, (P, Q, 1). It is the same for every batch of one shape, so it is kept."""
-        key = H, W_, dtype, self.device
-        if self._shares[0] != key:
+        key, (known, share) = (H, W_, dtype, self.device), self._shares  # read once: another thread may be predicting
+        if known != key:
             sides = []
             for length, windows, K, S, p in zip((H, W_), self.output_size(H, W_), self.kernel_size, self.stride,
                                                 self.padding, strict=True):
                 start = S * np.arange(windows) - p
                 sides.append(np.minimum(start + K, length) - np.maximum(start, 0))   # (P,), then (Q,)
             area = np.multiply.outer(*sides)[:, :, None]                             # (P, Q, 1)
-            self._shares = key, self.device.asarray((1 / area).astype(dtype))
-        return self._shares[1]
+            share = self.device.asarray((1 / area).astype(dtype))
+            self._shares = key, share
+        return share
 
 
 class GlobalAvgPool2d(Layer):

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..devices.device import Device, cpu
+from ..devices.device import Device, check_kind, cpu
 from ..layer import Layer
 from ..sizes import as_int
 
@@ -33,6 +33,7 @@ class RBF(Layer):
 
     def __init__(self, in_features: int, codes: np.ndarray, *, device: Device = cpu) -> None:
         self.in_features = as_int(in_features, "RBF in_features")
+        check_kind(codes, "RBF", "codes")
         self.codes = np.array(codes, np.float32)  # on the host; so small that each use may bring them over
         if self.codes.ndim != 2 or self.codes.shape[1] != self.in_features or not len(self.codes):
             raise ValueError(f"RBF: expected codes of shape (classes, {self.in_features}), got {self.codes.shape}")

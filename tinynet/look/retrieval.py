@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Loader, Split
-from ..devices.device import Device, cpu, device_of
+from ..devices.device import Device, check_kind, cpu, device_of
 from ..init import fan_in
 from ..layer import Layer
 from ..layers.activation import ReLU, Sigmoid
@@ -129,6 +129,8 @@ def hamming(queries: np.ndarray, codes: np.ndarray, k: int) -> tuple[np.ndarray,
     queries (Q, B) and codes (N, B) uint8, as `encode` gives them. Nearest first; of equally near ones, the one with
     the smaller index. Raises TypeError for another dtype, ValueError for shapes that do not fit or k > N.
     """
+    for each, name in (queries, "queries"), (codes, "codes"):
+        check_kind(each, "hamming", name)
     queries, codes = np.asarray(queries), np.asarray(codes)
     if queries.dtype != np.uint8 or codes.dtype != np.uint8:
         raise TypeError(f"hamming: expected codes of uint8, as encode() gives them, got {queries.dtype} and "
@@ -137,7 +139,7 @@ def hamming(queries: np.ndarray, codes: np.ndarray, k: int) -> tuple[np.ndarray,
     queries, words = _as_words(queries), np.ascontiguousarray(_as_words(codes).T)  # (Q, B / 8), (B / 8, N)
     indices, distances = np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.int64)
     for q, query in enumerate(queries):
-        different = np.zeros(words.shape[1], np.uint16)                               # (N,)
+        different = np.zeros(words.shape[1], np.uint32)                               # (N,), for codes up to 512 MiB
         for mine, theirs in zip(query, words, strict=True):
             different += np.bitwise_count(mine ^ theirs)                             # eq. (3)
         indices[q] = least(different, k)
@@ -183,6 +185,7 @@ def check_search(queries: np.ndarray, stored: np.ndarray, k: int, what: str) -> 
 def check_features(features: np.ndarray, what: str) -> np.ndarray:
     """Features (N, D) as a host array. Raises TypeError for what is no float32 or float64, ValueError for another
     shape, none at all, NaN and infinity."""
+    check_kind(features, what, "features")
     features = np.asarray(features)
     if features.dtype not in (np.float32, np.float64):
         raise TypeError(f"{what}: expected features of float32 or float64, got {features.dtype}; convert them first: "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..container import run
-from ..devices.device import device_of
+from ..devices.device import check_kind, device_of
 from ..layer import Layer, aside
 from ..layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
 
@@ -67,6 +67,8 @@ def flat_shares(net: Layer, x: np.ndarray) -> dict[str, float]:
 def check_probabilities(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both as arrays, the labels int64. Raises ValueError for shapes that do not fit, labels out of range, NaN and
     infinity; TypeError for labels that are no whole numbers."""
+    check_kind(probabilities, "metrics", "probabilities")
+    check_kind(labels, "metrics", "labels")
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or not len(labels):
         raise ValueError(f"expected probabilities (N, classes) and N labels, got shapes {probabilities.shape} and "

@@ -26,7 +26,7 @@ from ..container import run_back
 from ..data import Loader, View
 from ..devices.device import device_of
 from ..fast.parallel import one_blas_thread
-from ..layer import Layer
+from ..layer import Layer, by_one_thread
 from ..loss import SoftmaxCrossEntropy
 from .diverged import check_step, checked_loss
 from .optimizer import Optimizer
@@ -36,7 +36,8 @@ from .schedule import Schedule
 __all__ = ["Progress", "Record", "minus", "say", "show_progress", "train", "wrong_answers"]
 
 
-@one_blas_thread()                             # once, rather than in every layer
+@by_one_thread
+@one_blas_thread                               # once, rather than in every layer
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found by the checks, which say where it began
 def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss: Any = None,
           metric: Callable[[Any, np.ndarray], float] | None = None, before_step: Callable[[], None] | None = None,
