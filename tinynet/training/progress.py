@@ -45,18 +45,19 @@ class Progress:
         record = {"epoch": self.epoch, "lr": lr, "train_loss": self.loss / self.images}
         if self.error is not None:
             record["train_error"] = self.error / self.images
-        record |= {"grad_norm": self.grad_norm / self.batch, "images_per_second": self.images / self.seconds,
-                   "waited": self.waited / self.seconds}
+        seconds = max(self.seconds, 1e-9)  # of a clock that stood still
+        record |= {"grad_norm": self.grad_norm / self.batch, "images_per_second": self.images / seconds,
+                   "waited": self.waited / seconds}
         self.history.append(record)
         self.epoch, self.batch, self.images = self.epoch + 1, 0, 0
         self.loss, self.error, self.grad_norm, self.seconds, self.waited = 0.0, None, 0.0, 0.0, 0.0
         return record
 
 
-def judged_by(record: Record) -> float:
+def judged_by(record: Record) -> float | None:
     """By which number of a record an epoch is better than another: the validation error; without one the training
     error, and without that the loss."""
-    return next(record[name] for name in ("val_error", "train_error", "train_loss") if name in record)
+    return next((record[name] for name in ("val_error", "train_error", "train_loss") if name in record), None)
 
 
 def show_progress(name: str) -> Callable[[Progress], None]:
