@@ -169,12 +169,14 @@ def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
     assert len(orders) == 4 and all(order == orders[0] for order in orders)
 
 
-def test_ctrl_c_ends_with_a_message(run, monkeypatch):
+def test_ctrl_c_ends_with_a_message(run, monkeypatch, tmp_path, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
     monkeypatch.setattr(run.example, "train", interrupted)
-    with pytest.raises(SystemExit, match="stopped; go on with: python examples/train_cifar10.py --resume .*out"):
-        run()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="130"):
+        run("--out", "my run")
+    assert ("\nstopped; go on with: python examples/train_cifar10.py --resume 'my run'\n") in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments, stopped_in", [

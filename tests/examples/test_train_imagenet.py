@@ -120,12 +120,13 @@ def test_the_source_variant_keeps_its_bias_rates_and_its_noise(run, monkeypatch)
     assert (sgds[2].momentum, sgds[2].weight_decay) == (0.9, 0.0005)
 
 
-def test_stopped_while_the_photographs_are_prepared(run, monkeypatch):
+def test_stopped_while_the_photographs_are_prepared(run, monkeypatch, capsys):
     def interrupted(*args):
         raise KeyboardInterrupt
     monkeypatch.setattr(run.example, "imagenet", interrupted)
-    with pytest.raises(SystemExit, match="stopped before the training began"):
+    with pytest.raises(SystemExit, match="130"):
         run(*TINY)
+    assert "stopped before the training began" in capsys.readouterr().out
 
 
 def test_zfnets_filters_are_scaled_back_after_every_step(run, monkeypatch):
