@@ -61,7 +61,7 @@ def main() -> None:
             until_the_end.enter_context(held(out))
             if not args.resume:
                 write_json(new_folder(out, "") / "config.json", config_of(args, data))  # if nobody came before us
-        except (ImportError, OSError, RuntimeError, ValueError) as error:
+        except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
             sys.exit(f"{type(error).__name__}: {error}")
         say(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}")
         try:

@@ -18,16 +18,13 @@ last.npz: bit for bit as if nothing had happened, given the same number of threa
 """
 from __future__ import annotations
 
-import errno
 import json
 import os
-import shutil
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +38,7 @@ from ..files.writing import link_or_copy, remove_torn, write_json, write_text
 from ..layer import Layer
 from . import checkpoint
 from .config import differences, read_config
-from .folder import hold, let_go
+from .folder import expect_room, hold, let_go, writing
 from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
 from .rest import plain
@@ -101,7 +98,6 @@ class Run:
         hold(self.folder, self)
         try:
             self._expect_no_other()  # it may have come and gone since
-            remove_torn(self.folder)
             remove_torn(last.parent)
             self._check_room(net, optimizer)
             self.progress = checkpoint.restore(last, *self._training) if self.resume else Progress()
@@ -173,15 +169,9 @@ class Run:
                 link_or_copy(self._path(name), self._path(other))
         self.saved = time.monotonic()
 
-    @contextmanager
-    def _writing(self, path: Path, what: str) -> Iterator[None]:
-        """An OSError in here says how to go on."""
-        try:
-            yield
-        except OSError as error:
-            how = self.how_to_resume if (self.folder / "config.json").exists() else "begin again"
-            raise OSError(error.errno, f"{error.strerror or error}: {what} could not be written, the ones before are "
-                          f"intact; make room, then {how}", str(path)) from error
+    def _writing(self, path: Path, what: str) -> AbstractContextManager[None]:
+        there = (self.folder / "config.json").exists()
+        return writing(path, what, self.how_to_resume if there else "begin again")
 
     def _write_metrics(self) -> None:
         """All of them, from the history that the checkpoint has: so lines of epochs after it are gone on resuming."""
@@ -215,8 +205,4 @@ class Run:
         """last, best, and the one that is being written: each holds the net and the slots."""
         size = sum(a.nbytes for a in arrays_of(net).values())
         size += len(optimizer.SLOTS) * sum(p.value.nbytes for p in optimizer.parameters.values())
-        needed = size * (3 - sum(self._path(name).exists() for name in ("last", "best")))
-        free = shutil.disk_usage(self.folder).free
-        if free < needed:
-            raise OSError(errno.ENOSPC, f"checkpoints of {size / 1e6:.0f} MB each need {needed / 1e6:.0f} MB, the disk "
-                          f"has {free / 1e6:.0f} MB free", str(self.folder))
+        expect_room(self.folder, size, 3 - sum(self._path(name).exists() for name in ("last", "best")))
