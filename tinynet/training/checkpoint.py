@@ -65,22 +65,7 @@ def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: L
     Raises DataError, a ValueError, for a file that is no checkpoint, or from whose numbers no training can go on, and
     one that lists everything in which the training in the file is another one than this; nothing has been changed then.
     """
-    generators = _generators(net, loader)
-    here = json.loads(json.dumps(_rest(net, optimizer, loader, schedule, Progress()), default=plain))
-    with ArrayFile(path) as file:
-        there = read_rest(path, file)
-        try:
-            there = _from_format_1(there, here) if there["format"] == 1 else there
-            differs = [*_wrong_arrays(file.headers, there, net, optimizer),
-                       *_wrong_settings(_outline(there), _outline(here))]
-            progress = None if differs else expect_rest(there, loader, schedule, generators)
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-            raise damaged(path, repr(error)) from error
-        arrays = {} if differs else {name: file.read(name) for name in file.headers if name != REST}
-    differs += not_finite(arrays)
-    if differs:
-        raise DataError(f"{path} does not fit this training:\n  " + "\n  ".join(differs))
-
+    there, arrays, progress = _checked(path, net, optimizer, loader, schedule)
     was = there["optimizer"]
     slots = {slot: {name: arrays[_stored(slot, name)] for name in names} for slot, names in was["slots"].items()}
     try:
@@ -88,11 +73,31 @@ def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: L
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, repr(error)) from error
     write_into(net, {name: arrays[name] for name in arrays_of(net)})
-    for name, rng in generators.items():
+    for name, rng in _generators(net, loader).items():
         rng.bit_generator.state = there["generators"][name]
     if schedule:
         schedule.restore(there["schedule"]["state"])
     return progress
+
+
+def _checked(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None
+             ) -> tuple[dict[str, Any], dict[str, np.ndarray], Progress]:
+    """The rest, the arrays and the progress in the file, from which this training can go on. Raises as `restore`."""
+    here = json.loads(json.dumps(_rest(net, optimizer, loader, schedule, Progress()), default=plain))
+    with ArrayFile(path) as file:
+        there = read_rest(path, file)
+        try:
+            there = _from_format_1(there, here) if there["format"] == 1 else there
+            differs = [*_wrong_arrays(file.headers, there, net, optimizer),
+                       *_wrong_settings(_outline(there), _outline(here))]
+            progress = None if differs else expect_rest(there, loader, schedule, _generators(net, loader))
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise damaged(path, repr(error)) from error
+        arrays = {} if differs else {name: file.read(name) for name in file.headers if name != REST}
+    differs += not_finite(arrays)
+    if differs:
+        raise DataError(f"{path} does not fit this training:\n  " + "\n  ".join(differs))
+    return there, arrays, progress
 
 
 def _stored(slot: str, name: str) -> str:
