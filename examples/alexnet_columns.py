@@ -52,8 +52,8 @@ def main() -> None:
         sys.exit(f"{type(error).__name__}: {error}")
     images = Split(enlarge(data.train.images, 2), data.train.labels)
     view = View(mean_image(images.images))
-    print(f"data: {data.source}, enlarged to 64x64")
-    print(f"columns on {devices[0]} and {devices[1]}; {get_threads()} threads\n")
+    say(f"data: {data.source}, enlarged to 64x64")
+    say(f"columns on {devices[0]} and {devices[1]}; {get_threads()} threads\n")
 
     net = start_by_fan_in(alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng_net, **SIZE), rng_net)
     train(net, SGD(net.parameters(), lr=0.01), Loader(images, args.batch, rng_data, view.train), args.epochs,
@@ -92,14 +92,14 @@ def print_traffic(net: Sequential, images: np.ndarray, labels: np.ndarray) -> No
         forward = len(log)
         net.backward(loss.backward())
     sent = {"forward": log[:forward], "backward": log[forward:]}
-    print(f"\nfor one image     {'bytes forward':>13}  {'bytes backward':>14}  {'multiply-adds forward':>21}  "
-          "bytes per 1000 multiply-adds")
+    say(f"\nfor one image     {'bytes forward':>13}  {'bytes backward':>14}  {'multiply-adds forward':>21}  "
+        "bytes per 1000 multiply-adds")
     for row in summary(net, show=False):
         if row.parameters:
             there, back = (sum(c.bytes for c in crossings if c.label == f"to_{row.name}") // len(images)
                            for crossings in sent.values())
-            print(f"{row.name:<16}  {there:>13,}  {back:>14,}  {row.multiply_adds:>21,}  "
-                  f"{1000 * there / row.multiply_adds:>10.2f}")
+            say(f"{row.name:<16}  {there:>13,}  {back:>14,}  {row.multiply_adds:>21,}  "
+                f"{1000 * there / row.multiply_adds:>10.2f}")
 
 
 def print_times(device: Device, devices: tuple[Device, Device], images: np.ndarray, labels: np.ndarray, seed: int
@@ -126,11 +126,11 @@ def print_times(device: Device, devices: tuple[Device, Device], images: np.ndarr
             if turn:  # the first one warms up
                 seconds[name].append(time.perf_counter() - start)
     set_threads(threads)
-    print(f"\na training step of {len(images)} images   threads   median      range    relative to two columns")
+    say(f"\na training step of {len(images)} images   threads   median      range    relative to two columns")
     base = statistics.median(seconds["two columns"])
     for name, times in seconds.items():
-        print(f"{name:<47} {nets[name][1]:>3}  {statistics.median(times):7.3f} s  {min(times):.3f}-{max(times):.3f}  "
-              f"{statistics.median(times) / base:6.2f}")
+        say(f"{name:<47} {nets[name][1]:>3}  {statistics.median(times):7.3f} s  {min(times):.3f}-{max(times):.3f}  "
+            f"{statistics.median(times) / base:6.2f}")
 
 
 if __name__ == "__main__":

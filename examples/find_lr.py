@@ -19,6 +19,7 @@ from tinynet.data import Loader, View, cifar10, cifar10_sample, mean_image
 from tinynet.look.curves import draw_lr_finder
 from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY
 from tinynet.training.lr_finder import a_tenth, find_lr
+from tinynet.training.train import say
 
 
 def main() -> None:
@@ -30,18 +31,21 @@ def main() -> None:
         data = cifar10(args.root) if args.data == "full" else cifar10_sample()
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    print(f"data: {data.source}\n{args.net}, {args.optimizer}, batches of {BATCH_SIZE}; {get_threads()} threads")
+    say(f"data: {data.source}\n{args.net}, {args.optimizer}, batches of {BATCH_SIZE}; {get_threads()} threads")
     view = View(mean_image(data.train.images), recipe.scale, recipe.crop, recipe.crop is not None, pad=recipe.pad)
     loader = Loader(data.train, BATCH_SIZE, rng_data, view.train)
     optimizer = (SGD(net.parameters(), 1.0, MOMENTUM, WEIGHT_DECAY) if args.optimizer == "sgd"
                  else Adam(net.parameters(), weight_decay=WEIGHT_DECAY))
-    rates, losses = find_lr(net, optimizer, loader, low=args.low, high=args.high, steps=args.steps)
-    chosen = a_tenth(rates, losses)
-    Path(args.out).parent.mkdir(parents=True, exist_ok=True)
     note = f"{args.net}, {args.optimizer}, batches of {BATCH_SIZE}, seed {args.seed}; {data.name}"
-    draw_lr_finder(args.out, rates, losses, chosen=chosen, note="\n".join(textwrap.wrap(note, 125)))
-    print(f"the lowest loss, {min(losses):.3f}, is at a learning rate of {10 * chosen:.1e}; begin with about a tenth, "
-          f"{chosen:.1e}\nthe picture: {args.out}")
+    try:
+        rates, losses = find_lr(net, optimizer, loader, low=args.low, high=args.high, steps=args.steps)
+        chosen = a_tenth(rates, losses)
+        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+        draw_lr_finder(args.out, rates, losses, chosen=chosen, note="\n".join(textwrap.wrap(note, 125)))
+    except (ImportError, MemoryError, OSError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    say(f"the lowest loss, {min(losses):.3f}, is at a learning rate of {10 * chosen:.1e}; begin with about a tenth, "
+        f"{chosen:.1e}\nthe picture: {args.out}")
 
 
 def parse() -> argparse.Namespace:

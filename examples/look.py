@@ -26,12 +26,15 @@ import numpy as np
 from tinynet import Sequential, cpu, gpu
 from tinynet.data import Dataset, Split, cifar10, cifar10_sample, imagenet
 from tinynet.data.subset import first_classes
+from tinynet.data.view import MOST_SIDE
+from tinynet.files.reading import entry, wrong
 from tinynet.look.kernels import color_share, draw_kernels, first_convolutions
 from tinynet.look.neighbors import draw_neighbors, features, nearest
 from tinynet.look.predictions import draw_predictions
 from tinynet.look.retrieval import Autoencoder, agreement, hamming
 from tinynet.training.evaluate import Trained, load_net
 from tinynet.training.finetune import classifiers
+from tinynet.training.train import say
 
 QUERIES, NEIGHBORS = 8, 6
 BITS, HIDDEN, EPOCHS = 64, 256, 30    # of the autoencoder
@@ -41,15 +44,19 @@ MOST_QUERIES, FOUND = 1000, 10        # of the search that is timed
 def main() -> None:
     args = parse()
     try:
-        trained = load_net(args.run, cpu if args.device == "cpu" else gpu(0))
-        data = data_of(args, trained.config)
-        out = Path(args.out or args.run)
-        out.mkdir(parents=True, exist_ok=True)
-        kernels(out, trained.net)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        draw_all(args)
+    except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
+
+
+def draw_all(args: argparse.Namespace) -> None:
+    trained = load_net(args.run, cpu if args.device == "cpu" else gpu(0))
+    data = data_of(args, trained.config)
+    out = Path(args.out or args.run)
+    out.mkdir(parents=True, exist_ok=True)
+    kernels(out, trained.net)
     if data is None:
-        print(f"{out / 'kernels.png'}; for the other pictures name the photographs with --data")
+        say(f"{out / 'kernels.png'}; for the other pictures name the photographs with --data")
         return
     rng = np.random.default_rng(args.seed)
     chosen = np.sort(rng.permutation(len(data.test.labels))[:QUERIES])
@@ -59,7 +66,7 @@ def main() -> None:
     by_pixels, queried = (thumbnails(images) for images in (data.train.images, data.test.images[chosen]))
     neighbors(out, "pixels", data, chosen, nearest(queried, by_pixels, NEIGHBORS)[0], "pixels")
     search(stored, queries[:MOST_QUERIES], data, rng)
-    print(f"the pictures: {out}/kernels.png, predictions.png, neighbors.png, pixels.png")
+    say(f"the pictures: {out}/kernels.png, predictions.png, neighbors.png, pixels.png")
 
 
 def parse() -> argparse.Namespace:
@@ -75,14 +82,17 @@ def parse() -> argparse.Namespace:
 
 def data_of(args: argparse.Namespace, config: dict[str, Any]) -> Dataset | None:
     """What the net was trained on, if it can be had."""
-    options = config.get("options", {})
-    if "data" in options:  # of a run of train_cifar10.py
+    told, options = Path(args.run) / "config.json", config.get("options", {})
+    if isinstance(options, dict) and "data" in options:  # of a run of train_cifar10.py
         return cifar10_sample() if options["data"] == "sample" and not args.data else cifar10(args.data)
     if args.data is None:
         return None
-    cache = args.cache and Path(args.cache) / str(config["size"])  # as in train_imagenet.py
-    data = imagenet(args.data, config["size"], cache, config["skip_unreadable"])
-    data = first_classes(data, config["first_classes"]) if config["first_classes"] else data
+    size, first = entry(told, config, "size", int), entry(told, config, "first_classes", (int, type(None)))
+    if not 1 <= size <= MOST_SIDE:
+        raise wrong(told, f"'size', from 1 to {MOST_SIDE} pixels", f"{size}")
+    cache = args.cache and Path(args.cache) / str(size)  # as in train_imagenet.py
+    data = imagenet(args.data, size, cache, entry(told, config, "skip_unreadable", bool))
+    data = first_classes(data, first) if first else data
     if list(data.classes) != config["classes"]:
         raise ValueError(f"{args.data} has not the classes that the net was trained on: {', '.join(data.classes[:5])}"
                          f"... for {', '.join(config['classes'][:5])}...")
@@ -94,8 +104,8 @@ def kernels(out: Path, net: Sequential) -> None:
     draw_kernels(out / "kernels.png", net)
     for name, layer in first_convolutions(net).items():
         share = color_share(layer.device.tohost(layer.W.value))
-        print(f"{name}: {share.mean():.0%} of its kernels' weight is colour (67% at random), {(share < 0.1).sum()} of "
-              f"{len(share)} are grey")
+        say(f"{name}: {share.mean():.0%} of its kernels' weight is colour (67% at random), {(share < 0.1).sum()} of "
+            f"{len(share)} are grey")
 
 
 def predictions(out: Path, trained: Trained, data: Dataset, chosen: np.ndarray) -> None:
@@ -127,7 +137,7 @@ def neighbors(out: Path, name: str, data: Dataset, chosen: np.ndarray, found: np
     draw_neighbors(out / f"{name}.png", data.test.images[chosen], data.train.images[found.ravel()].reshape(
         *found.shape, *data.train.images.shape[1:]), f"nearest in the {where}",
         names=[data.classes[label] for label in labels], right=right)
-    print(f"of the {NEIGHBORS} images nearest in the {where}, {right.mean():.0%} are of the same class")
+    say(f"of the {NEIGHBORS} images nearest in the {where}, {right.mean():.0%} are of the same class")
 
 
 def search(stored: np.ndarray, queries: np.ndarray, data: Dataset, rng: np.random.Generator) -> None:
@@ -139,12 +149,12 @@ def search(stored: np.ndarray, queries: np.ndarray, data: Dataset, rng: np.rando
     (truth, _), slow = timed(lambda: nearest(queries, stored, FOUND))
     (found, _), fast = timed(lambda: hamming(query_codes, codes, FOUND))
     labels = data.test.labels[:len(queries), None]
-    print(f"search for {len(queries):,} test images among {len(stored):,} training images, the {FOUND} nearest:")
+    say(f"search for {len(queries):,} test images among {len(stored):,} training images, the {FOUND} nearest:")
     for what, hits, seconds, size in (("real numbers", truth, slow, stored[:1].nbytes),
                                       ("codes", found, fast, codes[:1].nbytes)):
         same = (data.train.labels[hits] == labels).mean()
-        print(f"  {what:<13} {size:>6,} bytes an image  {1e3 * seconds / len(queries):8.3f} ms a query  "
-              f"{same:4.0%} of the same class  {agreement(hits, truth):4.0%} of the nearest by real numbers")
+        say(f"  {what:<13} {size:>6,} bytes an image  {1e3 * seconds / len(queries):8.3f} ms a query  "
+            f"{same:4.0%} of the same class  {agreement(hits, truth):4.0%} of the nearest by real numbers")
 
 
 def timed(call: Callable[[], Any]) -> tuple[Any, float]:

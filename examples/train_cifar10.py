@@ -14,9 +14,10 @@ folder with its metrics.jsonl, curves and checkpoints.
 from __future__ import annotations
 
 import argparse
-import json
+import shlex
 import sys
 import textwrap
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -24,46 +25,63 @@ import numpy as np
 from tinynet import SGD, Device, ReLU, Sequential, Tanh, count_parameters, cpu, fan_in, get_threads, gpu
 from tinynet.data import Dataset, Loader, View, cifar10, cifar10_sample, mean_image
 from tinynet.data.statistics import statistics_of
+from tinynet.files.reading import entry, read_json, wrong
+from tinynet.files.writing import write_json
 from tinynet.look.confusion import draw_confusion
 from tinynet.look.curves import crossing, crossing_in_words, draw_relu_vs_tanh, ratio_in_words
 from tinynet.models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY, cifar_sample
-from tinynet.training.config import about_the_net, new_folder, read_config
+from tinynet.training.config import about_the_net, new_folder, read_config, take_options
 from tinynet.training.diverged import Diverged
 from tinynet.training.evaluate import probabilities
+from tinynet.training.folder import held, hold
 from tinynet.training.metrics import confusion_matrix, confusion_table, flat_shares, top_k_error
+from tinynet.training.records import expect_number, read_records
 from tinynet.training.run import Run
 from tinynet.training.schedule import ByEpoch, Schedule
-from tinynet.training.train import Progress, say, train
+from tinynet.training.train import Progress, Record, say, train
 
 RESULTS = Path(__file__).parent / "results"               # the committed sweeps: the default learning rates
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
 LEVEL = 0.25                                              # the training error that Figure 1 compares at
 ACTIVATIONS = {"relu": ReLU, "tanh": Tanh}
 IN_CATALOGUE = {"relu": "cifar-sample", "tanh": "cifar-sample-tanh"}
+NOT_IN_CONFIG = ("root", "out", "draw", "resume")
 
 
 def main() -> None:
     args = parse()
-    try:
-        if args.draw:
-            return draw(Path(args.draw))
-        device(args)  # to fail at once, if it is not there
-        data = cifar10(args.root) if args.data == "full" else cifar10_sample()
-        out = Path(args.resume) if args.resume else new_folder(args.out, f"cifar10-{args.net}")
-        if not args.resume:
-            write_config(out, config_of(args, data))
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    print(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}")
-    try:
-        if args.sweep is not None:
-            sweep(args, data, out)
-        elif args.net == "sample":
-            figure_1(args, data, out)
-        else:
-            published_net(args, data, out)
-    except KeyboardInterrupt:
-        sys.exit(f"\nstopped; {how_to_resume(out)}")
+    with ExitStack() as until_the_end:
+        try:
+            if args.draw:
+                return draw(Path(args.draw))
+            device(args)  # to fail at once, if it is not there
+            data = cifar10(args.root) if args.data == "full" else cifar10_sample()
+            out = Path(args.resume) if args.resume else new_folder(args.out, f"cifar10-{args.net}")
+            out.mkdir(parents=True, exist_ok=True)
+            until_the_end.enter_context(held(out))
+            if not args.resume:
+                write_json(new_folder(out, "") / "config.json", config_of(args, data))  # if nobody came before us
+        except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
+            sys.exit(f"{type(error).__name__}: {error}")
+        say(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}")
+        try:
+            learn(args, data, out)
+        except KeyboardInterrupt:
+            say(f"\nstopped; {how_to_resume(out)}")
+            sys.exit(130)
+        except MemoryError as error:
+            sys.exit(f"MemoryError: {error}; {how_to_resume(out)}")
+        except (ImportError, OSError) as error:
+            sys.exit(f"{type(error).__name__}: {error}")
+
+
+def learn(args: argparse.Namespace, data: Dataset, out: Path) -> None:
+    if args.sweep is not None:
+        sweep(args, data, out)
+    elif args.net == "sample":
+        figure_1(args, data, out)
+    else:
+        published_net(args, data, out)
 
 
 def parse() -> argparse.Namespace:
@@ -88,9 +106,10 @@ def parse() -> argparse.Namespace:
     args = parser.parse_args()
     if args.resume:
         try:
-            parser.set_defaults(**json.loads((Path(args.resume) / "config.json").read_text())["options"])
-        except (OSError, KeyError) as error:
-            parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error!r}")
+            config, path = read_config(args.resume), Path(args.resume) / "config.json"
+            take_options(parser, path, entry(path, config, "options", dict), set(vars(args)) - set(NOT_IN_CONFIG))
+        except (OSError, ValueError) as error:
+            parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
         args = parser.parse_args()
     if args.epochs is not None and args.epochs < 1:
         parser.error(f"--epochs: expected 1 or more, got {args.epochs}")
@@ -102,17 +121,12 @@ def parse() -> argparse.Namespace:
 
 def config_of(args: argparse.Namespace, data: Dataset) -> dict:
     """What decides the result."""
-    options = {name: value for name, value in vars(args).items() if name not in ("root", "out", "draw", "resume")}
+    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
     return {"data": data.name, "options": options}
 
 
-def write_config(out: Path, config: dict) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-
-
 def how_to_resume(out: Path) -> str:
-    return f"go on with: python examples/train_cifar10.py --resume {out}"
+    return f"go on with: python examples/train_cifar10.py --resume {shlex.quote(str(out))}"
 
 
 def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,
@@ -124,7 +138,9 @@ def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loa
             raise ValueError(f"{folder} was written by tinynet 0.1.0, and this version cannot go on with it: begin "
                              "anew, in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
         run = Run(folder, config, resume=there, how_to_resume=how_to_resume(folder.parent))
-        view.save(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        hold(folder, run)
+        view.save(folder)  # before the config, which says that all is there
         return run, run.start(net, sgd, loader, schedule)
     except (OSError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
@@ -140,23 +156,36 @@ def figure_1(args: argparse.Namespace, data: Dataset, out: Path) -> None:
 
 def draw(out: Path) -> None:
     """The figure of a run, whole or stopped, from what it wrote down; and the result in one sentence."""
-    config = json.loads((out / "config.json").read_text())
-    chosen = config.get("options", config)
-    records = [json.loads(line) for file in sorted(out.rglob("metrics.jsonl"))
-               for line in file.read_text().splitlines()]
+    config, path = read_config(out), out / "config.json"
+    chosen = entry(path, config, "options", dict) if "options" in config else config
+    init, seed = entry(path, chosen, "init", str), entry(path, chosen, "seed", int)
+    records = [record for file in sorted(out.rglob("metrics.jsonl")) for record in records_in(file)]
     relu, tanh = ([record["train_error"] for record in records if record["net"] == name] for name in ACTIVATIONS)
     last = {record["net"]: record for record in records}
     settings = ", ".join(f"{name} learning rate {record['lr']:g}" for name, record in last.items())
     draw_relu_vs_tanh(out / "relu_vs_tanh.png", relu, tanh, level=LEVEL, note="\n".join(textwrap.wrap(
-        f"{config['data']}; init {chosen['init']}, {settings}, seed {chosen['seed']}", 125)))
+        f"{entry(path, config, 'data', str)}; init {init}, {settings}, seed {seed}", 125)))
     ratio = ratio_in_words(relu, tanh, LEVEL)
-    print(f"{crossing_in_words('ReLU', relu, LEVEL)}, {crossing_in_words('tanh', tanh, LEVEL)}: "
-          f"{f'a factor of {ratio}' if ratio else 'too early for a factor'} (the paper's Figure 1: 6).")
+    say(f"{crossing_in_words('ReLU', relu, LEVEL)}, {crossing_in_words('tanh', tanh, LEVEL)}: "
+        f"{f'a factor of {ratio}' if ratio else 'too early for a factor'} (the paper's Figure 1: 6).")
     for name, record in last.items():
         if "flat" in record:
             shares = ", ".join(f"{layer} {share:.0%}" for layer, share in record["flat"].items())
-            print(f"{name}, epoch {record['epoch']}: units that stand where its slope is below 0.1: {shares}")
-    print(f"the figure: {out / 'relu_vs_tanh.png'}")
+            say(f"{name}, epoch {record['epoch']}: units that stand where its slope is below 0.1: {shares}")
+    say(f"the figure: {out / 'relu_vs_tanh.png'}")
+
+
+def records_in(file: Path) -> list[Record]:
+    """The records that the figure needs. DataError for anything else."""
+    records = read_records(file, "net", "epoch", "lr", "train_error")
+    for record in records:
+        entry(file, record, "net", str)
+        for layer, share in entry(file, {"flat": {}, **record}, "flat", dict).items():
+            try:
+                expect_number(layer, share, 0, 1)
+            except ValueError as error:
+                raise wrong(file, "shares in 'flat'", f"the error {error}") from error
+    return records
 
 
 def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: str, rate: float, epochs: int
@@ -190,7 +219,7 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
 
 def best_rates(init: str) -> list[float]:
     """The learning rates at which the two nets were fastest in the committed sweep."""
-    table = json.loads((RESULTS / f"sweep-{init}.json").read_text())
+    table = read_json(RESULTS / f"sweep-{init}.json")
     return [float(min(table[name], key=lambda rate: rank(table[name][rate]))) for name in ACTIVATIONS]
 
 
@@ -205,18 +234,18 @@ def sweep(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     for name in ACTIVATIONS:
         table[name] = {f"{rate:g}": run_until_level(args, data, out, name, rate, epochs)
                        for rate in args.sweep or RATES}
-    print(f"\n{data.source}; init {args.init}, seed {args.seed}, at most {epochs} epochs")
-    print(f"net   rate    epochs to {LEVEL:.0%}   training error at the end")
+    say(f"\n{data.source}; init {args.init}, seed {args.seed}, at most {epochs} epochs")
+    say(f"net   rate    epochs to {LEVEL:.0%}   training error at the end")
     for name, runs in table.items():
         best = min(runs, key=lambda rate: rank(runs[rate]))
         for rate, errors in runs.items():
             at = crossing(errors, LEVEL)
             epochs_needed = f"{at:.1f}" if at else f"more than {len(errors)}"
             end = f"{errors[-1]:.1%}" if errors else "diverged"
-            print(f"{name}  {rate:>6}  {epochs_needed:>16}   {end}{'   <- best' if rate == best else ''}")
+            say(f"{name}  {rate:>6}  {epochs_needed:>16}   {end}{'   <- best' if rate == best else ''}")
     path = out / f"sweep-{args.init}.json"
-    path.write_text(json.dumps(table) + "\n")
-    print(f"the training error of every epoch: {path}")
+    write_json(path, table, indent=None)
+    say(f"the training error of every epoch: {path}")
 
 
 def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
@@ -228,7 +257,7 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     view = View(mean_image(data.train.images), recipe.scale, recipe.crop, mirror=recipe.crop is not None,
                 pad=recipe.pad)
     loader = Loader(data.train, BATCH_SIZE, rng_data, view.train)
-    print(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
+    say(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
 
     def answers() -> np.ndarray:
         return probabilities(net, data.test, view, ten=recipe.ten)
@@ -243,7 +272,7 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
               on_batch=run.on_batch, on_epoch=run.on_epoch)
     net.save(out / "net.npz")
     view.save(out)
-    write_config(out, config)    # now it says what the net is, too
+    write_json(out / "config.json", config)    # now it says what the net is, too
     report(args.net, answers(), data, out)
 
 
@@ -251,11 +280,11 @@ def report(name: str, answers: np.ndarray, data: Dataset, out: Path) -> None:
     """The test error, and what was taken for what."""
     top = {k: top_k_error(answers, data.test.labels, k) for k in (1, 2, 5)}
     matrix = confusion_matrix(answers, data.test.labels)
-    print(confusion_table(matrix, data.classes))
+    say(confusion_table(matrix, data.classes))
+    say(f"test error of {name}: " + ", ".join(f"top-{k} {error:.1%}" for k, error in top.items())
+        + f" (published: {RECIPES[name].published:.0%}); the net: {out / 'net.npz'}")
     draw_confusion(out / "confusion.png", matrix, data.classes, f"{name}: {top[1]:.1%} test error")
-    print(f"test error of {name}: " + ", ".join(f"top-{k} {error:.1%}" for k, error in top.items())
-          + f" (published: {RECIPES[name].published:.0%}); the net: {out / 'net.npz'}, the picture: "
-          f"{out / 'confusion.png'}")
+    say(f"the picture: {out / 'confusion.png'}")
 
 
 def device(args: argparse.Namespace) -> Device:

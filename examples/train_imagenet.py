@@ -16,6 +16,7 @@ mean image.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -27,20 +28,25 @@ from tinynet import SGD, Device, Sequential, SoftmaxCrossEntropy, count_paramete
 from tinynet.data import Dataset, Loader, View, imagenet
 from tinynet.data.statistics import statistics_of
 from tinynet.data.subset import first_classes
+from tinynet.data.view import MOST_SIDE
+from tinynet.files.reading import entry, wrong
 from tinynet.models.catalogue import NETS, build, settings_of
 from tinynet.models.googlenet import GoogLeNet, GoogLeNetLoss
 from tinynet.models.zfnet import renormalise_filters
-from tinynet.training.config import about_the_net, new_folder, read_config, view_of
+from tinynet.training.config import about_the_net, new_folder, read_config, take_options, view_of
 from tinynet.training.diverged import Diverged
 from tinynet.training.evaluate import load_net, probabilities, weights_in
 from tinynet.training.finetune import replace_last, start_by_fan_in
+from tinynet.training.folder import hold
 from tinynet.training.metrics import top_k_error
+from tinynet.training.rebuilt import rebuilt
 from tinynet.training.run import Run
 from tinynet.training.schedule import Steps, WhenStuck
-from tinynet.training.train import Progress, train
+from tinynet.training.train import Progress, say, train
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 OF_THE_NET = ("columns", "variant", "width", "extra_conv")            # settings that only some nets have
+MOST_WORKERS = 256
 NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "minutes", "keep_every", "ten_crop")
 
 
@@ -52,22 +58,28 @@ def main() -> None:
             return evaluate(args, device)
         folder = Path(args.resume) if args.resume else new_folder(args.out, f"imagenet-{args.net}")
         data = photographs(args, args.size)
-        print(f"data: {data.source}\n{get_threads()} threads, batches of {args.batch}; writing to {folder}", flush=True)
+        say(f"data: {data.source}\n{get_threads()} threads, batches of {args.batch}; writing to {folder}")
         net, view, run, learn = set_up(args, data, device, folder)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
+    except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
-        sys.exit("\nstopped before the training began")
-    print(f"{args.net}: {count_parameters(net):,} parameters", flush=True)
+        say("\nstopped before the training began")
+        sys.exit(130)
+    say(f"{args.net}: {count_parameters(net):,} parameters")
     try:
         with run:
             learn()
+        net.load(weights_in(folder))
+        for ten in (False, True) if args.ten_crop else (False,):
+            answers = probabilities(net, data.test, view, ten, args.batch, args.workers)
+            report(answers, data, "ten crops" if ten else "centre crop")
     except (Diverged, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    net.load(weights_in(folder))
-    for ten in (False, True) if args.ten_crop else (False,):
-        answers = probabilities(net, data.test, view, ten, args.batch, args.workers)
-        report(answers, data, "ten crops" if ten else "centre crop")
+    except MemoryError as error:
+        sys.exit(f"MemoryError: {error}; {run.how_to_resume}")
+    except KeyboardInterrupt:
+        say(f"\nstopped; {run.how_to_resume}")
+        sys.exit(130)
 
 
 def parse() -> argparse.Namespace:
@@ -107,16 +119,19 @@ def parse() -> argparse.Namespace:
     args = parser.parse_args()
     if args.resume or args.fine_tune:
         try:
-            config = read_config(Path(args.resume or args.fine_tune))
+            folder = Path(args.resume or args.fine_tune)
+            told, of_the_net = set(vars(args)) - set(NOT_IN_CONFIG), {"net", "size", "crop", "init", *OF_THE_NET}
+            take_options(parser, folder / "config.json", read_config(folder), told if args.resume else of_the_net)
         except (OSError, ValueError) as error:
             parser.error(str(error))
-        names = vars(args) if args.resume else ("net", "size", "crop", "init", *OF_THE_NET)
-        parser.set_defaults(**{name: config[name] for name in names if name in config})
         args = parser.parse_args()
     if not 1 <= args.crop <= args.size:
         parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
     if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1]:
         parser.error(f"--jitter: expected sizes from {args.crop}, the --crop, on, the smaller first, got {args.jitter}")
+    if args.size > MOST_SIDE or not 0 <= args.workers <= MOST_WORKERS:
+        parser.error(f"--size, --workers: expected at most {MOST_SIDE} pixels, and 0 to {MOST_WORKERS} threads, got "
+                     f"{args.size} and {args.workers}")
     for name in ("epochs", "batch", "patience", "keep_every"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f"--{name.replace('_', '-')}: expected 1 or more, got {getattr(args, name)}")
@@ -135,14 +150,16 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
     given = {name: getattr(args, name) for name in OF_THE_NET if getattr(args, name) is not None}
     settings = {"classes": len(data.classes), "input_size": args.crop, **given}
-    net = start(args, settings, device, rng_net)
     view = view_of(folder, read_config(folder)) if args.resume else new_view(args, data)
+    run = run_in(folder, args, {"data": data.name, **about_the_net(args.net, settings, view, data.classes)})
+    net = start(args, settings, device, rng_net)
     loader = Loader(data.train, args.batch, rng_data, view.train, workers=args.workers)
     sgd = SGD(net.parameters(), args.lr, momentum=0.9, weight_decay=0.0005)
     schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
 
-    run = run_in(folder, args, {"data": data.name, **about_the_net(args.net, settings, view, data.classes)})
-    view.save(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    hold(folder, run)
+    view.save(folder)  # before the config, which says that all is there
     progress = run.start(net, sgd, loader, schedule)
 
     def on_batch(at: Progress) -> None:
@@ -161,10 +178,10 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
 
 def run_in(folder: Path, args: argparse.Namespace, config: dict) -> Run:
     options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
-    cache = f" --cache {args.cache}" if args.cache else ""
+    cache = f" --cache {shlex.quote(args.cache)}" if args.cache else ""
     return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
-               minutes=args.minutes,
-               how_to_resume=f"go on with: python examples/train_imagenet.py {args.data}{cache} --resume {folder}")
+               minutes=args.minutes, how_to_resume="go on with: python examples/train_imagenet.py "
+               f"{shlex.quote(args.data)}{cache} --resume {shlex.quote(str(folder))}")
 
 
 def new_view(args: argparse.Namespace, data: Dataset) -> View:
@@ -181,10 +198,13 @@ def new_view(args: argparse.Namespace, data: Dataset) -> View:
 
 def start(args: argparse.Namespace, settings: dict, device: Device, rng: np.random.Generator) -> Sequential:
     """The net as it is before the first step."""
-    if args.fine_tune and not args.resume:
+    if args.resume:
+        return rebuilt(Path(args.resume) / "config.json", args.net, settings, weights_in(Path(args.resume)), device)
+    if args.fine_tune:
         before = Path(args.fine_tune)
-        net = build(args.net, **{**settings, "classes": len(read_config(before)["classes"])}, device=device, rng=rng)
-        return replace_last(net.load(weights_in(before)), settings["classes"], rng)
+        classes = len(entry(before / "config.json", read_config(before), "classes", list))
+        net = rebuilt(before / "config.json", args.net, {**settings, "classes": classes}, weights_in(before), device)
+        return replace_last(net, settings["classes"], rng)
     net = build(args.net, **settings, device=device, rng=rng)
     return start_by_fan_in(net, rng) if args.init == "fan-in" else net
 
@@ -194,7 +214,7 @@ def evaluate(args: argparse.Namespace, device: Device) -> None:
     answers: list[np.ndarray] = []
     for run in args.evaluate:
         trained = load_net(run, device)
-        data = photographs(args, trained.config["size"])
+        data = photographs(args, size_in(run, trained.config))
         if trained.classes != data.classes:
             raise ValueError(f"{run} was trained on the {len(trained.classes)} classes "
                              f"{', '.join(trained.classes[:5])}..., {args.data} has the {len(data.classes)} "
@@ -205,6 +225,15 @@ def evaluate(args: argparse.Namespace, device: Device) -> None:
         report(np.mean(answers, axis=0), data, f"these {len(answers)} nets together")
 
 
+def size_in(run: str, config: dict) -> int:
+    """To squares of how many pixels its images were scaled. DataError if the config does not say it."""
+    path = Path(run) / "config.json"
+    size = entry(path, config, "size", int, "how large its images were")
+    if not 1 <= size <= MOST_SIDE:
+        raise wrong(path, f"'size', from 1 to {MOST_SIDE} pixels", f"{size}")
+    return size
+
+
 def errors(answers: np.ndarray, data: Dataset) -> dict[int, float]:
     """Top-1 and top-5; of five classes or fewer, where the five best are all there are, top-1 alone."""
     return {k: top_k_error(answers, data.test.labels, k) for k in (1, 5) if k == 1 or k < len(data.classes)}
@@ -212,7 +241,7 @@ def errors(answers: np.ndarray, data: Dataset) -> dict[int, float]:
 
 def report(answers: np.ndarray, data: Dataset, what: str) -> None:
     found = ", ".join(f"top-{k} error {error:.2%}" for k, error in errors(answers, data).items())
-    print(f"{what}: {found} on {len(answers):,} images", flush=True)
+    say(f"{what}: {found} on {len(answers):,} images")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from tinynet.models.lenet5 import MAPLoss, lenet5, normalised
 from tinynet.training.diverged import Diverged
 from tinynet.training.metrics import confusion_matrix, confusion_table, top_k_error
 from tinynet.training.schedule import ByEpoch
-from tinynet.training.train import train
+from tinynet.training.train import say, train
 
 LOSSES = {"rbf": MAPLoss, "linear": SoftmaxCrossEntropy}
 RATES = {"rbf": 0.002, "linear": 0.03}  # of the first epoch; distances are steeper than learned units
@@ -41,14 +41,17 @@ def main() -> None:
         out.mkdir(parents=True)
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    print(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {out}")
+    say(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {out}")
     try:
         learn(net, args, data, rng_data)
     except KeyboardInterrupt:
-        print("\nstopped; this is how far it came:")
-    except Diverged as error:
-        sys.exit(str(error))
-    report(net, data, out)
+        say("\nstopped; this is how far it came:")
+    except (Diverged, MemoryError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    try:
+        report(net, data, out)
+    except (ImportError, OSError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 def parse() -> argparse.Namespace:
@@ -88,8 +91,8 @@ def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def print_epoch(record: dict) -> None:
-    print(f"epoch {record['epoch']:2}  rate {record['lr']:.5f}  loss {record['train_loss']:.4f}  "
-          f"test error {record['test_error']:.2%}  {record['images_per_second']:.0f} images/s", flush=True)
+    say(f"epoch {record['epoch']:2}  rate {record['lr']:.5f}  loss {record['train_loss']:.4f}  "
+        f"test error {record['test_error']:.2%}  {record['images_per_second']:.0f} images/s")
 
 
 def probabilities(net: Sequential, data: Dataset) -> np.ndarray:
@@ -100,11 +103,11 @@ def report(net: Sequential, data: Dataset, out: Path) -> None:
     """What was taken for what, on the screen and as a picture; and the net."""
     answers = probabilities(net, data)
     matrix, error = confusion_matrix(answers, data.test.labels), top_k_error(answers, data.test.labels)
-    print(confusion_table(matrix, data.classes))
-    draw_confusion(out / "confusion.png", matrix, data.classes, f"LeNet-5: {error:.2%} test error")
     net.save(out / "net.npz")
-    print(f"test error {error:.2%} (the paper, on all of MNIST: 0.95%); the net: {out / 'net.npz'}, the picture: "
-          f"{out / 'confusion.png'}")
+    say(confusion_table(matrix, data.classes))
+    say(f"test error {error:.2%} (the paper, on all of MNIST: 0.95%); the net: {out / 'net.npz'}")
+    draw_confusion(out / "confusion.png", matrix, data.classes, f"LeNet-5: {error:.2%} test error")
+    say(f"the picture: {out / 'confusion.png'}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from tinynet.files.writing import atomic_write
+
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden.npz"
 Tensor = torch.Tensor
 
@@ -178,7 +180,8 @@ def main() -> None:
     path, golden = parser.parse_args().out, Golden()
     for group in layers, normalisation, losses, nets, optimisers, beginners:
         group(golden)
-    np.savez_compressed(path, **golden.arrays)
+    with atomic_write(path) as file:
+        np.savez_compressed(file, **golden.arrays)
     print(f"{len(golden.arrays)} arrays, {path.stat().st_size:,} bytes, PyTorch {torch.__version__}: {path}")
 
 

@@ -190,6 +190,11 @@ def test_what_is_no_view(options, message):
     (lambda c: {**c, "color": {"values": [1, 2, 3]}}, "a view: expected what View.config gives"),
     (lambda c: {**c, "color": [1]}, "a view: expected what View.config gives"),
     (lambda c: {**c, "jitter": 5}, "a view: expected what View.config gives"),
+    (lambda c: {**c, "jitter": [5, 6.5]}, "a view: expected what View.config gives, a jitter of two sizes"),
+    (lambda c: {**c, "jitter": [5, 5000]}, "two sizes of at most 4,096 pixels, got .5, 5000.; if it is right,"),
+    (lambda c: {**c, "mirror": "no"}, "View mirror: expected True or False, got 'no'"),
+    (lambda c: {**c, "noise": ["paper"]}, "View noise: expected one of paper, 2012, got .'paper'."),
+    (lambda c: {**c, "mean": [10 ** 400] * 3}, "a view: expected what View.config gives|View mean"),
     (lambda c: {**c, "mean": "../other.npy"}, "other.npy"),
     (lambda c: {**c, "mean": None}, "View mean: expected finite numbers"),
     (lambda c: {**c, "crop": -1}, "View crop: expected a whole number"),
@@ -205,7 +210,30 @@ def test_a_mean_image_that_is_missing_or_damaged(tmp_path):
         View.from_config(VIEWS[1].config(), tmp_path)
     VIEWS[1].save(tmp_path)
     (tmp_path / "mean.npy").write_bytes((tmp_path / "mean.npy").read_bytes()[:100])
-    with pytest.raises(ValueError, match="mean.npy is not a complete .npy file"):
+    with pytest.raises(ValueError, match="mean.npy: expected a whole .npy file, got the error "):
+        View.from_config(VIEWS[1].config(), tmp_path)
+
+
+@pytest.mark.parametrize("mean, message", [
+    (np.zeros((3, 3)), r"mean.npy: expected a mean image \(H, W, C\), got float64 of shape \(3, 3\)"),
+    (np.zeros((3, 3, 0)), r"expected a mean image \(H, W, C\), got float64 of shape \(3, 3, 0\)"),
+    (np.zeros((3, 3, 3), complex), r"expected a mean image \(H, W, C\), got complex128"),
+    (np.full((3, 3, 3), "x"), r"expected a mean image \(H, W, C\), got <U1"),
+    (np.full((3, 3, 3), np.nan), "mean.npy: expected finite numbers, got NaN, infinity, or a number too large"),
+    (np.full((3, 3, 3), 1e300), "mean.npy: expected finite numbers"),
+    (np.zeros((2, 2, 3)), r"View crop: expected one that fits into the mean image, of shape \(2, 2, 3\)"),
+    (np.array([None]), "mean.npy: expected a whole .npy file")])
+def test_a_mean_image_that_cannot_be(tmp_path, mean, message):
+    np.save(tmp_path / "mean.npy", mean)
+    config = VIEWS[1].config()
+    with pytest.raises(ValueError, match=message):
+        View.from_config({**config, "crop": 3, "jitter": None}, tmp_path)
+
+
+def test_a_mean_image_that_is_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr("tinynet.data.view.MOST_MEAN", 8)
+    np.save(tmp_path / "mean.npy", np.zeros((3, 3, 1)))
+    with pytest.raises(ValueError, match=r"mean.npy: .*\(3, 3, 1\), more than 8 numbers"):
         View.from_config(VIEWS[1].config(), tmp_path)
 
 

@@ -1,17 +1,19 @@
 """Pictures of trained nets: each kind of run gives those that it can."""
 import importlib.util
 import json
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mutants import mutants
 
 from tinynet.data import Dataset, Split, mean_image
 from tinynet.models import NETS, build, nin_cifar
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "look.py"
-NAMES = ("a", "b", "c")
+NAMES, MUTANTS = ("a", "b", "c"), 60
 
 
 def split(n, side, seed):
@@ -127,3 +129,21 @@ def test_wrong_runs(look, tmp_path):
     (tmp_path / "run" / "config.json").write_text(json.dumps({**config, "classes": ["x", "y", "z"]}))
     with pytest.raises(SystemExit, match=r"ValueError: somewhere has not the classes .*: a, b, c\.\.\. for x, y, z"):
         look("--data", "somewhere")
+
+
+def test_a_config_with_something_else_in_it_ends_in_a_line_or_well(look, tmp_path, monkeypatch):
+    write(tmp_path / "run", "alexnet", 44, 40, width=0.05)
+    monkeypatch.setattr(look.example, "draw_kernels", lambda path, net: None)
+    monkeypatch.setattr(look.example, "predictions", lambda *args: None)             # what comes then is the data's
+    monkeypatch.setattr(look.example, "vectors", lambda trained, images: np.zeros((len(images), 4)))
+    monkeypatch.setattr(look.example, "neighbors", lambda *args: None)
+    monkeypatch.setattr(look.example, "search", lambda *args: None)
+    ends = []
+    for _ in mutants(tmp_path / "run/config.json", MUTANTS):
+        try:
+            look("--data", "somewhere")
+            ends.append("well")
+        except SystemExit as end:
+            ends.append("a line")
+            assert re.match(r"\w+Error: .*(config.json|has not the classes|fit this net|first_classes)", str(end))
+    assert "a line" in ends

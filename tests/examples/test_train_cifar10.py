@@ -1,6 +1,7 @@
 """The main job on a handful of images: every option runs, and says and writes what it promises."""
 import importlib.util
 import json
+import os
 import shutil
 import signal
 import sys
@@ -169,16 +170,19 @@ def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
     assert len(orders) == 4 and all(order == orders[0] for order in orders)
 
 
-def test_ctrl_c_ends_with_a_message(run, monkeypatch):
+def test_ctrl_c_ends_with_a_message(run, monkeypatch, tmp_path, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
     monkeypatch.setattr(run.example, "train", interrupted)
-    with pytest.raises(SystemExit, match="stopped; go on with: python examples/train_cifar10.py --resume .*out"):
-        run()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="130"):
+        run("--out", "my run")
+    assert ("\nstopped; go on with: python examples/train_cifar10.py --resume 'my run'\n") in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments, stopped_in", [
-    (["--epochs", "3"], "tanh"), (["--epochs", "3"], "relu"), (["--net", "80sec", "--epochs", "3"], "80sec")])
+    (["--epochs", "3"], "tanh"), (["--epochs", "3"], "relu"), (["--net", "80sec", "--epochs", "3"], "80sec"),
+    (["--sweep", "0.01", "0.001", "--epochs", "2"], "relu-0.001")])
 def test_a_run_that_was_stopped_goes_on(run, monkeypatch, tmp_path, arguments, stopped_in):
     run(*arguments)
     whole = metrics(tmp_path / "out")
@@ -254,3 +258,74 @@ def test_a_run_is_never_mixed_with_an_earlier_one(run):
     run("--epochs", "1")
     with pytest.raises(SystemExit, match="FileExistsError: .*out holds an earlier run"):
         run("--epochs", "1")
+
+
+BROKEN = [b"", b"{", b"[]", b"null", b"\xff", b'{"options": null}', b'{"options": []}', b'{"options": {"rates": [1]}}',
+          b'{"options": {"init": "2020"}}', b'{"options": {"seed": "x"}}', b'{"options": {"data": 7}, "data": 7}',
+          b'{"options": {"epochs": -1}}', b'{"options": {"sweep": [-1]}}', b'{"view": 3}']
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_a_broken_config_ends_in_a_line(run, monkeypatch, tmp_path, capsys, content):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/config.json").write_bytes(content)
+    monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--resume", str(tmp_path / "old")])
+    with pytest.raises(SystemExit, match="2"):
+        run.example.main()
+    assert "error: --" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--draw", str(tmp_path / "old")])
+    with pytest.raises(SystemExit, match="^DataError: .*config.json: expected "):
+        run.example.main()
+    assert sorted(os.listdir(tmp_path / "old")) == ["config.json"]
+
+
+@pytest.mark.parametrize("record", ["3", "{}", '{"net": ["relu"], "epoch": 1, "lr": 0.1, "train_error": 0.5}',
+                                    '{"net": "relu", "epoch": 1, "lr": 0.1, "train_error": 0.5, "flat": {"a": "x"}}'])
+def test_broken_records_end_in_a_line(run, monkeypatch, tmp_path, record):
+    _, out = run("--epochs", "1", "--rates", "0.1", "0.2")
+    (out / "relu-0.1/metrics.jsonl").write_text(record + "\n")
+    monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--draw", str(out)])
+    with pytest.raises(SystemExit, match="^DataError: .*metrics.jsonl: expected "):
+        run.example.main()
+
+
+def test_options_of_a_foreign_run_do_not_lead_elsewhere(run, tmp_path):
+    _, out = run("--epochs", "1")
+    config = json.loads((out / "config.json").read_text())
+    config["options"] |= {"out": str(tmp_path / "elsewhere"), "root": "elsewhere", "draw": "elsewhere", "func": "x"}
+    (out / "config.json").write_text(json.dumps(config))
+    run("--resume", str(out))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_second_process_is_refused_before_it_writes(run, tmp_path):
+    locks = pytest.importorskip("tinynet.files.locks")
+    (tmp_path / "out").mkdir()
+    other = locks.Lock(tmp_path / "out")
+    if locks.fcntl is None:
+        pytest.skip("no locks here")
+    other.take()
+    with pytest.raises(SystemExit, match="BlockingIOError: .*another process trains in this folder: wait until"):
+        run()
+    assert os.listdir(tmp_path / "out") == []
+    other.release()
+    run("--epochs", "1")
+
+
+def test_a_start_on_a_full_disk_can_be_made_again(run, monkeypatch, tmp_path):
+    with monkeypatch.context() as patched:
+        def full(path, value):
+            raise OSError(28, "No space left on device", str(path))
+        patched.setattr(run.example, "write_json", full)
+        with pytest.raises(SystemExit, match="OSError: .*No space left on device: .*config.json"):
+            run("--epochs", "1")
+    printed, _ = run("--epochs", "1")
+    assert "the figure: " in printed
+
+
+def test_no_memory_is_said_with_how_to_go_on(run, monkeypatch):
+    def train(*args, **kwargs):
+        raise MemoryError("Unable to allocate 3 TiB")
+    monkeypatch.setattr(run.example, "train", train)
+    with pytest.raises(SystemExit, match="^MemoryError: Unable to allocate 3 TiB; go on with: .*--resume .*out$"):
+        run()

@@ -1,7 +1,9 @@
 """The paper's recipe on two dozen tiny photographs: every option runs, and says and writes what it promises."""
 import importlib.util
 import json
+import os
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mutants import mutants
 
 from tinynet import Sequential
 from tinynet.parameter import FixedRate
@@ -17,6 +20,7 @@ from tinynet.training.evaluate import load_net
 Image = pytest.importorskip("PIL.Image")
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "train_imagenet.py"
+MUTANTS = 20
 TINY = ("--size", "44", "--crop", "40", "--width", "0.03", "--batch", "8", "--columns", "1")
 
 
@@ -121,12 +125,13 @@ def test_the_source_variant_keeps_its_bias_rates_and_its_noise(run, monkeypatch)
     assert (sgds[2].momentum, sgds[2].weight_decay) == (0.9, 0.0005)
 
 
-def test_stopped_while_the_photographs_are_prepared(run, monkeypatch):
+def test_stopped_while_the_photographs_are_prepared(run, monkeypatch, capsys):
     def interrupted(*args):
         raise KeyboardInterrupt
     monkeypatch.setattr(run.example, "imagenet", interrupted)
-    with pytest.raises(SystemExit, match="stopped before the training began"):
+    with pytest.raises(SystemExit, match="130"):
         run(*TINY)
+    assert "stopped before the training began" in capsys.readouterr().out
 
 
 def test_zfnets_filters_are_scaled_back_after_every_step(run, monkeypatch):
@@ -342,3 +347,43 @@ def test_without_a_gpu_it_says_so(run, monkeypatch):
     with pytest.raises(SystemExit, match="RuntimeError: there is no GPU"):
         run(*TINY, "--device", "gpu")
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("arguments", ["--resume", "--evaluate", "--epochs 1 --out new --fine-tune"])
+def test_a_config_with_something_else_in_it_ends_in_a_line_or_well(run, tmp_path, capsys, arguments):
+    run(*TINY, "--epochs", "1")
+    ends = []
+    for _ in mutants(tmp_path / "out/config.json", MUTANTS):
+        shutil.rmtree(tmp_path / "new", ignore_errors=True)
+        try:
+            run(*arguments.split(), "out", out=None)
+            ends.append("well")
+        except SystemExit as end:
+            ends.append("a line")
+            said = capsys.readouterr().err if end.code == 2 else str(end)
+            assert re.search(r"config.json|train_imagenet.py: error: |Error: |Diverged: ", said)
+    assert "a line" in ends
+
+
+def test_a_second_process_is_refused_before_it_writes(run, tmp_path):
+    locks = pytest.importorskip("tinynet.files.locks")
+    if locks.fcntl is None:
+        pytest.skip("no locks here")
+    (tmp_path / "out").mkdir()
+    other = locks.Lock(tmp_path / "out")
+    other.take()
+    with pytest.raises(SystemExit, match="BlockingIOError: .*another process trains in this folder: wait until"):
+        run(*TINY)
+    assert os.listdir(tmp_path / "out") == []
+    other.release()
+
+
+def test_the_command_to_go_on_with_is_quoted(run, tmp_path, capsys, monkeypatch):
+    def train(*args, **kwargs):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(run.example, "train", train)
+    with pytest.raises(SystemExit, match="130"):
+        run(*TINY, "--cache", "my cache", out="my run")
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith("stopped; go on with: python examples/train_imagenet.py ")
+    assert shlex.split(said)[-4:] == ["--cache", "my cache", "--resume", "my run"]

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import os
 import re
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from tinynet import Branches, Conv2d, Dropout, Layer, Linear, ReLU, Sequential, gaussian
 from tinynet.devices.device import simulated
 from tinynet.devices.simulated import must_be_current
+from tinynet.files.reading import DataError
 
 
 class RunningMean(Layer):
@@ -168,13 +171,75 @@ def test_a_misshapen_statistic_is_named(tmp_path):
         RunningMean(2).load(tmp_path / "net.npz")
 
 
+def test_numbers_that_are_none_are_named_and_nothing_is_changed(tmp_path):
+    path = write(tmp_path / "net.npz", **{"conv1.b": np.array([1, np.nan, 2], np.float32),
+                                          "mix.a.b": np.array([1e300, 0]), "fc.b": np.array([-np.inf, 0, 0])})
+    net = small_net(seed=1)
+    before = values(net)
+    with pytest.raises(DataError) as error:
+        net.load(path)
+    assert str(error.value).splitlines() == [f"{path} does not fit this net:", *(
+        f"  {name}: holds NaN, infinity, or a number too large for float32" for name in ("conv1.b", "mix.a.b", "fc.b"))]
+    assert_values(net, before)
+    net.load(path, "conv1.W")                                        # the others are not asked for
+    small_net().astype(np.float64).load(write(path, **{"mix.a.b": np.array([1e300, 0])}))    # there it has a place
+
+
+def test_float64_is_rounded(tmp_path):
+    path, net = write(tmp_path / "net.npz", **{"fc.b": np.array([0.1, 1e-300, -3])}), small_net(seed=1)
+    net.load(path)
+    np.testing.assert_array_equal(net["fc"].b.value, np.array([0.1, 0, -3], np.float32))
+
+
+def test_what_could_not_be_loaded_is_not_saved(tmp_path):
+    net, path = small_net(), tmp_path / "net.npz"
+    net.save(path)
+    before = path.read_bytes()
+    net["fc"].b.value[1], net["conv1"].W.value[0, 0, 0, 0] = np.nan, np.inf
+    with pytest.raises(ValueError, match="net.npz is not written: NaN or infinity in conv1.W, fc.b$"):
+        net.save(path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["net.npz"]
+
+
 # ---------------------------------------------------------------------------------------- damaged files
+
+
+def test_a_large_member_is_refused_by_its_name_or_shape(tmp_path):
+    for name, message in ("other.W", "other.W: unknown to this net"), ("fc.b", r"fc.b: expected shape \(3,\)"):
+        np.savez_compressed(tmp_path / "net.npz", **{**values(small_net()), name: np.zeros(10 ** 8, np.uint8)})
+        net = small_net(seed=1)
+        tracemalloc.start()
+        with pytest.raises(DataError, match=message):
+            net.load(tmp_path / "net.npz")
+        net.load(tmp_path / "net.npz", "conv1")
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert most < 10 ** 7
+
+
+@pytest.mark.parametrize("name", ["fc.b.npy", "fc.b", "more.npy"])
+@pytest.mark.parametrize("content", [b"", b"hello"])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_that_are_no_arrays_and_two_of_one_name_are_refused(tmp_path, name, content):
+    path = write(tmp_path / "net.npz")
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr(name, content)
+    assert_refused(path)
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    if hasattr(os, "mkfifo"):                                        # to open one would wait for ever
+        os.mkfifo(tmp_path / "net.npz")
+        with pytest.raises(DataError, match="net.npz: expected a file, got a named pipe"):
+            small_net().load(tmp_path / "net.npz")
+    with pytest.raises(DataError, match="expected a file, got a folder"):
+        small_net().load(tmp_path)
 
 
 def assert_refused(path):
     net = small_net(seed=1)
     before = values(net)
-    with pytest.raises(ValueError, match=f"{path.name} is not a complete .npz file of arrays"):
+    with pytest.raises(ValueError, match=f"{path.name}: expected a whole .npz file of arrays, got "):
         net.load(path)
     assert_values(net, before)
 

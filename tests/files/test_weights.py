@@ -1,5 +1,6 @@
 """Weights in and out: theirs in our nets against loops in their own layouts, round trips, and every mismatch named."""
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -381,7 +382,7 @@ def test_layers_that_find_no_partner_are_named(theirs, names, problems):
 
 def test_a_file_that_is_none(tmp_path):
     (tmp_path / "theirs.npz").write_bytes(b"not arrays")
-    with pytest.raises(ValueError, match=r"theirs.npz is not a complete \.npz file of arrays"):
+    with pytest.raises(ValueError, match=r"theirs.npz: expected a whole \.npz file of arrays, got "):
         from_torch(our_net(), tmp_path / "theirs.npz")
     with pytest.raises(FileNotFoundError):
         from_torch(our_net(), tmp_path / "missing.npz")
@@ -431,3 +432,31 @@ def test_a_factor_that_both_branches_have_goes_on():
                      mean=GlobalAvgPool2d(), fc=Linear(6, 2, weight_init=gaussian(1)))
     exported = to_torch(net)
     np.testing.assert_allclose(exported["fc.weight"], 0.8 * net["fc"].W.value.T, rtol=1e-6)
+
+
+@pytest.mark.parametrize("source", ["dictionary", "file"])
+def test_numbers_that_are_none_are_named_and_nothing_is_changed(tmp_path, source):
+    net, huge = our_net().astype(np.float32), np.full(4, 1e300)
+    before, arrays = values(net), theirs_with(features__0__bias=huge, classifier__4__bias=np.array([1, 2, np.nan]))
+    if source == "file":
+        np.savez(tmp_path / "theirs.npz", **arrays)
+        arrays = tmp_path / "theirs.npz"
+    with pytest.raises(ValueError) as error:
+        from_torch(net, arrays, NAMES)
+    what = f"the arrays in {arrays}" if source == "file" else "the arrays"
+    assert str(error.value).split("\n  ") == [
+        f"from_torch: {what} do not fit this net:", "conv1.b: holds NaN, infinity, or a number too large for float32",
+        "fc4.b: holds NaN, infinity, or a number too large for float32"]
+    for name, value in values(net).items():
+        np.testing.assert_array_equal(value, before[name], name)
+
+
+def test_a_large_array_that_has_no_place_is_not_unpacked(tmp_path):
+    arrays = their_net()
+    np.savez_compressed(tmp_path / "theirs.npz", **arrays, big=np.zeros(10 ** 8, np.uint8))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="big: has no place in this net"):
+        from_torch(our_net(), tmp_path / "theirs.npz", NAMES)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10 ** 7

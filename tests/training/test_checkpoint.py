@@ -438,7 +438,7 @@ def test_garbage_and_truncated_files_are_refused(path):
     content = path.read_bytes()
     for part in b"", content[:100], content[:len(content) // 2], content[:-1]:
         path.write_bytes(part)
-        refused(path, Training(), "c.npz is not a complete .npz file of arrays")
+        refused(path, Training(), "c.npz: expected a whole .npz file of arrays, got ")
     with pytest.raises(FileNotFoundError):
         restore(path.with_name("none.npz"), *Training().parts)
 

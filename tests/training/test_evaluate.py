@@ -1,16 +1,22 @@
 """Nets from the folders of their runs, and their answers."""
 import json
+import math
+import random
 import shutil
+import tracemalloc
 
 import numpy as np
 import pytest
+from test_damaged_checkpoint import mutate
 
-from tinynet import Flatten, Linear, Sequential, softmax
+from tinynet import Flatten, Linear, Sequential, count_parameters, softmax
 from tinynet.data import Split, View
-from tinynet.models import build
+from tinynet.files.reading import DataError
+from tinynet.models import NETS, build
 from tinynet.models.cifar import RECIPES
 from tinynet.training.config import _CIFAR_0_1_0, about_the_net
 from tinynet.training.evaluate import load_net, probabilities
+from tinynet.training.rebuilt import DRAWN_TWICE
 
 SETTINGS = {"classes": 3, "input_size": 40, "width": 0.03, "columns": 1}
 
@@ -153,11 +159,80 @@ def test_the_folder_around_several_runs_says_where_they_are(folder):
 
 
 @pytest.mark.parametrize("text, message", [
-    ("{", "config.json is damaged: "), ("[]", r"config.json is damaged: expected a dictionary, got \[\]")])
+    ("{", "config.json: expected JSON, got the error "), ("", "config.json: expected JSON, got the error "),
+    ("[]", r"config.json: expected a dictionary in JSON, got list \[\]"),
+    ('{"net": 1, "net": 2}', "a name stands twice"), ("[" * 10 ** 5, "config.json: expected JSON, got the error ")])
 def test_a_damaged_config(folder, text, message):
     (folder / "config.json").write_text(text)
     with pytest.raises(ValueError, match=message):
         load_net(folder)
+
+
+def changed(folder, **changes):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **changes}))
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"classes": 7}, "config.json: expected 'classes', the names of the classes, got int 7"),
+    ({"classes": ["a", 2, "c"]}, "config.json: expected 'classes', the names of the classes, got .'a', 2, 'c'"),
+    ({"classes": ["a"]}, "config.json: expected as many classes as the net has, 3, got 1 names"),
+    ({"net": ["alexnet"]}, "config.json: expected 'net', str, got list"),
+    ({"net": "bnet"}, "config.json: expected a net and settings that can be built, .* no net is called 'bnet'"),
+    ({"settings": None}, "config.json: expected 'settings', dict, got NoneType None"),
+    ({"settings": {"width": "wide"}}, "config.json: expected a net and settings that can be built"),
+    ({"settings": {**SETTINGS, "rng": 3}}, "config.json: expected a net and settings that can be built"),
+    ({"settings": {**SETTINGS, "columns": 2}}, "best.npz does not fit this net:\n  conv1.left.W: missing"),
+    ({"view": True}, "config.json: expected 'view', dict, got bool True"),
+    ({"environment": 3}, "config.json: expected 'environment', dict, got int 3")])
+def test_entries_of_a_wrong_kind(folder, changes, message):
+    changed(folder, **changes)
+    with pytest.raises(DataError, match=message):
+        load_net(folder)
+
+
+@pytest.mark.parametrize("settings", [{"width": 1e9}, {"width": 40}, {"input_size": 10 ** 9}, {"hidden": 10 ** 9},
+                                      {"kernels": [10 ** 6] * 5}, {"width": 1e300}, {"width": float("nan")}])
+def test_a_net_that_is_larger_than_its_weights_is_not_built(folder, settings):
+    changed(folder, settings={**SETTINGS, **settings})
+    tracemalloc.start()
+    with pytest.raises(DataError, match="config.json: expected a net and settings that can be built, with the weights"):
+        load_net(folder)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 100e6
+
+
+def test_weights_that_are_a_thousand_times_their_file_are_not_believed(folder):
+    np.savez_compressed(folder / "checkpoints/best.npz", **{"conv1.W": np.zeros((3000, 3000), np.float32)})
+    with pytest.raises(DataError, match="best.npz: expected a net of at most 100 times the file's .* got 36,000,000"):
+        load_net(folder)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_net_draws_at_most_twice_its_weights(name):
+    drawn = []
+
+    class Noted(np.random.Generator):
+        def normal(self, loc=0.0, scale=1.0, size=None):
+            drawn.append(math.prod(size))
+            return np.zeros(size, np.float32)
+        uniform = normal
+    assert count_parameters(build(name, rng=Noted(np.random.PCG64(0)))) * DRAWN_TWICE >= sum(drawn) > 0
+
+
+def test_300_mutants_of_a_config_are_read_or_refused(folder):
+    text, chance, refused = (folder / "config.json").read_text(), random.Random(0), 0
+    for _ in range(300):
+        config = json.loads(text)
+        mutate(chance, config)
+        (folder / "config.json").write_text(json.dumps(config))
+        try:
+            load_net(folder)
+        except ValueError as error:
+            assert str(folder) in str(error)
+            refused += 1
+    assert 100 < refused < 300
 
 
 def test_a_damaged_view_is_named_with_its_file(folder):

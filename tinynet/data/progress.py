@@ -1,9 +1,10 @@
 """How far something long is, on stderr: one line that renews itself; where nobody watches, one at each end."""
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
+
+from ..files.terminal import tell, watched
 
 EVERY = 0.2  # seconds between two renewals of the line
 WIDTH = 70   # characters that a new line must cover of the one before
@@ -27,16 +28,16 @@ class Progress:
                  have: int = 0) -> None:
         self.title, self.total, self.unit, self.written, self.have = title, total, unit, written, have
         self.start = self.drawn = time.monotonic()
-        self.live = sys.stderr is not None and sys.stderr.isatty()
-        self._write(title + (f": {written(total)} {unit}" if total else "")
-                    + (f", from {written(have)} {unit} on" if have else "") + "\n")
+        self.live = watched()
+        tell("stderr", title + (f": {written(total)} {unit}" if total else "")
+             + (f", from {written(have)} {unit} on" if have else "") + "\n")
 
     def at(self, done: int) -> None:
         """Say that `done` are done."""
         now = time.monotonic()
         if self.live and now - self.drawn >= EVERY:
             self.drawn = now
-            self._write("\r" + self.line(done, now - self.start).ljust(WIDTH))
+            tell("stderr", "\r" + self.line(done, now - self.start).ljust(WIDTH))
 
     def line(self, done: int, seconds: float) -> str:
         """What to show after `seconds`: how many, per cent, speed, time left."""
@@ -53,10 +54,4 @@ class Progress:
     def end(self, how: str = "done") -> None:
         """Close the line, and say `how` it ended."""
         clear = "\r" + " " * WIDTH + "\r" if self.live else ""
-        self._write(f"{clear}{self.title}: {how} after {time.monotonic() - self.start:.0f} s\n")
-
-    @staticmethod
-    def _write(text: str) -> None:
-        if sys.stderr is not None:  # as under pythonw
-            sys.stderr.write(text)
-            sys.stderr.flush()
+        tell("stderr", f"{clear}{self.title}: {how} after {time.monotonic() - self.start:.0f} s\n")

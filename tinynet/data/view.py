@@ -23,11 +23,15 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import check_kind
+from ..files.arrays import read_array
+from ..files.reading import shortened, wrong
 from ..files.writing import atomic_write
 from ..sizes import as_int
 from .augment import draw_colors, draw_crops, expect_components, flip, scale_jitter
 
 MEAN_FILE = "mean.npy"
+MOST_MEAN = 2 ** 26  # numbers in it: an image of more than 4,000 x 4,000 pixels
+MOST_SIDE = 2 ** 12  # to which the view in a file may scale an image
 NOISES = ("paper", "2012")
 
 
@@ -155,15 +159,21 @@ class View:
         """
         known = [each.name for each in fields(cls)]
         if not isinstance(config, dict) or set(config) != set(known):
-            raise ValueError(f"a view: expected {', '.join(known)}, got {config!r}")
+            raise ValueError(f"a view: expected {', '.join(known)}, got {shortened(config)}")
+        if not isinstance(config["mirror"], bool):
+            raise ValueError(f"View mirror: expected True or False, got {shortened(config['mirror'])}")
         mean, color, jitter = config["mean"], config["color"], config["jitter"]
+        if jitter is not None and not (isinstance(jitter, (list, tuple)) and len(jitter) == 2
+                                       and all(type(side) is int and side <= MOST_SIDE for side in jitter)):
+            raise ValueError(f"a view: expected what View.config gives, a jitter of two sizes of at most {MOST_SIDE:,} "
+                             f"pixels, got {shortened(jitter)}; if it is right, set {__name__}.MOST_SIDE higher")
         if mean == MEAN_FILE:
-            mean = _load(Path(folder) / MEAN_FILE)
+            mean = read_mean(folder)
         try:
             return cls(**{**config, "mean": mean, "jitter": jitter and tuple(jitter),
                           "color": color and (np.array(color["values"]), np.array(color["vectors"]))})
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"a view: expected what View.config gives, got {config!r}: {error!r}") from error
+        except (KeyError, TypeError, OverflowError) as error:
+            raise ValueError(f"a view: expected what View.config gives, got {shortened(config)}: {error!r}") from error
 
     def _size(self, images: np.ndarray) -> tuple[int, int]:
         """How much of images (N, H, W, C) is seen: h, w. Raises ValueError if they do not fit."""
@@ -205,9 +215,15 @@ class View:
         return x
 
 
-def _load(path: Path) -> np.ndarray:
-    with open(path, "rb") as file:
-        try:
-            return np.load(file, allow_pickle=False)
-        except Exception as error:  # damaged bytes make np.load fail in a dozen ways
-            raise ValueError(f"{path} is not a complete .npy file: {error}") from error
+def read_mean(folder: str | os.PathLike) -> np.ndarray:
+    """The mean image (H, W, C) that `View.save` wrote into `folder`. Raises DataError for anything else, OSError as
+    `open` does."""
+    path = Path(folder) / MEAN_FILE
+    mean = read_array(path, MOST_MEAN)
+    if mean.ndim != 3 or mean.dtype.kind not in "fiu" or not mean.size:
+        raise wrong(path, "a mean image (H, W, C)", f"{mean.dtype} of shape {mean.shape}")
+    with np.errstate(over="ignore"):
+        mean = mean.astype(np.float32, copy=False)
+    if not np.isfinite(mean).all():
+        raise wrong(path, "finite numbers", "NaN, infinity, or a number too large for float32")
+    return mean

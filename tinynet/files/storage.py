@@ -3,6 +3,9 @@
 Every array is stored under its name in the net, "conv1.W" for example, so that a file can be read without tinynet:
 `numpy.load("net.npz")["conv1.W"]`. A checkpoint (training/checkpoint.py) is such a file too: what it holds besides the
 net is called "training/...", and `load` passes over it.
+
+A file is not trusted: its headers say what there would be, and only what the net has a place for is unpacked, so that a
+file takes no more memory than the net. NaN and infinity are never written and never read.
 """
 from __future__ import annotations
 
@@ -13,14 +16,23 @@ import numpy as np
 
 from ..devices.device import device_of
 from ..parameter import select
+from .arrays import ArrayFile
+from .reading import DataError
 from .writing import atomic_write
 
 TRAINING = "training/"  # what a checkpoint holds besides the net is called so; no layer's name has a slash
 
 
 def save(net: Any, path: str | os.PathLike) -> None:
-    """Write the parameters and running statistics of `net` to `path`."""
+    """Write the parameters and running statistics of `net` to `path`.
+
+    Raises ValueError that names the arrays with NaN or infinity, which `load` would refuse, and OSError from the disk;
+    what was at `path` before is still there then.
+    """
     arrays = {name: device_of(array).tohost(array) for name, array in arrays_of(net).items()}
+    wrong = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if wrong:
+        raise ValueError(f"{path} is not written: NaN or infinity in {', '.join(wrong)}")
     with atomic_write(path) as file:
         np.savez(file, **arrays)
 
@@ -28,19 +40,36 @@ def save(net: Any, path: str | os.PathLike) -> None:
 def load(net: Any, path: str | os.PathLike, names: tuple[str, ...] = ()) -> None:
     """Read into `net` what `save` wrote, or a checkpoint's net; or only what is called, or lies below, one of `names`.
 
-    Raises ValueError that lists every missing, unknown and misshapen array; nothing has been changed then.
+    Raises DataError, a ValueError, that lists every missing, unknown and misshapen array, or every array with NaN,
+    infinity or numbers too large for the net; nothing has been changed then.
     """
-    wanted, found = arrays_of(net, names), read(path, without=TRAINING)
-    wrong = [f"{n}: missing in the file" for n in wanted if n not in found]
-    wrong += [f"{n}: unknown to this net" for n in found if n not in wanted and not names]
-    for n, array in wanted.items():
-        if n in found and found[n].shape != array.shape:
-            wrong.append(f"{n}: expected shape {array.shape}, the file has {found[n].shape}")
-        elif n in found and found[n].dtype.kind != "f":
-            wrong.append(f"{n}: expected floating-point numbers, the file has {found[n].dtype}")
+    wanted = arrays_of(net, names)
+    with ArrayFile(path) as file:
+        found = {name: header for name, header in file.headers.items() if not name.startswith(TRAINING)}
+        wrong = [f"{n}: missing in the file" for n in wanted if n not in found]
+        wrong += [f"{n}: unknown to this net" for n in found if n not in wanted and not names]
+        for n, array in wanted.items():
+            if n in found and found[n].shape != array.shape:
+                wrong.append(f"{n}: expected shape {array.shape}, the file has {found[n].shape}")
+            elif n in found and found[n].dtype.kind != "f":
+                wrong.append(f"{n}: expected floating-point numbers, the file has {found[n].dtype}")
+        arrays = {} if wrong else {n: converted(file.read(n), array.dtype) for n, array in wanted.items()}
+    wrong += not_finite(arrays)
     if wrong:
-        raise ValueError(f"{path} does not fit this net:\n  " + "\n  ".join(wrong))
-    write_into(net, {n: found[n] for n in wanted})
+        raise DataError(f"{path} does not fit this net:\n  " + "\n  ".join(wrong))
+    write_into(net, arrays)
+
+
+def converted(values: np.ndarray, dtype: Any) -> np.ndarray:
+    """The values in the net's dtype: rounded, and infinite if they are too large for it."""
+    with np.errstate(over="ignore"):
+        return values.astype(dtype, copy=False)
+
+
+def not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
+    """In words, which of the arrays hold NaN or infinity."""
+    return [f"{name}: holds NaN, infinity, or a number too large for {array.dtype}" for name, array in arrays.items()
+            if not np.isfinite(array).all()]
 
 
 def arrays_of(net: Any, names: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -64,13 +93,3 @@ def assign(array: Any, values: np.ndarray) -> None:
     """Write host values into an array that is no parameter's, on whatever device it lives."""
     with device_of(array) as device:
         array[...] = device.asarray(values.astype(array.dtype, copy=False))
-
-
-def read(path: str | os.PathLike, without: str | None = None) -> dict[str, np.ndarray]:
-    """The arrays in a file by name, but for those whose name begins with `without`."""
-    with open(path, "rb") as file:
-        try:
-            arrays = np.load(file, allow_pickle=False)
-            return {name: arrays[name] for name in arrays.files if not (without and name.startswith(without))}
-        except Exception as error:  # damaged bytes make np.load fail in a dozen ways
-            raise ValueError(f"{path} is not a complete .npz file of arrays: {error}") from error

@@ -24,15 +24,16 @@ there. docs/weights.md has whole examples.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..devices.device import device_of
 from ..layer import Layer
+from .arrays import ArrayFile
 from .layouts import inputs_of, to_ours, to_theirs
-from .storage import arrays_of, assign, read
+from .storage import arrays_of, assign, converted, not_finite
 
 Arrays = Mapping[str, Any] | str | os.PathLike
 PYTORCH = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias",
@@ -47,8 +48,8 @@ def from_torch(net: Layer, arrays: Arrays, names: Mapping[str, str] | None = Non
     names    whose weights are whose, {"features.0": "conv1", ...}. Without it layers go by their names if those are the
              same here and there, and in the order of the arrays otherwise
 
-    Raises ValueError that lists every missing, unknown and misshapen array, and for layers that PyTorch does not have;
-    nothing has been changed then.
+    Raises ValueError that lists every missing, unknown and misshapen array, or every one with NaN, infinity or numbers
+    too large for the net, and for layers that PyTorch does not have; nothing has been changed then.
     """
     return _load(net, arrays, names, PYTORCH, "from_torch")
 
@@ -82,10 +83,19 @@ def to_torch(net: Layer) -> dict[str, np.ndarray]:
 
 
 def _load(net: Layer, arrays: Arrays, names: Mapping[str, str] | None, terms: dict[str, str], caller: str) -> Layer:
+    if isinstance(arrays, (str, os.PathLike)):
+        with ArrayFile(arrays) as file:
+            return _put(net, file.headers, file.read, names, terms, f"{caller}: the arrays in {arrays}")
+    found = {key: np.asarray(array) for key, array in arrays.items()}
+    return _put(net, found, found.__getitem__, names, terms, f"{caller}: the arrays")
+
+
+def _put(net: Layer, there: Mapping[str, Any], read: Callable[[str], np.ndarray], names: Mapping[str, str] | None,
+         terms: dict[str, str], what: str) -> Layer:
+    """`there` says of each array its shape and dtype, `read(key)` gives it."""
     inputs, ours = inputs_of(net, terms), arrays_of(net)
-    arrays = read(arrays) if isinstance(arrays, (str, os.PathLike)) else arrays
-    arrays = {key: np.asarray(a) for key, a in arrays.items() if not key.endswith("num_batches_tracked")}  # a counter
-    names, how = _matched(list(arrays), list(inputs), names)
+    there = {key: of for key, of in there.items() if not key.endswith("num_batches_tracked")}  # a counter
+    names, how = _matched(list(there), list(inputs), names)
     theirs = {to: layer for layer, to in names.items()}
 
     def key_of(name: str) -> str | None:
@@ -93,12 +103,17 @@ def _load(net: Layer, arrays: Arrays, names: Mapping[str, str] | None, terms: di
         return f"{theirs[layer]}.{terms[kind]}" if layer in theirs else None
 
     keys = {name: key_of(name) for name in ours}
-    wrong = [problem for name, key in keys.items() for problem in _problems(name, ours[name].shape, key, arrays)]
-    wrong += [f"{key}: has no place in this net" for key in arrays if key not in keys.values()]
+    wrong = [problem for name, key in keys.items() for problem in _problems(name, ours[name].shape, key, there)]
+    wrong += [f"{key}: has no place in this net" for key in there if key not in keys.values()]
     if wrong:
-        raise ValueError(f"{caller}: the arrays do not fit this net (layers matched {how}):\n  " + "\n  ".join(wrong))
-    for name, key in keys.items():
-        assign(ours[name], to_ours(arrays[key], inputs[name.rpartition(".")[0]]))
+        raise ValueError(f"{what} do not fit this net (layers matched {how}):\n  " + "\n  ".join(wrong))
+    with np.errstate(over="ignore"):
+        values = {name: converted(to_ours(read(key), inputs[name.rpartition(".")[0]]), ours[name].dtype)
+                  for name, key in keys.items()}
+    if wrong := not_finite(values):
+        raise ValueError(f"{what} do not fit this net:\n  " + "\n  ".join(wrong))
+    for name, array in values.items():
+        assign(ours[name], array)
     return net
 
 
@@ -112,15 +127,15 @@ def _matched(keys: list[str], layers: list[str], names: Mapping[str, str] | None
     return dict(zip(theirs, layers, strict=False)), "in order, for want of `names`"
 
 
-def _problems(name: str, shape: tuple[int, ...], key: str | None, arrays: dict[str, np.ndarray]) -> list[str]:
-    """What keeps our array `name` from getting its values from arrays[key]."""
+def _problems(name: str, shape: tuple[int, ...], key: str | None, there: Mapping[str, Any]) -> list[str]:
+    """What keeps our array `name` from getting its values from what is called `key` there."""
     shape = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape[::-1]     # theirs
     if key is None:
         return [f"{name}: no layer of theirs is left for it"]
-    if key not in arrays:
+    if key not in there:
         return [f"{name}: {key} is missing"]
-    if arrays[key].shape != shape:
-        return [f"{name}: expected {key} of shape {shape}, got {arrays[key].shape}"]
-    if arrays[key].dtype.kind != "f":
-        return [f"{name}: expected floating-point numbers, {key} has {arrays[key].dtype}"]
+    if there[key].shape != shape:
+        return [f"{name}: expected {key} of shape {shape}, got {there[key].shape}"]
+    if there[key].dtype.kind != "f":
+        return [f"{name}: expected floating-point numbers, {key} has {there[key].dtype}"]
     return []

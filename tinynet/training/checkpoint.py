@@ -27,16 +27,16 @@ import numpy as np
 from .. import __version__
 from ..data import Loader
 from ..devices.device import device_of
-from ..files.storage import TRAINING, arrays_of, read, write_into
+from ..files.arrays import ArrayFile, Header
+from ..files.reading import DataError
+from ..files.storage import TRAINING, arrays_of, not_finite, write_into
 from ..files.writing import atomic_write
 from ..layer import Layer
 from .diverged import Diverged
 from .optimizer import Optimizer
 from .progress import Progress
+from .rest import FORMAT, REST, damaged, expect_rest, plain, read_rest
 from .schedule import Schedule
-
-FORMAT = 2
-REST = TRAINING + "rest"
 
 
 def save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None,
@@ -62,28 +62,17 @@ def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: L
             ) -> Progress:
     """Put the training back to where `save` found it, and return how far it was.
 
-    Raises ValueError for a file that is no checkpoint, and one that lists everything in which the training in the file
-    is another one than this; nothing has been changed then.
+    Raises DataError, a ValueError, for a file that is no checkpoint, or from whose numbers no training can go on, and
+    one that lists everything in which the training in the file is another one than this; nothing has been changed then.
     """
-    found = read(path)
-    here = json.loads(json.dumps(_rest(net, optimizer, loader, schedule, Progress()), default=plain))
-    there = _parse(path, found.pop(REST, None))
+    there, arrays, progress = _checked(path, net, optimizer, loader, schedule)
+    was = there["optimizer"]
+    slots = {slot: {name: arrays[_stored(slot, name)] for name in names} for slot, names in was["slots"].items()}
     try:
-        there = _from_format_1(there, here) if there["format"] == 1 else there
-        wrong = list(_wrong_arrays(found, there, net, optimizer))
-        wrong += _wrong_settings(_outline(there), _outline(here))
-        progress, was = Progress(**there["progress"]), there["optimizer"]
-        slots = {slot: {name: found.get(_stored(slot, name)) for name in names} for slot, names in was["slots"].items()}
-        if not wrong:
-            for name, rng in _generators(net, loader).items():
-                type(rng.bit_generator)().state = there["generators"][name]  # a trial: it raises if it is damaged
-            optimizer.restore(was["steps"], was["now"], slots, was.get("taken"))
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {REST} is damaged: {error!r}") from error
-    if wrong:
-        raise ValueError(f"{path} does not fit this training:\n  " + "\n  ".join(wrong))
-
-    write_into(net, {name: found[name] for name in arrays_of(net)})
+        optimizer.restore(was["steps"], was["now"], slots, was.get("taken"))  # raises before it changes anything
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(path, repr(error)) from error
+    write_into(net, {name: arrays[name] for name in arrays_of(net)})
     for name, rng in _generators(net, loader).items():
         rng.bit_generator.state = there["generators"][name]
     if schedule:
@@ -91,11 +80,24 @@ def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: L
     return progress
 
 
-def plain(value: Any) -> Any:
-    """NumPy's numbers and arrays as JSON can hold them: the `default` of json.dumps."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    raise TypeError(f"expected numbers, texts, lists and dictionaries, which JSON can hold, got {value!r}")
+def _checked(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None
+             ) -> tuple[dict[str, Any], dict[str, np.ndarray], Progress]:
+    """The rest, the arrays and the progress in the file, from which this training can go on. Raises as `restore`."""
+    here = json.loads(json.dumps(_rest(net, optimizer, loader, schedule, Progress()), default=plain))
+    with ArrayFile(path) as file:
+        there = read_rest(path, file)
+        try:
+            there = _from_format_1(there, here) if there["format"] == 1 else there
+            differs = [*_wrong_arrays(file.headers, there, net, optimizer),
+                       *_wrong_settings(_outline(there), _outline(here))]
+            progress = None if differs else expect_rest(there, loader, schedule, _generators(net, loader))
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise damaged(path, repr(error)) from error
+        arrays = {} if differs else {name: file.read(name) for name in file.headers if name != REST}
+    differs += not_finite(arrays)
+    if differs:
+        raise DataError(f"{path} does not fit this training:\n  " + "\n  ".join(differs))
+    return there, arrays, progress
 
 
 def _stored(slot: str, name: str) -> str:
@@ -135,23 +137,9 @@ def _generators(net: Layer, loader: Loader) -> dict[str, np.random.Generator]:
     return {"loader": loader.rng, **of_net}
 
 
-def _parse(path: str | os.PathLike, rest: np.ndarray | None) -> dict[str, Any]:
-    if rest is None:
-        raise ValueError(f"{path} holds a net and no training: read it with net.load, and begin a new training")
-    try:
-        there = json.loads(rest.item())
-        version = there["format"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {REST} is damaged: {error!r}") from error
-    if version not in (1, FORMAT):
-        raise ValueError(f"{path}: expected a checkpoint of format {FORMAT}, got format {version}: it is from another "
-                         "version of tinynet, which can continue it; net.load reads its net")
-    return there
-
-
 def _from_format_1(there: dict[str, Any], here: dict[str, Any]) -> dict[str, Any]:
     """A rest of format 1 as one of format 2; what it does not say is taken to be as it is here."""
-    progress, schedule = dict(there["progress"]), there["schedule"]
+    progress, schedule = {**asdict(Progress()), **there["progress"]}, there["schedule"]
     progress["error"] = progress.pop("wrong") or None
     steps = (progress["epoch"] - 1) * there["loader"]["batches"] + progress["batch"]
     optimizer = {"kind": "SGD", "settings": here["optimizer"]["settings"], "steps": steps, "now": there["sgd"],
@@ -164,8 +152,7 @@ def _from_format_1(there: dict[str, Any], here: dict[str, Any]) -> dict[str, Any
             "loader": {**here["loader"], **there["loader"]}, "frozen": here["frozen"]}
 
 
-def _wrong_arrays(found: dict[str, np.ndarray], there: dict[str, Any], net: Layer, optimizer: Optimizer
-                  ) -> Iterator[str]:
+def _wrong_arrays(found: dict[str, Header], there: dict[str, Any], net: Layer, optimizer: Optimizer) -> Iterator[str]:
     """What is missing in the file, unknown here, or of another shape or dtype."""
     known = arrays_of(net)
     expected = [*known, *(_stored(slot, name) for slot, names in there["optimizer"]["slots"].items() for name in names)]
@@ -174,14 +161,14 @@ def _wrong_arrays(found: dict[str, np.ndarray], there: dict[str, Any], net: Laye
             yield f"{name}: missing in the file"
     same_kind = there["optimizer"]["kind"] == type(optimizer).__name__
     known |= {_stored(slot, name): p.value for slot in optimizer.SLOTS for name, p in optimizer.parameters.items()}
-    for name, array in found.items():
-        if name.startswith(TRAINING) and not same_kind:
+    for name, header in found.items():
+        if name == REST or (name.startswith(TRAINING) and not same_kind):
             continue
-        if name not in known:
+        if name not in known or name not in expected:
             yield f"{name}: unknown to this training"
-        elif (array.shape, array.dtype) != (known[name].shape, known[name].dtype):
-            yield (f"{name}: expected {known[name].dtype} of shape {known[name].shape}, the file has {array.dtype} of "
-                   f"shape {array.shape}")
+        elif header != (known[name].shape, known[name].dtype):
+            yield (f"{name}: expected {known[name].dtype} of shape {known[name].shape}, the file has {header.dtype} of "
+                   f"shape {header.shape}")
 
 
 def _outline(rest: dict[str, Any]) -> dict[str, Any]:

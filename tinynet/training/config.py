@@ -7,21 +7,27 @@ again and shown images (evaluate.py).
     classes    the names of its classes
 
 Whoever makes a Run puts them into its config: `about_the_net` does. The other entries are the script's own.
+
+The folder of a run may come from anybody, or be damaged: whoever reads an entry here or in evaluate.py gets one of the
+right type, or a DataError that names the file.
 """
 from __future__ import annotations
 
-import json
+import argparse
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..data import View
+from ..data.view import read_mean
+from ..files.arrays import ArrayFile
+from ..files.reading import DataError, entry, read_json, shortened, wrong
+from .records import is_number
 
 ENTRIES = ("net", "settings", "view", "classes")
+MAY_DIFFER = ("device", "epochs", "workers")  # in the config of a run that is resumed
 
 
 def about_the_net(net: str, settings: dict[str, Any], view: View, classes: Sequence[str]) -> dict[str, Any]:
@@ -44,26 +50,69 @@ def new_folder(out: str | os.PathLike | None, kind: str) -> Path:
 def read_config(folder: str | os.PathLike) -> dict[str, Any]:
     """The config.json of the run in `folder`; that of a run of version 0.1.0 as it would be written now.
 
-    Raises FileNotFoundError if there is none, ValueError if it is damaged.
+    Raises FileNotFoundError if there is none, DataError, a ValueError, if it is damaged.
     """
     path = Path(folder) / "config.json"
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder} holds no run: there is no config.json in it")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path} is damaged: expected a dictionary, got {config!r}")
+        config = read_json(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{folder} holds no run: there is no config.json in it") from None
+    if "environment" in config:
+        entry(path, config, "environment", dict)
     return config if "view" in config else _as_written_now(config, Path(folder))
 
 
 def view_of(folder: str | os.PathLike, config: dict[str, Any]) -> View:
-    """The view in the config of the run in `folder`. ValueError if it is none, OSError without its mean.npy."""
+    """The view in the config of the run in `folder`. DataError if it is none, OSError without its mean.npy."""
+    path = Path(folder) / "config.json"
     try:
-        return View.from_config(config["view"], folder)
+        return View.from_config(entry(path, config, "view", dict), folder)
+    except DataError:
+        raise
     except ValueError as error:
-        raise ValueError(f"{Path(folder) / 'config.json'}: {error}") from error
+        raise DataError(f"{path}: {error}") from error
+
+
+def take_options(parser: argparse.ArgumentParser, path: str | os.PathLike, told: dict[str, Any], names: Iterable[str]
+                 ) -> None:
+    """Make what an earlier run was told, {name: value}, the defaults of those options of `parser` that are called
+    `names`. Raises DataError for a value that the option would not take on the command line."""
+    for action in parser._actions:
+        if action.dest in names and action.dest in told:
+            value = told[action.dest]
+            if value != action.default and not _may_be(action, value):
+                raise wrong(path, f"{action.dest!r}, as {parser.prog} writes it", shortened(value))
+            parser.set_defaults(**{action.dest: value})
+
+
+def _may_be(action: argparse.Action, value: Any) -> bool:
+    if action.nargs == 0:
+        return isinstance(value, bool)
+    many = action.nargs is not None
+    if not isinstance(value, list) if many else isinstance(value, list):
+        return False
+    if (action.nargs == "+" and not value) or (isinstance(action.nargs, int) and len(value) != action.nargs):
+        return False
+    kinds = {int: lambda v: is_number(v) and isinstance(v, int), float: is_number, None: lambda v: isinstance(v, str)}
+    return all(kinds[action.type](v) and v in (action.choices or [v]) for v in (value if many else [value]))
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """In words, what differs between the configs of a run and of one that is to go on with it, where it must not."""
+    before, now = dict(_flat(before)), dict(_flat(now))
+    return [f"{name}: now {now.get(name)!r}, the run has {shortened(before.get(name))}" for name in {**before, **now}
+            if name.split(".")[-1] not in MAY_DIFFER and before.get(name) != now.get(name)]
+
+
+def _flat(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The entries of a dictionary of dictionaries: "view.scale" for config["view"]["scale"]."""
+    rest = list(config.items())[::-1]
+    while rest:
+        name, value = rest.pop()
+        if isinstance(value, dict):
+            rest += [(f"{name}.{inner}", part) for inner, part in value.items()][::-1]
+        else:
+            yield name, value
 
 
 # The nets of train_cifar10.py in version 0.1.0: what each saw, if not the whole image minus the mean.
@@ -74,10 +123,11 @@ _CIFAR_0_1_0 = {"80sec": {}, "18pct": {}, "13pct": {"crop": 24, "mirror": True},
 def _as_written_now(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The config of a run of version 0.1.0, which had no view: its two scripts, train_cifar10.py and train_imagenet.py,
     wrote entries of their own. Any other config as it is."""
-    name = config.get("options", config).get("net")
+    options = config.get("options", config)
+    name = options.get("net") if isinstance(options, dict) else None
     seen = {"mean": "mean.npy", "scale": 1.0, "crop": None, "mirror": False, "jitter": None, "pad": 0,
             "color": None, "noise": "paper"}
-    if name in _CIFAR_0_1_0:
+    if isinstance(name, str) and name in _CIFAR_0_1_0:
         classes = "airplane automobile bird cat deer dog frog horse ship truck".split()
         return {**config, "net": f"cifar-{name}", "settings": {}, "view": seen | _CIFAR_0_1_0[name], "classes": classes}
     if not {"net", "settings", "classes", "crop", "scale"} <= set(config):
@@ -86,8 +136,11 @@ def _as_written_now(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     seen |= {"scale": config["scale"], "crop": config["crop"], "mirror": True, "jitter": config.get("jitter"),
              "noise": "2012" if source else "paper"}
     if seen["jitter"]:                                          # the mean was an image all of one colour
-        seen["mean"] = np.load(folder / "mean.npy")[0, 0].tolist()
+        seen["mean"] = read_mean(folder)[0, 0].tolist()
     if not config.get("no_color_noise") and (folder / "colors.npz").is_file():
-        with np.load(folder / "colors.npz") as arrays:
-            seen["color"] = {name: arrays[name].tolist() for name in ("values", "vectors")}
+        with ArrayFile(folder / "colors.npz") as file:
+            shapes = {name: header.shape for name, header in file.headers.items() if header.dtype.kind == "f"}
+            if shapes != {"values": (3,), "vectors": (3, 3)}:
+                raise wrong(folder / "colors.npz", "values (3,) and vectors (3, 3)", shortened(shapes))
+            seen["color"] = {name: file.read(name).tolist() for name in shapes}
     return {**{name: value for name, value in config.items() if name != "scale"}, "view": seen}

@@ -16,9 +16,10 @@ import numpy as np
 
 from ..data import Loader, Split, View
 from ..devices.device import Device, cpu
-from ..models.catalogue import build
+from ..files.reading import DataError, entry, shortened, wrong
 from ..net import Sequential
 from .config import ENTRIES, read_config, view_of
+from .rebuilt import rebuilt
 
 
 class Trained(NamedTuple):
@@ -59,18 +60,24 @@ def probabilities(net: Sequential, split: Split, view: View, ten: bool = False, 
 def load_net(folder: str | os.PathLike, device: Device = cpu) -> Trained:
     """The net that a run left in `folder`: the best it had, or if there is none yet, the last.
 
-    Raises FileNotFoundError if a file is missing, ValueError for the folder of something else.
+    Raises FileNotFoundError if a file is missing; DataError, a ValueError, for the folder of something else and for
+    files that do not say what they should.
     """
-    config = read_config(folder)
+    config, path = read_config(folder), Path(folder) / "config.json"
     missing = [name for name in ENTRIES if name not in config]
     if missing:
         below = [str(each) for each in sorted(Path(folder).iterdir()) if _says_its_net(each)]
-        raise ValueError(f"{Path(folder) / 'config.json'} does not say how to build the net: no {', '.join(missing)}; "
-                         f"expected the folder of a run that was told {', '.join(ENTRIES)}" +
-                         (f"; there are such below it: {', '.join(below)}" if below else ""))
-    net, view = build(config["net"], **config["settings"], device=device), view_of(folder, config)
-    net.load(weights_in(Path(folder)))
-    return Trained(net, view, tuple(config["classes"]), config)
+        raise DataError(f"{path} does not say how to build the net: no {', '.join(missing)}; expected the folder of a "
+                        f"run that was told {', '.join(ENTRIES)}"
+                        + (f"; there are such below it: {', '.join(below)}" if below else ""))
+    classes = entry(path, config, "classes", list, "the names of the classes")
+    if not all(isinstance(name, str) for name in classes):
+        raise wrong(path, "'classes', the names of the classes", shortened(classes))
+    view, settings = view_of(folder, config), entry(path, config, "settings", dict)
+    if settings.get("classes", len(classes)) != len(classes):
+        raise wrong(path, f"as many classes as the net has, {shortened(settings['classes'])}", f"{len(classes)} names")
+    net = rebuilt(path, entry(path, config, "net", str), settings, weights_in(Path(folder)), device)
+    return Trained(net, view, tuple(classes), config)
 
 
 def _says_its_net(folder: Path) -> bool:

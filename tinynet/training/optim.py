@@ -80,13 +80,22 @@ class Adam(Optimizer):
 
     def __init__(self, parameters: Iterable[tuple[str, Parameter]], lr: float = 1e-3, beta1: float = 0.9,
                  beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0) -> None:
-        if not (beta1 < 1 and beta2 < 1 and eps > 0):
-            raise ValueError("Adam: expected beta1 and beta2 below 1 and eps above 0, got "
-                             f"beta1={beta1!r}, beta2={beta2!r}, eps={eps!r}")
+        self._expect_in_range(beta1, beta2, eps)
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, beta1=beta1, beta2=beta2, eps=eps)
 
     def _update(self, w: Any, g: Any, slots: list[Any], rate: float, decay: float, xp: Any) -> None:
         adam_step(w, g, *slots, rate, self.beta1, self.beta2, self.eps, decay, self.t, xp)
+
+    def restore(self, steps: int, settings: dict[str, float], slots: dict[str, dict[str, np.ndarray]],
+                taken: dict[str, int] | None = None) -> None:
+        self._expect_in_range(settings["beta1"], settings["beta2"], settings["eps"])
+        super().restore(steps, settings, slots, taken)
+
+    @staticmethod
+    def _expect_in_range(beta1: float, beta2: float, eps: float) -> None:
+        if not (beta1 < 1 and beta2 < 1 and eps > 0):
+            raise ValueError("Adam: expected beta1 and beta2 below 1 and eps above 0, got "
+                             f"beta1={beta1!r}, beta2={beta2!r}, eps={eps!r}")
 
 
 def gradient_norm(optimizer: Optimizer) -> float:

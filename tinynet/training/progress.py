@@ -1,11 +1,12 @@
 """How far a training is, as numbers and as a line on the terminal."""
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from ..files.terminal import tell, watched
 
 Record = dict[str, Any]  # what is known of an epoch that is over
 
@@ -45,18 +46,19 @@ class Progress:
         record = {"epoch": self.epoch, "lr": lr, "train_loss": self.loss / self.images}
         if self.error is not None:
             record["train_error"] = self.error / self.images
-        record |= {"grad_norm": self.grad_norm / self.batch, "images_per_second": self.images / self.seconds,
-                   "waited": self.waited / self.seconds}
+        seconds = max(self.seconds, 1e-9)  # of a clock that stood still
+        record |= {"grad_norm": self.grad_norm / self.batch, "images_per_second": self.images / seconds,
+                   "waited": self.waited / seconds}
         self.history.append(record)
         self.epoch, self.batch, self.images = self.epoch + 1, 0, 0
         self.loss, self.error, self.grad_norm, self.seconds, self.waited = 0.0, None, 0.0, 0.0, 0.0
         return record
 
 
-def judged_by(record: Record) -> float:
+def judged_by(record: Record) -> float | None:
     """By which number of a record an epoch is better than another: the validation error; without one the training
     error, and without that the loss."""
-    return next(record[name] for name in ("val_error", "train_error", "train_loss") if name in record)
+    return next((record[name] for name in ("val_error", "train_error", "train_loss") if name in record), None)
 
 
 def show_progress(name: str) -> Callable[[Progress], None]:
@@ -71,20 +73,21 @@ def show_progress(name: str) -> Callable[[Progress], None]:
         done = (progress.epoch - 1) * progress.size + progress.images
         if not marks:  # the first batch of this session, perhaps not of the training
             marks.append((now - progress.seconds, done - progress.images))
-        if not sys.stderr.isatty() or (now - marks[-1][0] < 0.5 and done < total):
+        if not watched() or (now - marks[-1][0] < 0.5 and done < total):
             return
         marks.append((now, done))
         del marks[:-10]
         then, before = marks[0]
-        speed = (done - before) / (now - then)
+        speed = (done - before) / max(now - then, 1e-9)
+        left = f"{(total - done) / speed:5.0f}" if speed else "?"
         end = "\n" if done == total else ""
-        print(f"\r{name}: {done / total:4.0%}  {speed:6.0f} images/s  {(total - done) / speed:5.0f} s left ",
-              end=end, file=sys.stderr, flush=True)
+        tell("stderr", f"\r{name}: {done / total:4.0%}  {speed:6.0f} images/s  {left} s left {end}")
     return on_batch
 
 
 def say(line: str) -> None:
-    """Print a line where a progress line may stand: that is wiped out first."""
-    if sys.stderr.isatty():
-        print("\r" + " " * 79, end="\r", file=sys.stderr, flush=True)
-    print(line, flush=True)
+    """Print a line where a progress line may stand: that is wiped out first. Where nothing can be printed (any more),
+    nothing is."""
+    if watched():
+        tell("stderr", "\r" + " " * 79 + "\r")
+    tell("stdout", line + "\n")

@@ -11,22 +11,20 @@
     checkpoints/best.npz         of the epoch with the lowest val_error; without such, train_error or train_loss
     checkpoints/epoch-0010.npz   of every `keep_every`-th epoch
 
-Every file takes its place whole. last.npz is written last, so at whatever moment a crash comes, the others are at least
-as new as it is, and what is newer is done once more, with the same result. `Run(..., resume=True)` goes on from
+Every file takes its place whole. last.npz is written after the metrics and the other checkpoints, so at whatever moment
+a crash comes, these are at least as new as it is, and what is newer is done once more, with the same result. Then the
+curves are drawn, and what is to be said is said: neither can cost an epoch. `Run(..., resume=True)` goes on from
 last.npz: bit for bit as if nothing had happened, given the same number of threads.
 """
 from __future__ import annotations
 
-import errno
 import json
 import os
-import shutil
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +34,15 @@ from .. import __version__
 from ..data import Loader
 from ..fast.parallel import get_threads
 from ..files.storage import arrays_of
-from ..files.writing import atomic_write, link_or_copy, remove_torn
+from ..files.writing import link_or_copy, remove_torn, write_json, write_text
 from ..layer import Layer
 from . import checkpoint
-from .config import read_config
+from .config import differences, read_config
+from .folder import expect_room, hold, let_go, writing
 from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
+from .rest import plain
 from .schedule import Schedule
-
-MAY_DIFFER = ("device", "epochs", "workers")  # in the config of a run that is resumed
 
 
 def in_words(record: Record) -> str:
@@ -54,15 +52,6 @@ def in_words(record: Record) -> str:
     waited = f", waited {record['waited']:.0%}" if record["waited"] >= 0.01 else ""
     return "  ".join([f"epoch {record['epoch']:3}", f"loss {record['train_loss']:.3f}", *([errors] if errors else []),
                       f"{record['images_per_second']:.0f} images/s{waited}"])
-
-
-def _flat(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The entries of a dictionary of dictionaries: "view.scale" for config["view"]["scale"]."""
-    for name, value in config.items():
-        if isinstance(value, dict):
-            yield from ((f"{name}.{inner}", part) for inner, part in _flat(value))
-        else:
-            yield name, value
 
 
 class Run:
@@ -75,6 +64,8 @@ class Run:
     Within `with run:`, Ctrl-C and SIGTERM let the step in progress finish, write a checkpoint and end the program with
     status 130 or 143. A second one stops it at once.
 
+    From `start` to the end of `with run:`, or of this process, no other process can start a run in the folder.
+
     Raises FileExistsError if the folder holds a run and `resume` is False, FileNotFoundError if it holds none and
     `resume` is True, and ValueError that lists what differs from the config of the run to be resumed.
     """
@@ -82,45 +73,51 @@ class Run:
     def __init__(self, folder: str | os.PathLike, config: dict[str, Any], *, resume: bool = False,
                  keep_every: int | None = None, minutes: float = 10, how_to_resume: str = "") -> None:
         self.folder, self.resume, self.keep_every, self.minutes = Path(folder), resume, keep_every, minutes
-        self.config = json.loads(json.dumps(config, default=checkpoint.plain))  # as it will be read again
+        self.config = json.loads(json.dumps(config, default=plain))  # as it will be read again
         self.how_to_resume = how_to_resume or f"go on with Run({str(folder)!r}, ..., resume=True)"
         self.stopped_by: int | None = None
-        self._show, self._handlers = show_progress(self.folder.name), {}
-        there = (self.folder / "config.json").exists()
-        if there and not resume:
-            raise FileExistsError(f"{folder} holds an earlier run: resume it, name another folder, or delete it first")
-        if resume and not there:
+        self._show, self._handlers, self._environment = show_progress(self.folder.name), {}, {}
+        self._expect_no_other()
+        if resume and not (self.folder / "config.json").exists():
             raise FileNotFoundError(f"{folder} holds no run that could be resumed: there is no config.json in it")
         if resume:
-            self._compare(read_config(self.folder))
+            before = read_config(self.folder)
+            self._environment = before.pop("environment", {})
+            if wrong := differences(before, self.config):
+                raise ValueError(f"{folder} is another run than the one to be resumed:\n  " + "\n  ".join(wrong))
 
     def start(self, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None = None) -> Progress:
         """Begin, or put everything back to the last checkpoint; returns the `progress` for `train`.
 
-        What cannot work fails here rather than after the first epoch: raises OSError for a folder that cannot be
-        written to and for a disk without room for the checkpoints; and what `checkpoint.restore` raises.
+        What cannot work fails here rather than after the first epoch: raises BlockingIOError if another process trains
+        in the folder; OSError for a folder that cannot be written to and for a disk without room for the checkpoints;
+        and what `checkpoint.restore` raises.
         """
         self._training, last = (net, optimizer, loader, schedule), self._path("last")
         last.parent.mkdir(parents=True, exist_ok=True)
-        remove_torn(self.folder)
-        remove_torn(last.parent)
-        self._check_room(net, optimizer)
-        self.progress = checkpoint.restore(last, *self._training) if self.resume else Progress()
-        self._write_metrics()
-        self._save("last")
-        self._write_config(str(net.device))
+        hold(self.folder, self)
+        try:
+            self._expect_no_other()  # it may have come and gone since
+            remove_torn(last.parent)
+            self._check_room(net, optimizer)
+            self.progress = checkpoint.restore(last, *self._training) if self.resume else Progress()
+            self._write_metrics()
+            self._save("last")
+            self._write_config(str(net.device))
+        except BaseException:
+            let_go(self.folder, self)
+            raise
         return self.progress
 
     def on_batch(self, progress: Progress) -> None:
-        """After each batch: the progress line; a checkpoint when it is time; the end after Ctrl-C."""
-        self._show(progress)
+        """After each batch: a checkpoint when it is time; the progress line; the end after Ctrl-C."""
         if self.stopped_by or time.monotonic() - self.saved >= 60 * self.minutes:
             self._save("last")
+        self._show(progress)
         self._stop_if_asked()
 
     def on_epoch(self, record: Record) -> None:
-        """After each epoch: a line on the screen, metrics, curves, checkpoints."""
-        say(f"{self.folder.name}  {in_words(record)}")
+        """After each epoch: metrics, checkpoints, curves, a line on the screen."""
         *before, now = [judged_by(each) for each in self.progress.history]
         names = ["best"] if now < min(before, default=float("inf")) else []
         if self.keep_every and record["epoch"] % self.keep_every == 0:
@@ -128,8 +125,9 @@ class Run:
         if names:
             self._save(*names)
         self._write_metrics()
-        self._draw()
         self._save("last", like=names[0] if names else None)
+        self._draw()
+        say(f"{self.folder.name}  {in_words(record)}")
         self._stop_if_asked()
 
     def __enter__(self) -> Run:
@@ -142,13 +140,15 @@ class Run:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
+        let_go(self.folder, self)
 
     def _asked_to_stop(self, number: int, frame: Any) -> None:
         if self.stopped_by:
             raise KeyboardInterrupt
         self.stopped_by = number
-        with suppress(OSError):  # not print: a signal may come while the program is printing
-            os.write(2, b"\nstopping after this step; once more to stop at once\n")
+        with suppress(AttributeError, OSError, ValueError):  # there is none, it takes nothing, it is closed
+            # Not print: a signal may come while the program is printing. And not 2: that may be another file by now.
+            os.write(sys.stderr.fileno(), b"\nstopping after this step; once more to stop at once\n")
 
     def _stop_if_asked(self) -> None:
         if self.stopped_by:
@@ -162,34 +162,33 @@ class Run:
 
     def _save(self, name: str, *others: str, like: str | None = None) -> None:
         """Write a checkpoint, once, under one name or several; or give this name to the one called `like`, too."""
-        try:
+        with self._writing(self._path(name), "the checkpoint"):
             if like:
                 link_or_copy(self._path(like), self._path(name))
             else:
                 checkpoint.save(self._path(name), *self._training, self.progress)
             for other in others:
                 link_or_copy(self._path(name), self._path(other))
-        except OSError as error:
-            raise OSError(error.errno, f"{error.strerror or error}: the checkpoint could not be written, the ones "
-                          f"before are intact; make room, then {self.how_to_resume}", str(self._path(name))) from error
         self.saved = time.monotonic()
 
-    def _write(self, name: str, text: str) -> None:
-        with atomic_write(self.folder / name) as file:
-            file.write(text.encode())
+    def _writing(self, path: Path, what: str) -> AbstractContextManager[None]:
+        there = (self.folder / "config.json").exists()
+        return writing(path, what, self.how_to_resume if there else "begin again")
 
     def _write_metrics(self) -> None:
         """All of them, from the history that the checkpoint has: so lines of epochs after it are gone on resuming."""
-        lines = [json.dumps(record, default=checkpoint.plain) + "\n" for record in self.progress.history]
-        self._write("metrics.jsonl", "".join(lines))
+        lines = [json.dumps(record, default=plain) + "\n" for record in self.progress.history]
+        with self._writing(self.folder / "metrics.jsonl", "the metrics"):
+            write_text(self.folder / "metrics.jsonl", "".join(lines))
 
     def _write_config(self, device: str) -> None:
         now = {"tinynet": __version__, "numpy": np.__version__, "threads": get_threads(), "on": device}
+        with self._writing(self.folder / "config.json", "the config"):
+            write_json(self.folder / "config.json", {**self.config, "environment": now})
         changed = [f"{name} {value} (was {self._environment.get(name)})" for name, value in now.items()
                    if self.resume and self._environment.get(name) != value]
         if changed:
             say(f"{self.folder} goes on, but not bit for bit as it would have: {', '.join(changed)}")
-        self._write("config.json", json.dumps({**self.config, "environment": now}, indent=1) + "\n")
 
     def _draw(self) -> None:
         try:
@@ -199,21 +198,13 @@ class Run:
         except Exception as error:  # a picture is no reason to lose a training
             say(f"no {self.folder / 'curves.png'}: {error}")
 
-    def _compare(self, before: dict[str, Any]) -> None:
-        """Raise ValueError if the config differs where it must not."""
-        self._environment = before.pop("environment", {})
-        before, now = dict(_flat(before)), dict(_flat(self.config))
-        wrong = [f"{name}: now {now.get(name)!r}, the run has {before.get(name)!r}" for name in {**before, **now}
-                 if name.split(".")[-1] not in MAY_DIFFER and before.get(name) != now.get(name)]
-        if wrong:
-            raise ValueError(f"{self.folder} is another run than the one to be resumed:\n  " + "\n  ".join(wrong))
+    def _expect_no_other(self) -> None:
+        if not self.resume and (self.folder / "config.json").exists():
+            raise FileExistsError(f"{self.folder} holds an earlier run: resume it, name another folder, or delete it "
+                                  "first")
 
     def _check_room(self, net: Layer, optimizer: Optimizer) -> None:
         """last, best, and the one that is being written: each holds the net and the slots."""
         size = sum(a.nbytes for a in arrays_of(net).values())
         size += len(optimizer.SLOTS) * sum(p.value.nbytes for p in optimizer.parameters.values())
-        needed = size * (3 - sum(self._path(name).exists() for name in ("last", "best")))
-        free = shutil.disk_usage(self.folder).free
-        if free < needed:
-            raise OSError(errno.ENOSPC, f"checkpoints of {size / 1e6:.0f} MB each need {needed / 1e6:.0f} MB, the disk "
-                          f"has {free / 1e6:.0f} MB free", str(self.folder))
+        expect_room(self.folder, size, 3 - sum(self._path(name).exists() for name in ("last", "best")))

@@ -10,14 +10,19 @@ keeps, `restore` takes it back.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
+
+from ..files.reading import shortened
+from .records import expect_count, expect_number
 
 
 class Schedule:
     """The base of all schedules: the same learning rate for ever. `KEPT` names the attributes that change.
 
-    Those who write one pass its constructor's arguments, as far as JSON can hold them, on to this one.
+    Those who write one pass its constructor's arguments, as far as JSON can hold them, on to this one, and say in
+    `check` what a state from a file may be.
     """
 
     KEPT: tuple[str, ...] = ("lr",)
@@ -39,12 +44,19 @@ class Schedule:
         return {name: getattr(self, name) for name in self.KEPT}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state()` was taken. Raises ValueError for another kind's state; nothing is changed then."""
-        if set(state) != set(self.KEPT):
+        """Go on where `state()` was taken. Raises ValueError for another kind's state, and one with a value that cannot
+        be; nothing is changed then."""
+        if not isinstance(state, dict) or set(state) != set(self.KEPT):
             raise ValueError(f"{type(self).__name__}: expected a state of {', '.join(self.KEPT)}, got "
-                             f"{', '.join(map(str, state))}")
+                             f"{', '.join(map(str, state)) if isinstance(state, dict) else shortened(state)}")
+        self.check(state)
         for name, value in state.items():
             setattr(self, name, value)
+
+    def check(self, state: dict[str, Any]) -> None:
+        """Raise ValueError for a value in `state`, which comes from a file, that cannot be: another type, say."""
+        if "lr" in state:
+            expect_number(f"{type(self).__name__} lr", state["lr"], 0)
 
 
 class ByEpoch(Schedule):
@@ -67,6 +79,9 @@ class ByEpoch(Schedule):
     def seen(self, error: float) -> None:
         self.epoch += 1
 
+    def check(self, state: dict[str, Any]) -> None:
+        expect_count("ByEpoch epoch", state["epoch"], 1)
+
 
 class Steps(Schedule):
     """`lr`, multiplied by `factor` at the beginning of each of the epochs `at`."""
@@ -83,6 +98,10 @@ class Steps(Schedule):
         self.epoch += 1
         if self.epoch in self.at:
             self.lr *= self.factor
+
+    def check(self, state: dict[str, Any]) -> None:
+        super().check(state)
+        expect_count("Steps epoch", state["epoch"], 1)
 
 
 class WhenStuck(Schedule):
@@ -109,6 +128,14 @@ class WhenStuck(Schedule):
             self.finished = self.drops == self.times
             if not self.finished:
                 self.lr, self.drops, self.waited = self.lr * self.factor, self.drops + 1, 0
+
+    def check(self, state: dict[str, Any]) -> None:
+        super().check(state)
+        expect_number("WhenStuck best", state["best"], -math.inf, math.inf)
+        expect_count("WhenStuck waited", state["waited"], 0, self.patience)
+        expect_count("WhenStuck drops", state["drops"], 0, self.times)
+        if not isinstance(state["finished"], bool):
+            raise ValueError(f"WhenStuck finished: expected True or False, got {shortened(state['finished'])}")
 
 
 def _below_1(schedule: Schedule, factor: float) -> float:
