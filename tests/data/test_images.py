@@ -191,6 +191,22 @@ def test_a_huge_image_is_refused_by_its_header(tmp_path, content, message):
         read(tmp_path / "a")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_what_is_no_file_is_not_opened(tmp_path):
+    """To open a named pipe for reading waits for somebody who writes."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "link.jpg").symlink_to("/dev/zero")
+    for name, got in ("pipe.jpg", "a named pipe"), ("link.jpg", "a device"), ("", "a folder"):
+        error = run("""
+import sys
+from tinynet.data import DataError
+from tinynet.data.photos.photograph import read
+try: read(sys.argv[1])
+except DataError as error: print(error)
+""", tmp_path / name)
+        assert error == f"{tmp_path / name}: expected a file, got {got}. Name another file, or move it away.\n"
+
+
 def test_the_limits_can_be_raised(tmp_path, monkeypatch):
     path = save(tmp_path / "a.webp", COLOUR, lossless=True)
     for name, value, message in [("MOST_PIXELS", 3 * 30 * 40 - 1, "got 40 x 30, 3 times as many for WEBP's decoder"),
@@ -416,7 +432,19 @@ def test_what_is_hidden_or_no_image_is_left_out(tmp_path):
     root = tree(tmp_path, "a/1.png", "b/2.png", "a/.hidden.png", ".tinynet-256/x/3.png", "b/.cache/4.png")
     for name in "a/readme.txt", "a/Thumbs.db", "b/5.png.part", "list.csv", "6.png":
         (root / name).write_text("")
-    assert ImageFolder(root).paths == ["a/1.png", "b/2.png"] and ImageFolder(root).classes == ("a", "b")
+    folder = ImageFolder(root)
+    assert folder.paths == ["a/1.png", "b/2.png"] and folder.classes == ("a", "b")
+    assert folder.others == {".txt": 1, ".db": 1, ".part": 1}                        # in the classes, visible
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.JFIF", "a.ppm", "a.pgm", "a.pbm", "a.pnm"])
+def test_other_names_of_images(tmp_path, name):
+    root = tree(tmp_path, "x/1.png", "y/2.png")
+    kind = "JPEG" if name.endswith(("jfif", "JFIF")) else "PPM"
+    save(root / "x" / name, Image.new({"a.pgm": "L", "a.pbm": "1"}.get(name, "RGB"), (3, 2)), format=kind)
+    folder = ImageFolder(root)
+    assert folder.paths == ["x/1.png", f"x/{name}", "y/2.png"] and not folder.others
+    assert folder[1][0].tolist() == np.zeros((2, 3, 3)).tolist()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")

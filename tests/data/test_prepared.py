@@ -433,6 +433,13 @@ def test_readable_names(net):
     assert imagenet(net, SIZE).classes == ("tench", "crane (n02)", "crane (n03)")
     (net / "LOC_synset_mapping.txt").write_text("n01 goldfish, Carassius\nn03 great white shark\n")
     assert imagenet(net, SIZE).classes == ("goldfish", "n02", "great white shark")
+    (net / "LOC_synset_mapping.txt").write_bytes(b"n01 caf\xe9\n")
+    with pytest.raises(DataError, match="LOC_synset_mapping.txt: expected a text in UTF-8"):
+        imagenet(net, SIZE)
+    (net / "LOC_synset_mapping.txt").unlink()
+    (net / "LOC_synset_mapping.txt").mkdir()
+    with pytest.raises(DataError, match="LOC_synset_mapping.txt: expected a file, got a folder"):
+        imagenet(net, SIZE)
 
 
 def test_skipped_files_are_part_of_the_name(net):
@@ -446,6 +453,14 @@ def test_skipped_files_are_part_of_the_name(net):
 def test_wrong_layouts(net, tmp_path):
     with pytest.raises(DataError, match="train/<class>/ and val/<class>/, got no train and no val"):
         imagenet(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=f"no train and no val. Name the folder that holds the two, which is {net}\\."):
+        imagenet(tmp_path)                                 # one folder further down
+    (tmp_path / "kaggle" / "ILSVRC" / "Data").mkdir(parents=True)
+    (tmp_path / "kaggle" / "ILSVRC" / "Data" / "CLS-LOC").symlink_to(net)
+    with pytest.raises(DataError, match="that holds the two, which is .*kaggle/ILSVRC/Data/CLS-LOC"):
+        imagenet(tmp_path / "kaggle")
+    with pytest.raises(DataError, match="~nosuchuser/x: expected"):
+        imagenet("~nosuchuser/x")
     (net / "val").rename(net / "test")
     with pytest.raises(DataError, match="got no val. Name the folder"):
         imagenet(net)
