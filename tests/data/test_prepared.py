@@ -25,7 +25,8 @@ from tinynet.data import (
 )
 from tinynet.data.augment import color_components
 from tinynet.data.photos import preparing
-from tinynet.data.photos.photograph import prepare, read
+from tinynet.data.photos.outdated import outdated
+from tinynet.data.photos.photograph import prepare, read, read_square
 from tinynet.data.statistics import statistics_of
 
 Image = pytest.importorskip("PIL.Image")
@@ -154,7 +155,7 @@ def test_few_photographs_are_in_the_works_at_a_time(root):
 
 @pytest.mark.parametrize("change", ["added", "removed", "written to", "renamed"])
 def test_changed_photographs_are_prepared_again(root, cache, capsys, change):
-    before = prepared_squares(ImageFolder(root), cache, SIZE).images
+    before = prepared_squares(ImageFolder(root), cache, SIZE).images.folder
     if change == "added":
         shutil.copy(root / "a" / "000.png", root / "b" / "new.png")
     elif change == "removed":
@@ -166,9 +167,9 @@ def test_changed_photographs_are_prepared_again(root, cache, capsys, change):
     capsys.readouterr()
     images, labels = prepared_squares(ImageFolder(root), cache, SIZE)
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == f"{before.folder}: squares of photographs or classes that have changed; they are made again"
+    assert said[0] == f"{before}: squares of photographs or classes that have changed; they are made again"
     assert len(images) == len(labels) == {"added": 21, "removed": 19}.get(change, 20)
-    assert list(cache.iterdir()) == [images.folder] and images.folder != before.folder
+    assert list(cache.iterdir()) == [images.folder] and images.folder != before
 
 
 def test_another_size_and_other_classes(root, cache, capsys):
@@ -191,7 +192,7 @@ def test_nothing_but_squares_of_the_same_photographs_is_deleted(tmp_path, root, 
     there = set(cache.iterdir())
     ours = prepared_squares(ImageFolder(root), cache, SIZE).images.folder
     assert set(cache.iterdir()) == {*there, ours} and theirs in there
-    assert preparing._earlier(ImageFolder(root), ours) == {}  # as if another process had just made the same
+    assert outdated(root, ours) == {}  # as if another process had just made the same
 
 
 def test_all_unreadable_files_are_named_after_a_look_at_every_one(root, cache):
@@ -249,11 +250,11 @@ def test_a_disk_that_takes_no_more(root, cache, monkeypatch, code, reason):
 
 
 def test_when_it_is_stopped_nothing_stays(root, cache, monkeypatch):
-    def stop(path):
+    def stop(path, size):
         if path.name == "005.png":
             raise KeyboardInterrupt
-        return read(path)
-    monkeypatch.setattr(preparing, "read", stop)
+        return read_square(path, size)
+    monkeypatch.setattr(preparing, "read_square", stop)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         prepared_squares(ImageFolder(root), cache, SIZE)

@@ -42,7 +42,7 @@ def read(path: str | PathLike) -> np.ndarray:
 
     Raises DataError if it is no file (a named pipe, a device), not an image in one of FORMATS, damaged or cut short, or
     has more than MOST_PIXELS pixels, MOST_SIDE in a row or MOST_BYTES bytes (it is not decoded then), or does not fit
-    into memory; OSError if the file cannot be opened. Safe from many threads at once.
+    into memory; OSError if the file cannot be opened or read. Safe from many threads at once.
     """
     with _decoded(path) as image:
         return image
@@ -85,12 +85,13 @@ def _decoded(path: str | PathLike) -> Iterator[np.ndarray]:
             if length > MOST_BYTES:
                 raise wrong(path, f"a file of at most {MOST_BYTES:,} bytes", f"{length:,}",
                             f"{DO} set {__name__}.MOST_BYTES higher")
-            image = _pixels(path, file, room)
+            yield _pixels(path, file, room)
         except DataError:
             raise
         except Exception as error:  # damaged bytes make Pillow fail in a dozen ways
+            if isinstance(error, OSError) and error.errno:
+                raise  # the disk, or the operating system, and not the file
             raise _explained(path, error, length, head) from error
-        yield image
 
 
 def _pixels(path: str | PathLike, file: BinaryIO, room: ExitStack) -> np.ndarray:
