@@ -1,6 +1,8 @@
-"""Image files made by hand, byte by byte: what Pillow would not write."""
+"""Image files made by hand, byte by byte, which Pillow would not write; and folders of photographs."""
 import struct
 import zlib
+
+import numpy as np
 
 
 def packed(values, bits):
@@ -33,3 +35,15 @@ def tiff(width, height, data, tags, order="<"):
             raw, values = struct.pack(order + "I", place), values + raw
         entries += struct.pack(order + "HHI", number, {"H": 3, "I": 4}[kind], len(value)) + raw
     return body + struct.pack(order + "H", len(tags)) + entries + bytes(4) + values
+
+
+def photographs(root, counts, seed=0):
+    """counts[name] photographs in the folder of each class, each of its own size."""
+    from PIL import Image
+    rng = np.random.default_rng(seed)
+    for name, count in counts.items():
+        (root / name).mkdir(parents=True)
+        for i in range(count):
+            coarse = Image.fromarray(rng.integers(0, 256, (3, 3, 3), np.uint8))
+            coarse.resize(tuple(rng.integers(12, 60, 2))).save(root / name / f"{i:03}.png")
+    return root
