@@ -3,17 +3,21 @@ import gc
 import io
 import os
 import struct
+import subprocess
 import sys
 import threading
+import time
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import png, tiff
 
 from tinynet.data import DataError, ImageFolder
-from tinynet.data.photos import photograph
+from tinynet.data.photos import photograph, together
 from tinynet.data.photos.photograph import prepare, read
 
 Image = pytest.importorskip("PIL.Image")
@@ -33,15 +37,6 @@ def save(path, image, **options):
 
 def repeated(grey):
     return np.repeat(grey[..., None], 3, axis=2)
-
-
-def png(width, height, depth, kind, lines, *extra):
-    """A PNG from its parts, for what Pillow does not write."""
-    def chunk(name, content):
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + b"".join(chunk(*part) for part in extra)
-            + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b""))
 
 
 @pytest.mark.parametrize("kind, options, tolerance", [
@@ -166,7 +161,7 @@ def encoded(kind):
 
 BAD = {"empty": (b"", "got an empty file"),
        "text": (b"<html>not found</html>", "got 22 bytes that begin with b'<html>no'"),
-       "another kind": (b"P6 1 1 255 abc", "that begin with b'P6 1 1 2'"),  # Pillow could read this one
+       "another kind": (b"8BPS\0\1" + bytes(99), "that begin with b'8BPS"),  # Pillow could read this one
        "only a header": (encoded("JPEG")[:100], "that cannot be decoded"),
        **{f"cut {kind}": (encoded(kind)[:-1500], "bytes that") for kind in photograph.FORMATS if kind != "TIFF"},
        "cut TIFF": (encoded("TIFF")[:3000], "bytes that"),
@@ -177,18 +172,147 @@ BAD = {"empty": (b"", "got an empty file"),
 def test_what_is_not_a_whole_image(tmp_path, kind):
     content, message = BAD[kind]
     (tmp_path / "a.JPEG").write_bytes(content)
-    with pytest.raises(DataError, match="expected an image .JPEG, PNG, GIF, BMP, WEBP, TIFF.*Replace or del") as error:
+    with pytest.raises(DataError, match="an image .JPEG, PNG, GIF, BMP, WEBP, TIFF, PPM.*Replace or del") as error:
         read(tmp_path / "a.JPEG")
     assert str(error.value).startswith(str(tmp_path / "a.JPEG")) and message in str(error.value)
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("width, height", [(2**14, 2**13 + 1), (2**15, 2**15)])
-def test_a_huge_image_is_refused_by_its_header(tmp_path, width, height):
-    (tmp_path / "a.png").write_bytes(png(width, height, 8, 2, b""))  # without pixels: decoded, it were "cut short"
-    with pytest.raises(DataError, match="at most 134,217,728 pixels, got .*Scale it down"):
-        read(tmp_path / "a.png")
+@pytest.mark.parametrize("content, message", [
+    (png(2**14, 2**13 + 1, 8, 2, b""), "at most 134,217,728 pixels, got 16,384 x 8,193. Scale it down"),
+    (png(2**15, 2**15, 8, 2, b""), "at most 134,217,728 pixels, got .*1073741824 pixels.*, and PIL.Image.MAX_IMAGE_P"),
+    (png(2**16 + 1, 1, 8, 2, b""), "at most 65,536 pixels in a row or column, got 65,537 x 1. Scale .*MOST_SIDE high"),
+    (tiff(16, 16, b"", {258: 8, 262: 1, 322: 2**15, 323: 2**14, 324: 8, 325: 1}),
+     "at most 134,217,728 pixels, got tiles of 32,768 x 16,384. Scale .*tinynet.data.photos.photograph.MOST_PIXELS")])
+def test_a_huge_image_is_refused_by_its_header(tmp_path, content, message):
+    (tmp_path / "a").write_bytes(content)                  # without pixels: decoded, it were "cut short"
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "a")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_what_is_no_file_is_not_opened(tmp_path):
+    """To open a named pipe for reading waits for somebody who writes."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "link.jpg").symlink_to("/dev/zero")
+    for name, got in ("pipe.jpg", "a named pipe"), ("link.jpg", "a device"), ("", "a folder"):
+        error = run("""
+import sys
+from tinynet.data import DataError
+from tinynet.data.photos.photograph import read
+try: read(sys.argv[1])
+except DataError as error: print(error)
+""", tmp_path / name)
+        assert error == f"{tmp_path / name}: expected a file, got {got}. Name another file, or move it away.\n"
+
+
+def test_the_limits_can_be_raised(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.webp", COLOUR, lossless=True)
+    for name, value, message in [("MOST_PIXELS", 3 * 30 * 40 - 1, "got 40 x 30, 3 times as many for WEBP's decoder"),
+                                 ("MOST_SIDE", 39, "at most 39 pixels in a row or column, got 40 x 30"),
+                                 ("MOST_BYTES", path.stat().st_size - 1, "a file of at most .* bytes, got ")]:
+        monkeypatch.setattr(photograph, name, value)
+        with pytest.raises(DataError, match=f"{message}.*{name}"):
+            read(path)
+        monkeypatch.setattr(photograph, name, value + 1)
+        assert np.array_equal(read(path), COLOUR)
+
+
+def test_what_does_not_fit_into_memory_is_reported(tmp_path, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+    monkeypatch.setattr(photograph, "write_rgb", fail)
+    with pytest.raises(DataError, match="expected an image that fits into memory, got one that does not"):
+        read(save(tmp_path / "a.png", COLOUR))
+
+
+def run(code, *arguments):
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+TURNED = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"  # orientation 6
+PEAK = """
+import sys, PIL.Image
+from tinynet.data.photos.photograph import read, read_square
+def peak(): return 1024 * int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+read_square(sys.argv[1], 8)  # whatever is loaded at the first use
+before = peak()
+try: read_square(sys.argv[2], 256)
+except ValueError as error: print(error, file=sys.stderr)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory from Linux")
+@pytest.mark.parametrize("mode, name, options, most", [
+    ("RGBA", "a.png", {}, 7), ("RGB", "a.png", {"exif": TURNED}, 7), ("LA", "a.png", {}, 7), ("I;16", "a.png", {}, 7),
+    ("P", "a.gif", {}, 7), ("CMYK", "a.jpg", {"progressive": True}, 12), ("RGB", "a.tif", {"exif": TURNED}, 8),
+    ("RGBA", "a.webp", {"lossless": True, "method": 0}, 7 * photograph.WEBP_PIXEL)])
+def test_how_much_memory_a_pixel_takes(tmp_path, mode, name, options, most):
+    side, few = 3000, 20e6                                 # and what a piece takes
+    small, path = save(tmp_path / ("small" + name), Image.new(mode, (9, 9)), **options), tmp_path / name
+    save(path, Image.new(mode, (side, side)), **options)
+    assert int(run(PEAK, small, path)) < most * side ** 2 + few
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory from Linux")
+def test_small_files_with_much_behind_them_take_little_memory(tmp_path):
+    much = zlib.compress(bytes(2**27))
+    (tmp_path / "text").write_bytes(png(1, 1, 8, 2, bytes(4), (b"zTXt", b"a\0\0" + much)))
+    (tmp_path / "colours").write_bytes(png(1, 1, 8, 2, bytes(4), (b"iCCP", b"a\0\0" + much)))
+    (tmp_path / "tile").write_bytes(tiff(16, 16, much, {258: 8, 259: 8, 262: 1, 322: 2**15, 323: 2**12 + 16, 324: 8,
+                                                        325: len(much)}))
+    # A run-length bitmap, and in it one jump upwards of 255 rows.
+    header = struct.pack("<IiiHHIIiiII", 40, 2**26, 1, 1, 8, 1, 4, 0, 0, 1, 0)
+    (tmp_path / "jump").write_bytes(b"BM" + struct.pack("<IHHI", 62, 0, 0, 58) + header + bytes(4) + b"\0\2\xff\xff")
+    small = save(tmp_path / "small.png", COLOUR)
+    for name in "text", "colours", "tile", "jump":
+        assert int(run(PEAK, small, tmp_path / name)) < 20e6, name
+
+
+def test_threads_wait_for_each_other_where_images_are_large(tmp_path, monkeypatch):
+    """Two of 30x40 pixels may be read at once, not three; and one that is larger than what there is room for, alone."""
+    monkeypatch.setattr(photograph, "MOST_PIXELS", 2 * 30 * 40 + 600)
+    paths = [save(tmp_path / "a.png", COLOUR), save(tmp_path / "b.png", COLOUR.repeat(2, axis=0))] * 10
+    inside, most, lock = [], [], threading.Lock()
+    load = photograph.load
+
+    def watched(image, file):
+        with lock:
+            inside.append(image.width * image.height)
+            most.append(sum(inside))
+        time.sleep(0.005)
+        lower = load(image, file)
+        with lock:
+            inside.remove(image.width * image.height)
+        return lower
+    monkeypatch.setattr(photograph, "load", watched)
+    with ThreadPoolExecutor(8) as pool:
+        shapes = [image.shape for image in pool.map(read, paths)]
+    assert shapes == [(30, 40, 3), (60, 40, 3)] * 10 and 30 * 40 < max(most) <= photograph.MOST_PIXELS
+    assert together.room.taken == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_fork_beside_a_thread_that_reads(tmp_path):
+    """The thread is not in the new process, but what it held would be."""
+    assert run("""
+import os, sys, threading, warnings
+from tinynet.data.photos import photograph, together
+inside, done = threading.Event(), threading.Event()
+def work():
+    with together.quiet, together.room.of(photograph.MOST_PIXELS, photograph.MOST_PIXELS), together.room.changed:
+        inside.set(); done.wait()
+thread = threading.Thread(target=work); thread.start(); inside.wait()
+child = os.fork()
+if child == 0:
+    print(photograph.read(sys.argv[1]).shape, flush=True); os._exit(0)
+os.waitpid(child, 0); done.set(); thread.join()
+""", save(tmp_path / "a.png", COLOUR)) == "(30, 40, 3)\n"
 
 
 def test_large_images_are_read_without_a_warning(tmp_path, monkeypatch):
@@ -308,7 +432,19 @@ def test_what_is_hidden_or_no_image_is_left_out(tmp_path):
     root = tree(tmp_path, "a/1.png", "b/2.png", "a/.hidden.png", ".tinynet-256/x/3.png", "b/.cache/4.png")
     for name in "a/readme.txt", "a/Thumbs.db", "b/5.png.part", "list.csv", "6.png":
         (root / name).write_text("")
-    assert ImageFolder(root).paths == ["a/1.png", "b/2.png"] and ImageFolder(root).classes == ("a", "b")
+    folder = ImageFolder(root)
+    assert folder.paths == ["a/1.png", "b/2.png"] and folder.classes == ("a", "b")
+    assert folder.others == {".txt": 1, ".db": 1, ".part": 1}                        # in the classes, visible
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.JFIF", "a.ppm", "a.pgm", "a.pbm", "a.pnm"])
+def test_other_names_of_images(tmp_path, name):
+    root = tree(tmp_path, "x/1.png", "y/2.png")
+    kind = "JPEG" if name.endswith(("jfif", "JFIF")) else "PPM"
+    save(root / "x" / name, Image.new({"a.pgm": "L", "a.pbm": "1"}.get(name, "RGB"), (3, 2)), format=kind)
+    folder = ImageFolder(root)
+    assert folder.paths == ["x/1.png", f"x/{name}", "y/2.png"] and not folder.others
+    assert folder[1][0].tolist() == np.zeros((2, 3, 3)).tolist()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")

@@ -53,6 +53,19 @@ def test_wrong_types_raise_at_the_call():
         batches(X, Y, 2.5)
 
 
+@pytest.mark.parametrize("images, labels, message", [
+    (list(X), Y, r"expected images in one array \(N, H, W, C\), got a list; make them one with np.stack"),
+    (tuple(X), Y, "got a tuple"), (dict(enumerate(X)), Y, "got a dict"), ("seven77", Y, "got a str"),
+    (X, Y.tolist(), "an array of labels, got a list; make it one with np.asarray"), (X, tuple(Y), "got a tuple"),
+    (X, "seven77", "got a str")])
+def test_lists_raise_at_the_call(images, labels, message):
+    """Some of them could be cut into slices, but not be put into a random order."""
+    for rng in None, np.random.default_rng(0):
+        for make in batches, lambda images, labels, *more: Loader(Split(images, labels), *more):
+            with pytest.raises(TypeError, match=f"(batches|Loader): .*{message}"):
+                make(images, labels, 3, rng)
+
+
 def test_importing_needs_numpy_only():
     code = ("import sys, tinynet.data; slow = ['PIL', 'tarfile', 'http.client', 'urllib.request']; "
             "print([name for name in slow if name in sys.modules])")

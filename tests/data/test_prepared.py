@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pictures import photographs
 
 from tinynet import set_threads
 from tinynet.data import (
@@ -25,7 +26,8 @@ from tinynet.data import (
 )
 from tinynet.data.augment import color_components
 from tinynet.data.photos import preparing
-from tinynet.data.photos.photograph import prepare, read
+from tinynet.data.photos.outdated import outdated
+from tinynet.data.photos.photograph import prepare, read, read_square
 from tinynet.data.statistics import statistics_of
 
 Image = pytest.importorskip("PIL.Image")
@@ -38,17 +40,6 @@ def nothing_of_this_machine(monkeypatch, tmp_path):
     monkeypatch.delenv("TINYNET_DATA", raising=False)
     for variable in "XDG_CACHE_HOME", "LOCALAPPDATA":
         monkeypatch.setenv(variable, str(tmp_path / "user"))
-
-
-def photographs(root, counts, seed=0):
-    """counts[name] photographs in the folder of each class, each of its own size."""
-    rng = np.random.default_rng(seed)
-    for name, count in counts.items():
-        (root / name).mkdir(parents=True)
-        for i in range(count):
-            coarse = Image.fromarray(rng.integers(0, 256, (3, 3, 3), np.uint8))
-            coarse.resize(tuple(rng.integers(12, 60, 2))).save(root / name / f"{i:03}.png")
-    return root
 
 
 @pytest.fixture
@@ -154,7 +145,7 @@ def test_few_photographs_are_in_the_works_at_a_time(root):
 
 @pytest.mark.parametrize("change", ["added", "removed", "written to", "renamed"])
 def test_changed_photographs_are_prepared_again(root, cache, capsys, change):
-    before = prepared_squares(ImageFolder(root), cache, SIZE).images
+    before = prepared_squares(ImageFolder(root), cache, SIZE).images.folder
     if change == "added":
         shutil.copy(root / "a" / "000.png", root / "b" / "new.png")
     elif change == "removed":
@@ -166,9 +157,9 @@ def test_changed_photographs_are_prepared_again(root, cache, capsys, change):
     capsys.readouterr()
     images, labels = prepared_squares(ImageFolder(root), cache, SIZE)
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == f"{before.folder}: squares of photographs or classes that have changed; they are made again"
+    assert said[0] == f"{before}: squares of photographs or classes that have changed; they are made again"
     assert len(images) == len(labels) == {"added": 21, "removed": 19}.get(change, 20)
-    assert list(cache.iterdir()) == [images.folder] and images.folder != before.folder
+    assert list(cache.iterdir()) == [images.folder] and images.folder != before
 
 
 def test_another_size_and_other_classes(root, cache, capsys):
@@ -191,7 +182,7 @@ def test_nothing_but_squares_of_the_same_photographs_is_deleted(tmp_path, root, 
     there = set(cache.iterdir())
     ours = prepared_squares(ImageFolder(root), cache, SIZE).images.folder
     assert set(cache.iterdir()) == {*there, ours} and theirs in there
-    assert preparing._earlier(ImageFolder(root), ours) == {}  # as if another process had just made the same
+    assert outdated(root, ours) == {}  # as if another process had just made the same
 
 
 def test_all_unreadable_files_are_named_after_a_look_at_every_one(root, cache):
@@ -249,11 +240,11 @@ def test_a_disk_that_takes_no_more(root, cache, monkeypatch, code, reason):
 
 
 def test_when_it_is_stopped_nothing_stays(root, cache, monkeypatch):
-    def stop(path):
+    def stop(path, size):
         if path.name == "005.png":
             raise KeyboardInterrupt
-        return read(path)
-    monkeypatch.setattr(preparing, "read", stop)
+        return read_square(path, size)
+    monkeypatch.setattr(preparing, "read_square", stop)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         prepared_squares(ImageFolder(root), cache, SIZE)
@@ -287,12 +278,26 @@ def another_image(folder, mode):
 def rewrite_index(folder, **arrays):
     with np.load(folder / "index.npz") as index:
         whole = dict(index)
-    np.savez(folder / "index.npz", **{**whole, **{name: change(whole[name]) for name, change in arrays.items()}})
+    np.savez(folder / "index.npz", **{**whole, **{name: change(whole.get(name)) for name, change in arrays.items()}})
 
 
 def rewrite_header(folder, **entries):
     header = json.loads((folder / "header.json").read_text())
     (folder / "header.json").write_text(json.dumps({**header, **entries}))
+
+
+INDEX = ["offset", "label", "checksum"]
+
+
+def changed(**values):
+    """The index with some of its numbers changed: {name: {place: value}}."""
+    def change(name):
+        def apply(array):
+            for place, value in values[name].items():
+                array[place] = value
+            return array
+        return apply
+    return {name: change(name) for name in values}
 
 
 @pytest.mark.parametrize("damage", [
@@ -303,6 +308,23 @@ def rewrite_header(folder, **entries):
     lambda f: (f / "images.jpegs").write_bytes((f / "images.jpegs").read_bytes()[:-1]),
     lambda f: rewrite_index(f, label=lambda a: a[:-1]), lambda f: rewrite_index(f, offset=lambda a: a[1:]),
     lambda f: rewrite_header(f, count=19), lambda f: rewrite_header(f, version=0), lambda f: rewrite_header(f, size=8),
+    *(lambda f, n=name, v=value: rewrite_header(f, **{n: v}) for name, values in {
+        "version": ["2", None, True, 3, 2.0], "size": ["16", 16.5, 0, -16, True, 65_501, 10**30], "count": ["20", 0, -1,
+        10**12, 20.0, [20]], "classes": ["abc", 3, [1, 2, 3], ["a", "b"], {"a": 1}], "skipped": [[], None, {"a": 3}]
+        }.items() for value in values),
+    lambda f: (f / "header.json").write_text((f / "header.json").read_text().replace("{", '{"size": 16,', 1)),
+    lambda f: (f / "header.json").write_bytes(b"\xff\xfe" + (f / "header.json").read_bytes()),
+    *(lambda f, n=name: rewrite_index(f, **{n: lambda a: a[:-1]}) for name in INDEX),
+    *(lambda f, n=name: rewrite_index(f, **{n: lambda a: a.astype(np.float64)}) for name in INDEX),
+    *(lambda f, n=name: rewrite_index(f, **{n: lambda a: a.astype("U20")}) for name in INDEX),
+    *(lambda f, n=name: rewrite_index(f, **{n: lambda a: a[:, None]}) for name in INDEX),
+    *(lambda f, n=name: rewrite_index(f, **{n: lambda a: a.astype(a.dtype.newbyteorder())}) for name in INDEX),
+    lambda f: rewrite_index(f, **changed(label={3: 99})), lambda f: rewrite_index(f, **changed(label={0: -1})),
+    lambda f: rewrite_index(f, **changed(offset={1: -5})), lambda f: rewrite_index(f, **changed(offset={2: 2**62})),
+    lambda f: rewrite_index(f, **changed(offset={0: 1})), lambda f: rewrite_index(f, **changed(offset={-1: 5})),
+    lambda f: rewrite_index(f, offset=lambda a: np.r_[0, a[2], a[1], a[3:]]),
+    lambda f: rewrite_index(f, **changed(checksum={1: 0})), lambda f: np.savez(f / "index.npz", label=np.arange(20)),
+    lambda f: rewrite_index(f, more=lambda a: a), lambda f: (f / "index.npz").write_bytes(b"PK\3\4nothing"),
     damage_jpegs, lambda f: another_image(f, "RGB"), lambda f: another_image(f, "L"),
     lambda f: rewrite_index(f, offset=lambda a: np.r_[0, a[1] - 9, a[2:]])])
 def test_damaged_files(root, cache, damage):
@@ -313,6 +335,46 @@ def test_damaged_files(root, cache, damage):
     assert str(error.value).startswith(str(folder))
     shutil.rmtree(folder)
     assert len(prepared_squares(ImageFolder(root), cache, SIZE).images[:3]) == 3
+
+
+def test_no_changed_byte_passes(root, cache):
+    images, _ = prepared_squares(ImageFolder(root), cache, SIZE)
+    path, rng = images.folder / "images.jpegs", np.random.default_rng(0)
+    whole, array = path.read_bytes(), images[:]
+    for place in rng.integers(0, len(whole), 200):
+        mutant = bytearray(whole)
+        mutant[place] ^= 1 << rng.integers(8)
+        path.write_bytes(mutant)
+        with pytest.raises(DataError, match=r"the error image \d+: ValueError\('not the bytes that were written'\)"):
+            images[:]
+    path.write_bytes(whole)
+    assert np.array_equal(images[:], array)
+
+
+def test_folders_of_version_1_had_no_checksums(root, cache):
+    images, labels = prepared_squares(ImageFolder(root), cache, SIZE)
+    array, folder = images[:], images.folder
+    with np.load(folder / "index.npz") as index:
+        np.savez(folder / "index.npz", offset=index["offset"], label=index["label"])
+    with pytest.raises(DataError, match="index.npz: expected the arrays .*'checksum'"):
+        PreparedImages(folder)
+    rewrite_header(folder, version=1)
+    before = files(folder)
+    again = prepared_squares(ImageFolder(root), cache, SIZE)
+    assert again.images.folder == folder and np.array_equal(again.images[:], array)
+    assert np.array_equal(again.labels, labels) and images.statistics().count == 20 and files(folder) == before
+    damage_jpegs(folder)
+    with pytest.raises(DataError, match="image 0"):
+        again.images[0]
+
+
+def test_the_fingerprint_is_still_that_of_version_1(tmp_path):
+    """Or all squares in the world would be made again."""
+    for name in "a", "b":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"four")
+        os.utime(tmp_path / name / "1.png", ns=(10**18, 10**18))
+    assert preparing._fingerprint(ImageFolder(tmp_path), 256) == "837b96af4d291dcd"
 
 
 def test_from_eight_threads_the_same_as_from_one(root, cache):
@@ -389,10 +451,24 @@ def test_a_folder_without_them_as_earlier_versions_made_is_measured_once(root, c
     assert images.statistics().count == 20 and not (images.folder / "statistics.npz").exists()
 
 
+def rewrite_sums(file, name, place, value):
+    with np.load(file) as arrays:
+        whole = dict(arrays)
+    whole[name].flat[place] = value
+    np.savez(file, **whole)
+
+
 @pytest.mark.parametrize("damage", [
     lambda file: file.write_bytes(file.read_bytes()[:-30]), lambda file: file.write_bytes(b""),
     lambda file: np.savez(file, count=19, total=np.zeros((SIZE, SIZE, 3), int), products=np.zeros((3, 3), int)),
-    lambda file: np.savez(file, count=20, total=np.zeros((8, 8, 3), int), products=np.zeros((3, 3), int))])
+    lambda file: np.savez(file, count=20, total=np.zeros((8, 8, 3), int), products=np.zeros((3, 3), int)),
+    lambda file: np.savez(file, count=20, total=np.zeros((SIZE, SIZE, 3)), products=np.zeros((3, 3), int)),
+    lambda file: np.savez(file, count=20, products=np.zeros((3, 3), int)),
+    lambda file: np.savez(file, count=[20], total=np.zeros((SIZE, SIZE, 3), int), products=np.eye(3, dtype=int)),
+    lambda file: rewrite_sums(file, "total", 0, -1), lambda file: rewrite_sums(file, "total", 0, 20 * 255 + 1),
+    lambda file: rewrite_sums(file, "products", 0, 0), lambda file: rewrite_sums(file, "products", 0, 2**62),
+    lambda file: rewrite_sums(file, "products", 1, 5), lambda file: rewrite_sums(file, "products", [1, 3], -5),
+    lambda file: rewrite_sums(file, "products", [1, 3], 2**62)])
 def test_damaged_statistics(root, cache, damage):
     images, _ = prepared_squares(ImageFolder(root), cache, SIZE)
     damage(images.folder / "statistics.npz")
@@ -433,6 +509,13 @@ def test_readable_names(net):
     assert imagenet(net, SIZE).classes == ("tench", "crane (n02)", "crane (n03)")
     (net / "LOC_synset_mapping.txt").write_text("n01 goldfish, Carassius\nn03 great white shark\n")
     assert imagenet(net, SIZE).classes == ("goldfish", "n02", "great white shark")
+    (net / "LOC_synset_mapping.txt").write_bytes(b"n01 caf\xe9\n")
+    with pytest.raises(DataError, match="LOC_synset_mapping.txt: expected a text in UTF-8"):
+        imagenet(net, SIZE)
+    (net / "LOC_synset_mapping.txt").unlink()
+    (net / "LOC_synset_mapping.txt").mkdir()
+    with pytest.raises(DataError, match="LOC_synset_mapping.txt: expected a file, got a folder"):
+        imagenet(net, SIZE)
 
 
 def test_skipped_files_are_part_of_the_name(net):
@@ -446,6 +529,14 @@ def test_skipped_files_are_part_of_the_name(net):
 def test_wrong_layouts(net, tmp_path):
     with pytest.raises(DataError, match="train/<class>/ and val/<class>/, got no train and no val"):
         imagenet(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=f"no train and no val. Name the folder that holds the two, which is {net}\\."):
+        imagenet(tmp_path)                                 # one folder further down
+    (tmp_path / "kaggle" / "ILSVRC" / "Data").mkdir(parents=True)
+    (tmp_path / "kaggle" / "ILSVRC" / "Data" / "CLS-LOC").symlink_to(net)
+    with pytest.raises(DataError, match="that holds the two, which is .*kaggle/ILSVRC/Data/CLS-LOC"):
+        imagenet(tmp_path / "kaggle")
+    with pytest.raises(DataError, match="~nosuchuser/x: expected"):
+        imagenet("~nosuchuser/x")
     (net / "val").rename(net / "test")
     with pytest.raises(DataError, match="got no val. Name the folder"):
         imagenet(net)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..devices.device import check_kind
+from ..devices.device import check_kind, place_of
 
 
 def batches(images: np.ndarray, labels: np.ndarray, batch_size: int,
@@ -50,3 +50,9 @@ def check(what: str, images: np.ndarray, labels: np.ndarray, batch_size: int, rn
     if not (rng is None or isinstance(rng, np.random.Generator)):
         raise TypeError(f"{what}: expected rng to be None or a Generator, got {rng!r}; "
                         "make one with numpy.random.default_rng(seed)")
+    if isinstance(images, (list, tuple, dict, str)):  # what is indexed otherwise; who decodes images may be of any type
+        raise TypeError(f"{what}: expected images in one array (N, H, W, C), got a {type(images).__name__}; make them "
+                        "one with np.stack")
+    if place_of(labels) is None:
+        raise TypeError(f"{what}: expected an array of labels, got a {type(labels).__name__}; make it one with "
+                        "np.asarray")

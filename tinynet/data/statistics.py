@@ -73,6 +73,16 @@ def color_products(image: np.ndarray) -> np.ndarray:
     return colors.T @ colors
 
 
+def possible(sums: Statistics) -> bool:
+    """Whether there may be images with these sums: what is out of every bound is damaged."""
+    totals, products = sums.total.sum(axis=(0, 1)).tolist(), sums.products.tolist()  # of Python: no limit
+    pixels = sums.count * sums.total.shape[0] * sums.total.shape[1]
+    return bool((sums.total >= 0).all() and (sums.total <= 255 * sums.count).all() and all(
+        s * s <= pixels * products[c][c] and products[c][c] <= 255 * s and products[c][d] == products[d][c] >= 0
+        and products[c][d] ** 2 <= products[c][c] * products[d][d]
+        for c, s in enumerate(totals) for d in range(3)))
+
+
 def measure(images: Any, title: str = "") -> Statistics:
     """Of all images, an array (N, H, W, 3) uint8 or what can be indexed like one: one pass, by all threads, a few
     images at a time; with a `title`, and its progress on stderr.

@@ -13,14 +13,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
+from ...files.locks import Lock
+
 VARIABLE = "TINYNET_DATA"
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.new")  # what `new_folder` makes
 _DISK = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up",
          errno.EROFS: "the disk is read-only", errno.EACCES: "no permission", errno.EPERM: "not permitted"}
 
@@ -98,3 +102,19 @@ def new_folder(folder: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_unfinished(folder: Path, files: Collection[str]) -> None:
+    """Delete what killed processes left of a `new_folder` in `folder`: folders with names as they have there, and
+    nothing in them but some of these `files`. Whatever else lies there stays.
+
+    To be called inside `alone(folder)`, so that nobody is filling one. Where a disk has no locks, all of them stay.
+    """
+    again = Lock(folder)
+    if again.take():
+        again.release()
+        return
+    for path in folder.iterdir():
+        if _UNFINISHED.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            if all(file.name in files and file.is_file() and not file.is_symlink() for file in path.iterdir()):
+                shutil.rmtree(path, ignore_errors=True)

@@ -9,6 +9,7 @@ The order is that of the names, the same on every machine: sorted classes, and s
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
@@ -18,7 +19,8 @@ import numpy as np
 from ..dataset import wrong
 from .photograph import read
 
-SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",
+            ".pnm")
 
 
 class ImageFolder:
@@ -28,26 +30,28 @@ class ImageFolder:
     classes  the names of the folders in it, sorted; or those given, the training set's
     paths    the images, as names below `root` with "/" between them
     labels   (N,) int64: labels[i] is the index in `classes` of the folder that paths[i] is in
+    others   how many files of other kinds were left out, {".txt": 2}: what their names end in is none of SUFFIXES
 
-    Hidden files and folders are left out, and files whose name does not end in one of SUFFIXES, large or small. Links
-    to files are followed, links to folders only as classes.
+    Hidden files and folders are left out too. Links to files are followed, links to folders only as classes.
 
     Raises DataError if `root` is no folder, or has a class without images, a class that is not in the given `classes`,
     or fewer than two classes; and `folder[i]`, if the file is not an image. OSError if a folder may not be read.
     """
 
     def __init__(self, root: str | PathLike, classes: Sequence[str] | None = None) -> None:
-        self.root = Path(root).expanduser()
+        self.root = Path(os.path.expanduser(root))
         found = _class_folders(self.root)
         self.classes = tuple(found if classes is None else classes)
         self._check_classes(found)
-        images = {name: sorted(_images_below(self.root / name)) for name in found}
+        self.others: Counter[str] = Counter()
+        images = {name: sorted(self._images_below(self.root / name)) for name in found}
         empty = [name for name in found if not images[name]]
         if empty:
             raise wrong(self.root, "images in the folder of every class", f"none in {', '.join(empty)}",
                         f"Put images ({' '.join(SUFFIXES)}) there, or delete these folders")
         self.paths = [f"{name}/{path}" for name in found for path in images[name]]
-        numbers = np.array([self.classes.index(name) for name in found], np.int64)
+        number = {name: i for i, name in enumerate(self.classes)}
+        numbers = np.array([number[name] for name in found], np.int64)
         self.labels = numbers.repeat([len(images[name]) for name in found])          # (N,)
 
     def __len__(self) -> int:
@@ -55,6 +59,16 @@ class ImageFolder:
 
     def __getitem__(self, i: int) -> tuple[np.ndarray, int]:
         return read(self.root / self.paths[i]), int(self.labels[i])
+
+    def _images_below(self, top: Path) -> Iterator[str]:
+        for folder, inner, files in os.walk(top, onerror=_fail):
+            inner[:] = [name for name in inner if not name.startswith(".")]
+            below = Path(folder).relative_to(top)
+            for name in files:
+                if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                    yield (below / name).as_posix()
+                elif not name.startswith("."):
+                    self.others[os.path.splitext(name)[1].lower()] += 1
 
     def _check_classes(self, found: list[str]) -> None:
         unknown = sorted(set(found) - set(self.classes))
@@ -75,15 +89,6 @@ def _class_folders(root: Path) -> list[str]:
     if not folders:
         raise wrong(root, layout, f"{len(entries):,} files and no folder", advice)
     return folders
-
-
-def _images_below(top: Path) -> Iterator[str]:
-    for folder, inner, files in os.walk(top, onerror=_fail):
-        inner[:] = [name for name in inner if not name.startswith(".")]
-        below = Path(folder).relative_to(top)
-        for name in files:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield (below / name).as_posix()
 
 
 def _fail(error: OSError) -> None:

@@ -13,6 +13,7 @@ import os
 from os import PathLike
 from pathlib import Path
 
+from ...files.reading import read_text
 from ..dataset import Dataset, wrong
 from ..download.folders import search_folders
 from .image_folder import ImageFolder
@@ -33,11 +34,11 @@ def imagenet(root: str | PathLike, size: int = 256, cache: str | PathLike | None
 
     Raises DataError if the folders or files are not as they should be; OSError from the disk.
     """
-    root = Path(root).expanduser()
+    root = Path(os.path.expanduser(root))
     missing = [half for half in ("train", "val") if not (root / half).is_dir()]
     if missing:
         raise wrong(root, "folders of photographs train/<class>/ and val/<class>/", f"no {' and no '.join(missing)}",
-                    "Name the folder that holds the two")
+                    f"Name the folder that holds the two{_elsewhere(root)}")
     train = ImageFolder(root / "train")
     test = ImageFolder(root / "val", train.classes)
     cache = cache or _cache(root, size)
@@ -46,6 +47,13 @@ def imagenet(root: str | PathLike, size: int = 256, cache: str | PathLike | None
     name = (f"{root.resolve().name}, {len(train.labels):,} training and {len(test.labels):,} test images "
             f"of {size}x{size}" + (f", without {skipped:,} unreadable files" if skipped else ""))
     return Dataset(train, test, _names(root, train.images.classes), name, str(root))
+
+
+def _elsewhere(root: Path) -> str:
+    """Where the two are, if they are a little further down: ", which is ..."."""
+    below = [*sorted(root.glob("*/")), root / "ILSVRC" / "Data" / "CLS-LOC"]
+    found = [str(path) for path in below if (path / "train").is_dir() and (path / "val").is_dir()]
+    return f", which is {' or '.join(found)}" if found else ""
 
 
 def _cache(root: Path, size: int) -> Path:
@@ -62,8 +70,8 @@ def _names(root: Path, classes: tuple[str, ...]) -> tuple[str, ...]:
     the same ("crane"); without a mapping the folders' names."""
     words = {}
     for path in (root / name for name in MAPPINGS):
-        if path.is_file():
-            lines = (line.partition(" ") for line in path.read_text(encoding="utf-8", errors="replace").splitlines())
+        if path.exists():
+            lines = (line.partition(" ") for line in read_text(path).splitlines())
             words = {folder: synonyms.partition(",")[0].strip() for folder, _, synonyms in lines}
             break
     names = [words.get(folder) or folder for folder in classes]

@@ -1,36 +1,42 @@
 """Photographs prepared once: here the squares are made, with all threads (`prepared.py` has the form they are kept in).
 
 When photographs are added, removed or changed, their fingerprint is another, and with it the name of the folder of
-squares: old ones are never taken for new.
+squares: old ones are never taken for new. Whoever makes squares has the cache alone meanwhile; a second process waits,
+and finds them. What a killed one left is deleted by the next.
 """
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
-import shutil
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...fast.parallel import get_threads
+from ...files.locks import alone
 from ...sizes import as_int
 from ..background import in_background
 from ..dataset import DataError, Split, wrong
-from ..download.folders import explain_disk_errors, new_folder
+from ..download.folders import explain_disk_errors, new_folder, remove_unfinished
 from ..jpeg import decode, encode
 from ..progress import Progress
 from ..statistics import Statistics, color_products
 from .image_folder import ImageFolder
-from .photograph import prepare, read
-from .prepared import VERSION, PreparedImages
+from .outdated import outdated, remove
+from .photograph import read_square
+from .prepared import FILES, VERSION, PreparedImages
 
 QUALITY = 95
 MOST_NAMED = 20  # unreadable files in an error message
+FINGERPRINT = 1  # the number in it: another, where the same photographs are to become other squares
 
 
 def prepared_squares(photographs: ImageFolder, cache: str | PathLike, size: int = 256,
@@ -38,29 +44,56 @@ def prepared_squares(photographs: ImageFolder, cache: str | PathLike, size: int 
     """`photographs` as squares of `size`, from the folder `cache`; made there first if they are not there yet.
 
     Images (N, size, size, 3) uint8, a PreparedImages, and labels (N,) int64, in the order of the photographs. What is
-    in `cache` from an earlier state of the same photographs, or of another size, is deleted.
+    in `cache` from an earlier state of the same photographs, or of another size, is deleted, unless it is in use.
 
-    Raises DataError, after a look at every file, if some cannot be read. With `skip_unreadable` they are left out
-    when the squares are made, and listed in their `skipped`; an error all the same if nothing is left of a class.
+    Raises DataError, after a look at every file, if some cannot be read, or have changed meanwhile. With
+    `skip_unreadable` they are left out when the squares are made, and listed in their `skipped`; an error all the same
+    if nothing is left of a class. OSError from the disk.
     """
     size = as_int(size, "prepared_squares size")
     name = f"{photographs.root.resolve().name}-{_fingerprint(photographs, size)}"
-    folder = Path(cache).expanduser() / name
-    if not folder.is_dir():
+    folder = Path(os.path.expanduser(cache)) / name
+    images = _there(folder)
+    if images is None:
         with explain_disk_errors(folder.parent, "cache=..."):
-            earlier = _earlier(photographs, folder)
-            for path, its_size in earlier.items():
-                why = f"size {its_size}, not {size}" if its_size != size else "photographs or classes that have changed"
-                print(f"{path}: squares of {why}; they are made again", file=sys.stderr)
-            _make(photographs, folder, size, skip_unreadable)
-        for path in earlier:
-            shutil.rmtree(path, ignore_errors=True)
-    images = PreparedImages(folder)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            waiting = f"{folder.parent}: another process prepares photographs here; waiting for it"
+            with alone(folder.parent, lambda: _say(waiting)):
+                images = _there(folder) or _made(photographs, folder, size, skip_unreadable)
     return Split(images, images.labels)
 
 
+def _there(folder: Path) -> PreparedImages | None:
+    try:
+        return PreparedImages(folder)
+    except DataError:
+        if folder.is_dir():
+            raise
+        return None  # nobody has made it, or somebody has just deleted it
+
+
+def _made(photographs: ImageFolder, folder: Path, size: int, skip_unreadable: bool) -> PreparedImages:
+    """Make the squares in `folder`, and clean up beside it."""
+    remove_unfinished(folder.parent, FILES)
+    earlier = outdated(photographs.root, folder)
+    for path, its_size in earlier.items():
+        why = f"size {its_size}, not {size}" if its_size != size else "photographs or classes that have changed"
+        _say(f"{path}: squares of {why}; they are made again")
+    _make(photographs, folder, size, skip_unreadable)
+    for path in earlier:
+        if reason := remove(path):
+            _say(f"{path}: not deleted, since {reason}; delete it when nobody needs it")
+    return PreparedImages(folder)
+
+
+def _say(line: str) -> None:
+    if sys.stderr is not None:  # as under pythonw
+        with suppress(OSError, ValueError):  # a closed terminal is no reason to stop
+            print(line, file=sys.stderr, flush=True)
+
+
 def _fingerprint(photographs: ImageFolder, size: int) -> str:
-    digest = hashlib.sha256(json.dumps([VERSION, size, photographs.classes]).encode())
+    digest = hashlib.sha256(json.dumps([FINGERPRINT, size, photographs.classes]).encode())
     root = os.fspath(photographs.root)
     for path in photographs.paths:
         try:
@@ -72,23 +105,13 @@ def _fingerprint(photographs: ImageFolder, size: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def _earlier(photographs: ImageFolder, folder: Path) -> dict[Path, int]:
-    """The folders beside `folder` made from the same photographs, and the size of their squares."""
-    earlier = {}
-    for path in folder.parent.glob("[!.]*/header.json"):
-        with suppress(OSError, ValueError, KeyError, TypeError):  # not one of ours
-            header = json.loads(path.read_text())
-            if header["made_from"] == str(photographs.root.resolve()) and path.parent != folder:
-                earlier[path.parent] = header["size"]
-    return earlier
-
-
 def _make(photographs: ImageFolder, folder: Path, size: int, skip_unreadable: bool) -> None:
-    offset, labels, skipped = [0], [], {}
+    offset, labels, checksum, skipped = [0], [], [], {}
     total, products = np.zeros((size, size, 3), np.int64), np.zeros((3, 3), np.int64)
+    _say_what_is_left_out(photographs)
     progress = Progress(f"preparing {photographs.root}", len(photographs))
     with new_folder(folder) as temporary:
-        with open(temporary / "images.jpegs", "wb") as file, closing(_squares(photographs, size)) as squares:
+        with open(temporary / "images.jpegs", "xb") as file, closing(_squares(photographs, size)) as squares:
             for path, label, made in zip(photographs.paths, photographs.labels, squares, strict=True):
                 if isinstance(made, Exception):
                     skipped[path] = str(made)
@@ -96,19 +119,37 @@ def _make(photographs: ImageFolder, folder: Path, size: int, skip_unreadable: bo
                     jpeg, square, products_of_it = made
                     offset.append(offset[-1] + file.write(jpeg))
                     labels.append(label)
+                    checksum.append(zlib.crc32(jpeg))
                     total += square
                     products += products_of_it
                 progress.at(len(labels) + len(skipped))
         progress.end()
         _check(photographs, labels, skipped, skip_unreadable)
-        np.savez(temporary / "index.npz", offset=np.array(offset, np.int64), label=np.array(labels, np.int64))
-        np.savez(temporary / "statistics.npz", **Statistics(len(labels), total, products)._asdict())
+        if not folder.name.endswith(_fingerprint(photographs, size)):
+            raise wrong(photographs.root, "photographs that stay as they are while they are prepared",
+                        "some that have changed", "Start again when nobody writes there any more")
+        _save(temporary / "index.npz", offset=np.array(offset, np.int64), label=np.array(labels, np.int64),
+              checksum=np.array(checksum, np.uint32))
+        _save(temporary / "statistics.npz", **Statistics(len(labels), total, products)._asdict())
         header = {"version": VERSION, "size": size, "classes": photographs.classes, "count": len(labels),
                   "made_from": str(photographs.root.resolve()), "skipped": skipped}
-        (temporary / "header.json").write_text(json.dumps(header, indent=1))
+        with open(temporary / "header.json", "xb") as file:
+            file.write(json.dumps(header, indent=1).encode())
     if skipped:
-        print(f"left out {len(skipped):,} of {len(photographs):,} files, which cannot be read; "
-              f"{folder / 'header.json'} lists them", file=sys.stderr)
+        _say(f"left out {len(skipped):,} of {len(photographs):,} files, which cannot be read; "
+             f"{folder / 'header.json'} lists them")
+
+
+def _save(path: Path, **arrays: Any) -> None:
+    with open(path, "xb") as file:  # in a folder that nobody else has; `new_folder` brings it to the disk
+        np.savez(file, **arrays)
+
+
+def _say_what_is_left_out(photographs: ImageFolder) -> None:
+    kinds = [f"{count:,} {suffix or 'without an ending'}" for suffix, count in photographs.others.most_common(5)]
+    if kinds:
+        _say(f"{photographs.root}: left out {photographs.others.total():,} files that are no images by their names: "
+             f"{', '.join(kinds)}" + (", ..." if len(photographs.others) > 5 else ""))
 
 
 def _check(photographs: ImageFolder, labels: list[int], skipped: dict[str, str], skip_unreadable: bool) -> None:
@@ -132,8 +173,10 @@ def _squares(photographs: ImageFolder, size: int) -> Iterator[tuple[bytes, np.nd
     colours; or why it cannot be read: in order, made by all threads."""
     def one(path: str) -> tuple[bytes, np.ndarray, np.ndarray] | Exception:
         try:
-            square = prepare(read(photographs.root / path), size)
+            square = read_square(photographs.root / path, size)
         except (DataError, OSError) as error:
+            if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                raise  # not the file's fault
             return error
         jpeg = encode(square, QUALITY)
         decode(jpeg, square)
