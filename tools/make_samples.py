@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
-import secrets
 from pathlib import Path
 
 import numpy as np
 
 from tinynet.data import Dataset, Split, cifar10, mnist
 from tinynet.data.jpeg import encode
+from tinynet.files.writing import atomic_write
 
 SEED = 0
 LIMIT = 5_800_000  # bytes
@@ -94,9 +93,8 @@ def main(arguments: list[str] | None = None) -> None:
     for name, load, pack in ("cifar10", cifar10, cifar10_file), ("mnist", mnist, mnist_file):
         whole = load(options.root, download=False)
         packed = pack(whole)
-        temporary = options.out / f".{name}.{secrets.token_hex(4)}.new"
-        temporary.write_bytes(packed)
-        os.replace(temporary, options.out / f"{name}.npz")
+        with atomic_write(options.out / f"{name}.npz") as file:
+            file.write(packed)
         print(f"{options.out / name}.npz: {len(packed):,} bytes, from {whole.source}")
 
 

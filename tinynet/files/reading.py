@@ -59,10 +59,10 @@ def _without_waiting(path: str, flags: int) -> int:
 def read_text(path: str | PathLike) -> str:
     """The text in the file at `path`, in UTF-8. Raises DataError if it is none, or has more than MOST_TEXT bytes."""
     with opened(path) as file:
-        data = file.read(MOST_TEXT + 1)
-    if len(data) > MOST_TEXT:
-        raise wrong(path, f"a text of at most {MOST_TEXT:,} bytes", "more",
-                    f"If it is right, set {__name__}.MOST_TEXT higher")
+        if os.fstat(file.fileno()).st_size > MOST_TEXT:
+            raise wrong(path, f"a text of at most {MOST_TEXT:,} bytes", "more",
+                        f"If it is right, set {__name__}.MOST_TEXT higher")
+        data = file.read()
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

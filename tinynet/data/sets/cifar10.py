@@ -128,7 +128,8 @@ def _load(folder: Path, layout: _Layout) -> Dataset:
     meta = folder / layout.meta
     names = layout.names(meta) if os.path.lexists(meta) else CLASSES
     if len(names) != len(CLASSES):
-        raise wrong(meta, f"the names of {len(CLASSES)} classes", f"{len(names)}")
+        raise wrong(meta, f"the names of {len(CLASSES)} classes",
+                    f"{len(names)}" + (" or more" if len(names) > len(CLASSES) else ""))
     parts = {stem: _read(folder / (stem + layout.suffix), layout) for stem in (*TRAIN, TEST)}
     train = Split(*(np.concatenate(arrays) for arrays in zip(*(parts[stem] for stem in TRAIN), strict=True)))
     test = parts[TEST]
