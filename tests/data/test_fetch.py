@@ -7,7 +7,9 @@ import io
 import json
 import os
 import random
+import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -366,6 +368,38 @@ def test_a_redirect_never_leaves_https(url, to, goes):
         follow()
 
 
+@pytest.fixture
+def secure(server, tmp_path):
+    """The address of a server with a certificate, and the file that this is in."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl to make a certificate")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+                   check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    return f"https://localhost:{server.server_port}/", certificate
+
+
+def test_https_asks_for_the_certificate(server, secure, tmp_path, monkeypatch):
+    """Without one that somebody vouches for, nothing is taken; with one, it works, and no redirect leads to http."""
+    url, certificate = secure
+    (tmp_path / "f").mkdir()
+    with pytest.raises(DownloadError, match="CERTIFICATE_VERIFY_FAILED"), fetched([url + "f"], tmp_path / "f", WANTED):
+        pass
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server.cuts = [100_000]
+    with fetched([url + "f"], tmp_path / "f", WANTED) as path:
+        assert path.read_bytes() == CONTENT
+    assert ranges(server) == [None, "bytes=100000-"]
+    server.raw["moved"] = [FOUND + b"http://localhost/f\r\n\r\n"]
+    with pytest.raises(DownloadError, match="leads to http://localhost/f, and a redirect must not leave https"):
+        with fetched([url + "moved"], tmp_path / "f", WANTED):
+            pass
+
+
 def test_only_http_and_https_are_opened(server, tmp_path):
     (tmp_path / "file").write_bytes(CONTENT)
     for url in f"file://{tmp_path}/file", "ftp://127.0.0.1/f", "data:,hello", "hello", "http://", "http://[::1":
@@ -552,6 +586,14 @@ def test_a_second_process_waits_and_finds_the_files(publisher, tmp_path):
     assert [out for out, _ in said] == ["ready\n[10, 2]\n"] * 2
     assert sorted(name for name, _, _ in publisher.requests) == sorted(publisher.files)
     assert sorted(os.listdir(tmp_path)) == ["cifar-10-batches-bin", "mnist"]
+
+
+def test_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(folders, "sync_folder", lambda folder: done.append((Path(folder).name, names(tmp_path))))
+    with folders.new_folder(tmp_path / "data") as temporary:
+        (temporary / "file").write_text("x")
+    assert done == [(temporary.name, [temporary.name, "file"]), (tmp_path.name, ["data", "file"])]
 
 
 def test_of_two_that_make_a_folder_the_first_stays(tmp_path):
