@@ -82,8 +82,7 @@ def _weights(net_of: Callable[[int], Sequential], arrays: Callable[[Sequential],
         right.input_shape = (4, 4, 1)
         original = npz(arrays(right))
 
-        def read(data: bytes) -> None:
-            path.write_bytes(data)
+        def read() -> None:
             net = net_of(1)
             net.input_shape = right.input_shape
             with nothing_changes_before_an_error(net):
@@ -92,7 +91,7 @@ def _weights(net_of: Callable[[int], Sequential], arrays: Callable[[Sequential],
                 assert np.isfinite(array).all(), name
                 if mutate is flat:
                     np.testing.assert_array_equal(array, arrays_of(right)[name])
-        return Door(original, read, (mutate,), str(path) if load is _net else "", (ValueError,))
+        return Door(path, original, read, (mutate,), str(path) if load is _net else "", (ValueError,))
     return door
 
 
@@ -111,8 +110,7 @@ def _checkpoint(*mutates: Mutate) -> Callable[[Path], Door]:
               on_batch=lambda progress: (progress.epoch, progress.batch) == (2, 1))
         checkpoint.save(path, *parts, progress)
 
-        def read(data: bytes) -> None:
-            path.write_bytes(data)
+        def read() -> None:
             parts = training(1)
             with nothing_changes_before_an_error(*parts):
                 progress = checkpoint.restore(path, *parts)
@@ -121,7 +119,7 @@ def _checkpoint(*mutates: Mutate) -> Callable[[Path], Door]:
                 train(net, sgd, loader, 3, progress=progress, schedule=schedule)
             except Diverged:  # numbers that are possible, though not good
                 pass
-        return Door(path.read_bytes(), read, mutates, str(path), (ValueError,))
+        return Door(path, path.read_bytes(), read, mutates, str(path), (ValueError,))
     return door
 
 
@@ -142,10 +140,9 @@ def _config(read_it: Callable[[Path], Any]) -> Callable[[Path], Door]:
     def door(folder: Path) -> Door:
         path = make_run(folder / "run") / "config.json"
 
-        def read(data: bytes) -> None:
-            path.write_bytes(data)
+        def read() -> None:
             read_it(path.parent)
-        return Door(path.read_bytes(), read, (json_text, json_text, json_text, flat), str(path.parent),
+        return Door(path, path.read_bytes(), read, (json_text, json_text, json_text, flat), str(path.parent),
                     (ValueError, FileNotFoundError), 256 * 2 ** 20)
     return door
 
@@ -162,12 +159,12 @@ def _resumed(folder: Path) -> None:
 
 def _mean(folder: Path) -> Door:
     path = make_run(folder / "run") / "mean.npy"
+    config = json.loads((path.parent / "config.json").read_text())["view"]
 
-    def read(data: bytes) -> None:
-        path.write_bytes(data)
-        view = View.from_config(json.loads((path.parent / "config.json").read_text())["view"], path.parent)
+    def read() -> None:
+        view = View.from_config(config, path.parent)
         assert view.mean.dtype == np.float32 and np.isfinite(view.mean).all()
-    return Door(path.read_bytes(), read, (flat,), "", (ValueError,))
+    return Door(path, path.read_bytes(), read, (flat,), "", (ValueError,))
 
 
 def _net(net: Sequential, path: Path) -> None:

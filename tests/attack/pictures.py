@@ -30,12 +30,11 @@ def _format(name: str, mode: str = "RGB", **options: object) -> Callable[[Path],
         grey16 = Image.fromarray(pixels(20, 24)[..., 0].astype(np.uint16) * 257)
         (grey16 if mode == "I;16" else Image.fromarray(pixels(20, 24)).convert(mode)).save(buffer, name, **options)
 
-        def read(data: bytes) -> None:
-            path.write_bytes(data)
+        def read() -> None:
             image = photograph.read(path)
             assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8 and 0 < image.size
             assert image.size <= 3 * MOST_PIXELS
-        return Door(buffer.getvalue(), read, (flat, chunked) if name == "PNG" else (flat,), str(path))
+        return Door(path, buffer.getvalue(), read, (flat, chunked) if name == "PNG" else (flat,), str(path))
     return door
 
 
@@ -51,8 +50,7 @@ def _squares(name: str, *mutates: Mutate, checksums: bool = False) -> Callable[[
         images = prepared_squares(ImageFolder(make_photographs(folder / "photos")), folder / "cache", 8).images
         path, right, labels, sums = images.folder / name, images[:], images.labels, images.statistics()
 
-        def read(data: bytes) -> None:
-            path.write_bytes(data)
+        def read() -> None:
             images = PreparedImages(path.parent)
             found = images.statistics()
             assert images.shape == (len(images.labels), 8, 8, 3) and images.labels.dtype == np.int64
@@ -63,7 +61,7 @@ def _squares(name: str, *mutates: Mutate, checksums: bool = False) -> Callable[[
             if checksums:
                 assert (pixels == right).all() and (images.labels == labels).all()
                 assert (found.total == sums.total).all() and (found.products == sums.products).all()
-        return Door(path.read_bytes(), read, mutates or (flat,), str(path.parent))
+        return Door(path, path.read_bytes(), read, mutates or (flat,), str(path.parent))
     return door
 
 
@@ -72,11 +70,10 @@ def _words(folder: Path) -> Door:
         make_photographs(folder / half)
     path, text = folder / "LOC_synset_mapping.txt", "cat tabby, tabby cat\ndog crane, small one\n"
 
-    def read(data: bytes) -> None:
-        path.write_bytes(data)
+    def read() -> None:
         names = imagenet(folder, 8).classes
         assert len(set(names)) == 2 and all(type(name) is str and name for name in names)
-    return Door(text.encode(), read, (flat,), path.name)
+    return Door(path, text.encode(), read, (flat,), path.name)
 
 
 def _several(folder: Path) -> Door:

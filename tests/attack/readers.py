@@ -12,11 +12,12 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import traceback
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -33,23 +34,25 @@ DOORS = sets.DOORS | pictures.DOORS | nets.DOORS | servers.DOORS
 
 SECONDS = 10.0             # of CPU for one case, hundreds of times what it needs; and six times as many in all
 ADDRESSES = 2 ** 30        # bytes that the process may ask for, beside what it has at the beginning
+MEMORY_FOR_ODD = 2 ** 27   # bytes that a reader may take for what is no file, or has gigabytes
 LONGEST_MESSAGE = 100_000  # letters
 
 
 def attack(names: Sequence[str], seed: int, cases: int, folder: Path, kept: Path | None = None,
            seconds: float = SECONDS) -> Iterator[tuple[str, int, str]]:
-    """Try `cases` mutants at each of the readers: (name, case, "read" or "refused" or what failed), as they come.
+    """Try `cases` mutants at each of the readers: (name, case, "read" or "refused" or what failed), as they come; cases
+    below 0 are things that are no files.
 
     `folder` is an empty one for the readers' files. The mutants that failed are copied to `kept`. A case may take so
     many `seconds` of CPU.
     """
-    todo = [f"{name}:0" for name in names]
+    todo = [f"{name}:{-len(ODD)}" for name in names]
     while todo:
         with open(folder / "stderr", "w+b") as errors, subprocess.Popen(
                 [sys.executable, "-m", "tests.attack.readers", str(folder), str(seed), str(cases), str(seconds), *todo],
                 cwd=ROOT, env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE, stderr=errors) as process:
-            name, case, outcome = todo[0].rpartition(":")[0], 0, None
+            name, case, outcome = "the beginning", 0, "nothing"
             for line in process.stdout:
                 name, case, outcome = json.loads(line)
                 if outcome:
@@ -60,7 +63,7 @@ def attack(names: Sequence[str], seed: int, cases: int, folder: Path, kept: Path
             said = errors.read()[-2000:].decode(errors="replace")
         if process.returncode == 0:
             return
-        if outcome or (case == 0 and outcome is None and "Traceback" in said):
+        if outcome:
             raise RuntimeError(f"the process that reads ended beside the cases, at {name} {case}:\n{said}")
         outcome = f"the process ended with status {process.returncode} ({_ended(process.returncode)}) {said}".strip()
         _keep(folder, kept, name, seed, case, outcome)
@@ -74,7 +77,7 @@ def _ended(status: int) -> str:
 
 
 def _keep(folder: Path, kept: Path | None, name: str, seed: int, case: int, outcome: str) -> None:
-    if kept and outcome not in ("read", "refused"):
+    if kept and outcome not in ("read", "refused") and case >= 0:
         kept.mkdir(parents=True, exist_ok=True)
         shutil.copy(folder / "mutant", kept / f"{name.replace(' ', '-')}-{seed}-{case}")
 
@@ -85,15 +88,38 @@ def mutant(door: Door, name: str, seed: int, case: int) -> bytes:
     return pick(rng, door.mutates)(rng, door.original) if case else door.original
 
 
-def outcome_of(door: Door, data: bytes, case: int) -> str:
+def _sparse(path: Path) -> None:
+    with open(path, "wb") as file:
+        file.truncate(4 * 10 ** 9)
+
+
+ODD: list[Callable[[Path], Any]] = [
+    os.mkdir, lambda path: os.mknod(path, stat.S_IFIFO | 0o600), lambda path: os.mknod(path, stat.S_IFSOCK | 0o600),
+    lambda path: path.symlink_to("/dev/zero"), lambda path: path.symlink_to("/dev/tty"),
+    lambda path: path.symlink_to(path.name), lambda path: path.symlink_to("nowhere"), _sparse]
+
+
+def put(door: Door, data: bytes, case: int) -> None:
+    """Bytes into the file of a door; for a case below 0, something odd in its place."""
+    if door.path.is_dir() and not door.path.is_symlink():
+        door.path.rmdir()
+    door.path.unlink(missing_ok=True)
+    if case < 0:
+        ODD[case](door.path)
+    else:
+        door.path.write_bytes(data)
+
+
+def outcome_of(door: Door, case: int) -> str:
     """How reading goes: "read", "refused", or what is wrong about it."""
+    refusals, most = (door.refusals, door.memory) if case >= 0 else ((*door.refusals, OSError), MEMORY_FOR_ODD)
     before = _memory("VmRSS")
     with suppress(OSError), open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # the peak is now what there is
     try:
-        door.read(data)
+        door.read()
         outcome = "read"
-    except door.refusals as error:
+    except refusals as error:
         outcome = "refused" if case and not isinstance(error, MemoryError) else f"refused: {error!r}"
         if door.named not in str(error):
             outcome = f"the message does not name {door.named}: {error!r}"
@@ -102,7 +128,7 @@ def outcome_of(door: Door, data: bytes, case: int) -> str:
     except BaseException:
         outcome = traceback.format_exc()[-1500:]
     taken = _memory("VmHWM") - before
-    return outcome if taken <= door.memory else f"{taken / 1e6:.0f} MB of memory for {len(data):,} bytes ({outcome})"
+    return outcome if taken <= most else f"{taken / 1e6:.0f} MB of memory ({outcome})"
 
 
 def _memory(what: str) -> int:
@@ -138,12 +164,13 @@ def main(folder: str, seed: str, cases: str, seconds: str, *todo: str) -> None:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         door = (DOORS | TRAPS)[name](place)
-        for case in range(int(first), int(cases)):
-            data = mutant(door, name, int(seed), case)
+        for case in range(int(first) if door.odd else max(0, int(first)), int(cases)):
+            data = mutant(door, name, int(seed), case) if case >= 0 else b""
             (Path(folder) / "mutant").write_bytes(data)
+            put(door, data, case)
             report(name, case, None)
             _limit(float(seconds))
-            outcome = outcome_of(door, data, case)
+            outcome = outcome_of(door, case)
             _limit(0)
             report(name, case, outcome)
 

@@ -23,10 +23,10 @@ GOOD = b"HTTP/1.1 200 OK\r\nServer: x\r\nETag: \"one\"\r\nContent-Length: %d\r\n
 
 
 class Server:
-    """Answers every request under /bad with the bytes `answer`, every other one as it should."""
+    """Answers every request under /bad with what is in the file `answer`, every other one as it should."""
 
-    def __init__(self) -> None:
-        self.answer, self.socket = b"", socket.create_server(("127.0.0.1", 0))
+    def __init__(self, answer: Path) -> None:
+        self.answer, self.socket = answer, socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/"
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -36,7 +36,7 @@ class Server:
             with connection:
                 try:
                     asked = connection.recv(65536)
-                    connection.sendall(self.answer if asked.startswith(b"GET /bad") else GOOD + CONTENT)
+                    connection.sendall(self.answer.read_bytes() if asked.startswith(b"GET /bad") else GOOD + CONTENT)
                     connection.shutdown(socket.SHUT_WR)
                     connection.recv(65536)  # until the other side has read it all
                 except OSError:
@@ -46,18 +46,18 @@ class Server:
 def _answer(folder: Path) -> Door:
     """The second server is asked, whatever the first one says; without a second one, the error says so."""
     fetch.PAUSE, fetch.TRIES, fetch.TIMEOUT = 0, 2, 5
-    server = Server()
+    answer, into = folder / "answer", folder / "into"
+    server = Server(answer)
 
     def get(*addresses: str) -> bytes:
-        with fetched([server.url + address for address in addresses], folder, "f", SUM) as path:
+        with fetched([server.url + address for address in addresses], into, "f", SUM) as path:
             return path.read_bytes()
 
-    def read(data: bytes) -> None:
-        server.answer = data
+    def read() -> None:
         assert get("bad", "good") == CONTENT
-        assert not list(folder.iterdir())
+        assert not list(into.iterdir())
         assert get("bad") == CONTENT
-    return Door(GOOD + CONTENT, read, (answered, answered, flat), "f", (DownloadError, ValueError))
+    return Door(answer, GOOD + CONTENT, read, (answered, answered, flat), "f", (DownloadError, ValueError), odd=False)
 
 
 def archive(files: dict[str, bytes]) -> bytes:
@@ -73,8 +73,7 @@ def archive(files: dict[str, bytes]) -> bytes:
 def _archive(folder: Path) -> Door:
     path, names = folder / "x.tar.gz", ["data_batch_1.bin", "test_batch.bin"]
 
-    def read(data: bytes) -> None:
-        path.write_bytes(data)
+    def read() -> None:
         into = folder / "into"
         into.mkdir(exist_ok=True)
         try:
@@ -88,7 +87,8 @@ def _archive(folder: Path) -> Door:
         for each in into.iterdir():
             assert each.is_file() and not each.is_symlink()
             each.unlink()
-    return Door(archive(dict.fromkeys([*names, "readme.html"], bytes(3073))), read, (flat, tarred, tarred), str(path))
+    original = archive(dict.fromkeys([*names, "readme.html"], bytes(3073)))
+    return Door(path, original, read, (flat, tarred, tarred), str(path))
 
 
 DOORS = {"HTTP answers": _answer, "tar.gz": _archive}

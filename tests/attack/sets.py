@@ -43,10 +43,9 @@ def _digits(name: str, zipped: bool) -> Callable[[Path], Door]:
         original = path.read_bytes()
         original = gzip.compress(original, mtime=0) if zipped else original
 
-        def read(data: bytes) -> None:
-            path.write_bytes(data)
+        def read() -> None:
             check(mnist(folder, download=False), (28, 28, 1))
-        return Door(original, read, (flat, gzipped) if zipped else (flat,), str(folder))
+        return Door(path, original, read, (flat, gzipped) if zipped else (flat,), str(folder))
     return door
 
 
@@ -96,10 +95,9 @@ def _batches(name: str, write: Callable[[Path], Path], *mutates: Any) -> Callabl
     def door(folder: Path) -> Door:
         path = write(folder / "batches") / name
 
-        def read(data: bytes) -> None:
-            path.write_bytes(data)
+        def read() -> None:
             check(cifar10(path.parent, download=False), (32, 32, 3))
-        return Door(path.read_bytes(), read, mutates or (flat,), str(path.parent))
+        return Door(path, path.read_bytes(), read, mutates or (flat,), str(path.parent))
     return door
 
 

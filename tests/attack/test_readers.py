@@ -23,10 +23,9 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("part", range(4))
 def test_no_file_does_harm(part, folder, tmp_path):
-    names, tried, kept = NAMES[part::4], 0, tmp_path / "kept"
-    failed = []
+    names, tried, kept, failed = NAMES[part::4], 0, tmp_path / "kept", []
     for name, case, outcome in attack(names, 13, CASES, folder, kept):
-        tried += 1
+        tried += case >= 0
         if outcome not in ("read", "refused"):
             failed.append(f"{name}, seed 13, case {case}: {outcome}")
     assert not failed, f"{len(failed)} of {tried}, kept in {kept}:\n" + "\n".join(failed[:20])
@@ -39,7 +38,7 @@ def test_they_are_as_many_as_promised():
 
 @pytest.mark.parametrize("name, found", [
     ("crash", "Segmentation fault"), ("hang", "it hangs"), ("loop", "too much time on the CPU"),
-    ("exit", "the process ended with status 3"), ("bomb", "MB of memory for"), ("address bomb", "MemoryError"),
+    ("exit", "the process ended with status 3"), ("bomb", "MB of memory"), ("address bomb", "MemoryError"),
     ("other error", "KeyError"), ("wrong answer", "that is no digit"), ("no name", "does not name its name")])
 def test_what_goes_wrong_is_found_and_the_mutant_kept(name, found, folder, tmp_path):
     outcomes = list(attack([name], 0, 4, folder, tmp_path / "kept", seconds=0.2))

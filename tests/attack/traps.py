@@ -12,33 +12,34 @@ from .door import Door
 from .mutate import flat
 
 
-def _hang(data: bytes) -> None:
+def _hang() -> None:
     number, _ = os.pipe()
     os.read(number, 1)
 
 
-def _loop(data: bytes) -> None:
+def _loop() -> None:
     while True:
         pass
 
 
-def _refuse(data: bytes) -> None:
+def _refuse() -> None:
     raise DataError("something is wrong with this file")
 
 
-def _assert(data: bytes) -> None:
+def _assert() -> None:
     raise AssertionError("that is no digit")
 
 
-def _trap(fault: Callable[[bytes], object]) -> Callable[[Path], Door]:
+def _trap(fault: Callable[[], object]) -> Callable[[Path], Door]:
     """Every third file springs it, not the first."""
     def door(folder: Path) -> Door:
         cases = iter(range(10 ** 6))
-        return Door(b"a file", lambda data: fault(data) if next(cases) % 3 == 2 else None, (flat,), "its name")
+        return Door(folder / "x", b"a file", lambda: fault() if next(cases) % 3 == 2 else None, (flat,), "its name",
+                    odd=False)
     return door
 
 
-TRAPS = {"crash": _trap(lambda data: ctypes.string_at(0)), "hang": _trap(_hang), "loop": _trap(_loop),
-         "exit": _trap(lambda data: os._exit(3)), "bomb": _trap(lambda data: b"x" * 10 ** 8),
-         "address bomb": _trap(lambda data: bytearray(10 ** 12)), "other error": _trap(lambda data: {}["x"]),
+TRAPS = {"crash": _trap(lambda: ctypes.string_at(0)), "hang": _trap(_hang), "loop": _trap(_loop),
+         "exit": _trap(lambda: os._exit(3)), "bomb": _trap(lambda: b"x" * 10 ** 8),
+         "address bomb": _trap(lambda: bytearray(10 ** 12)), "other error": _trap(lambda: {}["x"]),
          "wrong answer": _trap(_assert), "no name": _trap(_refuse)}
