@@ -5,7 +5,6 @@ same.
 """
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import threading
@@ -19,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from tinynet.data import ImageFolder, PreparedImages, View, cifar10, prepared_squares
-from tinynet.data.download import fetch
+from tinynet.data.download import transfer
 from tinynet.files.arrays import ArrayFile, read_array
 from tinynet.files.reading import read_json, read_text
 from tinynet.look import curves
@@ -28,7 +27,7 @@ from tinynet.training.train import train
 
 from .nets import small_net, training
 from .pictures import make_photographs
-from .servers import archive
+from .servers import archive, wanted
 from .sets import NAMES, STEMS
 
 USERS = {".notes.2024-05": "mine", "thesis.txt": "chapter 1", ".x.0123abcd.new/data": "mine", "my-thesis/header.json":
@@ -172,8 +171,8 @@ def publish(folder: Path) -> None:
     content = archive(batches | {"batches.meta.txt": "\n".join(NAMES).encode()})
     (folder / "cifar.tar.gz").write_bytes(content)
     sets = importlib.import_module("tinynet.data.sets.cifar10")
-    sets.URLS, sets.MD5 = [serve(folder) + "cifar.tar.gz"], hashlib.md5(content, usedforsecurity=False).hexdigest()
-    fetch.PAUSE = 0
+    sets.URLS, sets.ARCHIVE = [serve(folder) + "cifar.tar.gz"], wanted("cifar-10-binary.tar.gz", content)
+    transfer.PAUSE = 0
 
 
 def _end_of_download(folder: Path) -> list[str]:

@@ -92,7 +92,7 @@ def json_text(rng: np.random.Generator, data: bytes) -> bytes:
         elif kind == 1:
             of[name] = [of[name]]
         elif kind == 2 and isinstance(of[name], (int, float)):
-            of[name] = of[name] * pick(rng, [-1, 2, 10 ** 9, 0.5]) + pick(rng, [-1, 0, 1])
+            of[name] = of[name] * pick(rng, [-1, 2, 3, 10 ** 9]) + pick(rng, [-1, 0, 1])
         elif kind == 3 and isinstance(of[name], (dict, list)):
             of[name] = {"x": pick(rng, VALUES)} if isinstance(of[name], list) else list(of[name])
         else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tinynet.training.records import read_records
 
 from tinynet import SGD, BatchNorm2d, Conv2d, Dropout, Flatten, Linear, ReLU, Sequential
 from tinynet.data import Loader, Split, View
@@ -16,7 +17,7 @@ from tinynet.files.storage import arrays_of
 from tinynet.files.weights import from_caffe, from_torch, to_torch
 from tinynet.models.catalogue import build
 from tinynet.training import checkpoint
-from tinynet.training.config import about_the_net
+from tinynet.training.config import about_the_net, read_config, view_of
 from tinynet.training.diverged import Diverged
 from tinynet.training.evaluate import load_net
 from tinynet.training.progress import Progress
@@ -25,7 +26,7 @@ from tinynet.training.schedule import WhenStuck
 from tinynet.training.train import train
 
 from .door import Door
-from .mutate import Mutate, flat, json_text
+from .mutate import Mutate, flat, json_lines, json_text
 from .packed import rest, zipped
 
 
@@ -124,7 +125,7 @@ def _checkpoint(*mutates: Mutate) -> Callable[[Path], Door]:
 
 
 def make_run(folder: Path, **more: Any) -> Path:
-    """The folder of a run of LeNet-5 that has trained no epoch yet."""
+    """The folder of a run of LeNet-5 that has trained no epoch yet, with records as if it had trained three."""
     rng = np.random.default_rng(0)
     mean = rng.uniform(100, 120, (28, 28, 1)).astype(np.float32)
     view = View(mean, 64.0)
@@ -133,23 +134,48 @@ def make_run(folder: Path, **more: Any) -> Path:
         view.save(folder)
         loader = Loader(Split(np.zeros((6, 28, 28, 1), np.uint8), np.arange(6)), 3, rng)
         run.start(net, SGD(net.parameters(), 0.1), loader)
+    record = {"lr": 0.1, "train_loss": 0.5, "train_error": 0.25, "images_per_second": 99.0, "waited": 0.0}
+    (folder / "metrics.jsonl").write_text("".join(json.dumps({"epoch": i, **record}) + "\n" for i in range(1, 4)))
     return folder
 
 
-def _config(read_it: Callable[[Path], Any]) -> Callable[[Path], Door]:
+def _run(name: str, read_it: Callable[[Path], Any], *mutates: Mutate, make: Callable[[Path], Path] = make_run
+         ) -> Callable[[Path], Door]:
+    """A file in the folder of a run."""
     def door(folder: Path) -> Door:
-        path = make_run(folder / "run") / "config.json"
-
-        def read() -> None:
-            read_it(path.parent)
-        return Door(path, path.read_bytes(), read, (json_text, json_text, json_text, flat), str(path.parent),
-                    (ValueError, FileNotFoundError), 256 * 2 ** 20)
+        run = make(folder / "run")
+        original = (run / name).read_bytes()
+        return Door(run / name, original, lambda: read_it(run), mutates or (json_text, json_text, json_text, flat),
+                    str(run), (ValueError, FileNotFoundError))
     return door
+
+
+def make_old_run(folder: Path) -> Path:
+    """As version 0.1.0 wrote it: with a mean of one colour, and the colours' components in a file of their own."""
+    folder.mkdir()
+    old = {"net": "alexnet", "settings": {"width": 0.1}, "classes": ["cat", "dog"], "crop": 8, "scale": 1.0,
+           "jitter": [10, 12], "variant": "paper", "no_color_noise": False, "size": 12}
+    (folder / "config.json").write_text(json.dumps(old))
+    np.save(folder / "mean.npy", np.full((8, 8, 3), 100, np.float32))
+    np.savez(folder / "colors.npz", values=np.array([1.0, 2.0, 3.0]), vectors=np.eye(3))
+    return folder
 
 
 def _loaded(folder: Path) -> None:
     trained = load_net(folder)
     assert isinstance(trained.view, View) and all(type(name) is str for name in trained.classes)
+
+
+def _viewed(folder: Path) -> None:
+    config = read_config(folder)
+    if "view" in config:
+        assert np.isfinite(view_of(folder, config).mean).all()
+
+
+def _recorded(folder: Path) -> None:
+    """As the examples draw them: a last line without an end is left out."""
+    for record in read_records(folder / "metrics.jsonl", "epoch", "train_loss"):
+        assert record["epoch"] > 0 and np.isfinite(record["train_loss"])
 
 
 def _resumed(folder: Path) -> None:
@@ -178,4 +204,9 @@ DOORS = {"net": _weights(small_net, arrays_of, _net, flat),
          "from_caffe": _weights(caffe_net, _blobs, from_caffe, flat),
          "from_caffe, members": _weights(caffe_net, _blobs, from_caffe, zipped),
          "checkpoint": _checkpoint(flat, zipped), "checkpoint, JSON": _checkpoint(rest),
-         "config, load_net": _config(_loaded), "config, Run": _config(_resumed), "mean": _mean}
+         "config, load_net": _run("config.json", _loaded), "config, Run": _run("config.json", _resumed),
+         "config, 0.1.0": _run("config.json", _viewed, make=make_old_run),
+         "mean, 0.1.0": _run("mean.npy", _viewed, flat, make=make_old_run),
+         "colours, 0.1.0": _run("colors.npz", _viewed, flat, zipped, make=make_old_run),
+         "weights of a run": _run("checkpoints/last.npz", _loaded, flat, zipped, zipped),
+         "metrics": _run("metrics.jsonl", _recorded, json_lines), "mean": _mean}

@@ -9,17 +9,21 @@ import tarfile
 import threading
 from pathlib import Path
 
-from tinynet.data.download import fetch
+from tinynet.data.download import transfer
 from tinynet.data.download.archive import unpack
-from tinynet.data.download.fetch import DownloadError, fetched
+from tinynet.data.download.fetch import DownloadError, Wanted, downloading, fetched
 
 from .door import Door
 from .mutate import flat
 from .packed import answered, tarred
 
 CONTENT = bytes(range(256)) * 8
-SUM = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 GOOD = b"HTTP/1.1 200 OK\r\nServer: x\r\nETag: \"one\"\r\nContent-Length: %d\r\n\r\n" % len(CONTENT)
+
+
+def wanted(name: str, content: bytes) -> Wanted:
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return Wanted(name, len(content), md5, hashlib.sha256(content).hexdigest())
 
 
 class Server:
@@ -45,12 +49,13 @@ class Server:
 
 def _answer(folder: Path) -> Door:
     """The second server is asked, whatever the first one says; without a second one, the error says so."""
-    fetch.PAUSE, fetch.TRIES, fetch.TIMEOUT = 0, 2, 5
+    transfer.PAUSE, transfer.TRIES, transfer.TIMEOUT = 0, 2, 5
     answer, into = folder / "answer", folder / "into"
     server = Server(answer)
 
     def get(*addresses: str) -> bytes:
-        with fetched([server.url + address for address in addresses], into, "f", SUM) as path:
+        urls = [server.url + address for address in addresses]
+        with downloading(into, ()), fetched(urls, into, wanted("f", CONTENT)) as path:
             return path.read_bytes()
 
     def read() -> None:
