@@ -81,7 +81,7 @@ def killed(seed: int, folder: Path) -> Outcomes:
     for job in JOBS:
         for_it = folder / job.replace(" ", "-")
         for_it.mkdir()
-        yield from attacked(f"SIGKILL: {job}", "kills", str(for_it), str(seed), str(KILLS), job)
+        yield from attacked(f"ends: {job}", "kills", str(for_it), str(seed), str(KILLS), job)
 
 
 def attacked(what: str, program: str, *words: str) -> Outcomes:

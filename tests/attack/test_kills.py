@@ -16,7 +16,7 @@ from .kills import left_over, live
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills and signals as POSIX has them")
 
 ROOT = Path(__file__).parents[2]
-KILLS = {"training": 25, "training with curves": 6, "squares": 25, "download": 25, "saving": 10}
+ENDS = {"training": 40, "training with curves": 8, "squares": 40, "download": 40, "saving": 20}
 
 
 def attacked(how, *words):
@@ -28,11 +28,11 @@ def attacked(how, *words):
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_death_at_any_file_operation_costs_nothing(job, tmp_path):
-    tried = attacked("kills", tmp_path, "5", str(rounds(KILLS[job])), job)
-    wrong = [f"{name}, at operation {at}: {outcome}" for name, at, outcome in tried if outcome != "whole"]
+def test_an_end_at_any_file_operation_costs_nothing(job, tmp_path):
+    tried = attacked("kills", tmp_path, "5", str(rounds(ENDS[job])), job)
+    wrong = [f"{job}, {end} at operation {at}: {outcome}" for _, end, at, outcome in tried if outcome != "whole"]
     assert not wrong, "\n".join(wrong[:10])
-    assert sum(at > 0 for _, at, _ in tried) == rounds(KILLS[job])
+    assert sum(end != "done" for _, end, _, _ in tried) == rounds(ENDS[job])
 
 
 def test_signals_at_any_moment_cost_nothing(tmp_path):
@@ -52,11 +52,11 @@ def test_a_half_written_file_is_what_is_left_of_a_careless_program(tmp_path):
     folder, report = tmp_path / "place", tmp_path / "report"
     folder.mkdir()
     job, lengths = JOBS["saving"]._replace(work=careless), []
-    how, operations = live(job, folder, 0, report)
+    how, operations = live(job, folder, 0, "killed", report)
     assert (how, operations) == ("done", 2)                                          # open, write
     for at in range(1, operations + 1):
         (folder / "net.npz").unlink(missing_ok=True)
-        assert live(job, folder, at, report) == ("killed", 0)
+        assert live(job, folder, at, "killed", report) == ("killed", 0)
         lengths.append((folder / "net.npz").stat().st_size if (folder / "net.npz").exists() else None)
     assert lengths == [None, 4]
     with pytest.raises(ValueError, match="net.npz"):
@@ -66,8 +66,10 @@ def test_a_half_written_file_is_what_is_left_of_a_careless_program(tmp_path):
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_what_does_not_end_well_is_told(tmp_path):
     (tmp_path / "place").mkdir()
-    how, _ = live(JOBS["saving"]._replace(work=lambda folder: [][0]), tmp_path / "place", 0, tmp_path / "report")
-    assert "IndexError" in how
+    job = JOBS["saving"]._replace(work=lambda folder: (folder / "net.npz").write_bytes(b"abcd") and [][0])
+    for end, said in ("full", "full"), ("interrupted", "interrupted"), ("killed", "killed"):
+        assert live(job, tmp_path / "place", 1, end, tmp_path / "report")[0] == said
+        assert "IndexError" in live(job, tmp_path / "place", 0, end, tmp_path / "report")[0]
 
 
 def test_a_change_of_a_users_file_and_leftovers_are_seen(tmp_path):
