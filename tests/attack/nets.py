@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tinynet.training.records import read_records
 
 from tinynet import SGD, BatchNorm2d, Conv2d, Dropout, Flatten, Linear, ReLU, Sequential
 from tinynet.data import Loader, Split, View
@@ -21,6 +20,7 @@ from tinynet.training.config import about_the_net, read_config, view_of
 from tinynet.training.diverged import Diverged
 from tinynet.training.evaluate import load_net
 from tinynet.training.progress import Progress
+from tinynet.training.records import read_records
 from tinynet.training.run import Run
 from tinynet.training.schedule import WhenStuck
 from tinynet.training.train import train
