@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial, wraps
+from queue import SimpleQueue
 from typing import Any
 
 WORTH_A_THREAD = 2 ** 17  # numbers handled, about 100 µs of work
@@ -93,21 +95,77 @@ class _Blas:
             self._let_go(0)
 
 
+class _Job:
+    """Something that a worker does, unless its caller calls it off before."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.work, self.result, self.error = work, None, None
+        self.taken: dict[str, str] = {}  # by whom: the worker or the caller, whoever comes first
+        self.done = threading.Lock()     # held until the worker is done
+        self.done.acquire()
+
+    def run(self) -> None:
+        if self.taken.setdefault("by", "worker") == "worker":
+            try:
+                self.result = self.work()
+            except BaseException as error:
+                self.error = error
+        self.done.release()
+
+    def get(self) -> Any:
+        """The result, when it is there; an error is raised."""
+        with self.done:
+            error, self.error = self.error, None  # no circle: it knows its traceback, and that this job
+        if error is not None:
+            raise error
+        return self.result
+
+    def call_off(self) -> None:
+        """See to it that nobody is at it, now and later. It may be said twice."""
+        if self.taken.setdefault("by", "caller") == "worker":
+            with self.done:
+                pass
+
+
+class _Workers:
+    """Threads that do what comes in a queue. Those of `concurrent.futures`, and futures, have locks with functions of
+    Python around them: Ctrl-C may come within, and then they stay locked for ever."""
+
+    def __init__(self) -> None:
+        self.queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.threads = 0
+
+    def do(self, job: _Job, threads: int) -> None:
+        """Have it done, by one of so many threads at least; they are started when they are needed first."""
+        while self.threads < threads:
+            start_new_thread(_serve, (self.queue,))
+            self.threads += 1
+        self.queue.put(job.run)
+
+    def __del__(self) -> None:  # when `set_threads` has made others, and none of these has anything to do any more
+        for _ in range(self.threads):
+            self.queue.put(sys.exit)
+
+
+def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        queue.get()()
+
+
 _blas: _Blas | None = None
-_pool: ThreadPoolExecutor | None = None
-_columns = ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")  # starts its thread at the first use
+_workers, _columns = _Workers(), _Workers()  # for slices; for right columns, which have slices done
 _threads = 0  # 0: not yet decided
 _here = threading.local()  # of each thread: .alone, see `held`; if it computes one of two columns: .threads, .caller
 
 
 def set_threads(n: int) -> None:
     """Use `n` threads from now on. The default is `TINYNET_THREADS` or, unset, the cores this process may use."""
-    global _threads, _pool, _blas
+    global _threads, _blas, _workers
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(f"set_threads: expected a whole number of threads, 1 or more, got {n!r}")
     _blas = _blas or _Blas()
-    _pool = ThreadPoolExecutor(n - 1, thread_name_prefix="tinynet") if n > 1 else None
-    _threads = n
+    if n != _threads:
+        _threads, _workers = n, _Workers()
 
 
 def _before_fork() -> None:
@@ -123,11 +181,10 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     """A process that was forked off has none of its parent's threads."""
-    global _pool, _columns
-    _pool, _columns = None, ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")
+    global _workers, _columns
+    _workers, _columns = _Workers(), _Workers()
     if _blas:
         _blas.after_fork()
-        set_threads(_threads)
 
 
 if hasattr(os, "register_at_fork"):
@@ -168,12 +225,12 @@ def over_batch(work: Callable[[slice], Any], n: int, cost: float = math.inf) -> 
     `cost` is about how many numbers `work` handles for all of `range(n)`; 64 multiply-adds of a matrix product count
     as one.
     """
-    threads, pool = min(get_threads(), n), _pool  # `set_threads` may be called meanwhile: we keep the pool that we have
-    if cost < WORTH_A_THREAD or _blas.controller is None or pool is None:
+    threads, workers = min(get_threads(), n), _workers  # `set_threads` may be called meanwhile: we keep ours
+    if cost < WORTH_A_THREAD or _blas.controller is None:
         threads = 1
     cuts = [n * i // threads for i in range(threads + 1)]
     first, *others = [partial(work, slice(a, b)) for a, b in zip(cuts, cuts[1:], strict=False)]
-    return _blas.held(partial(_together, pool, first, others))
+    return _blas.held(partial(_together, workers, first, others))
 
 
 def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any, Any]:
@@ -195,39 +252,29 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
     return tuple(_blas.held(partial(_together, _columns, partial(column, left), [partial(column, right)])))
 
 
-def _together(pool: ThreadPoolExecutor | None, first: Callable[[], Any], others: list[Callable[[], Any]]) -> list[Any]:
+def _together(workers: _Workers, first: Callable[[], Any], others: list[Callable[[], Any]]) -> list[Any]:
     """Call all at the same time, the first in this thread; the results, in order.
 
     An error of any is raised, and so is Ctrl-C, when no other is at work any more: nobody may still be writing when it
     reaches the caller.
     """
-    futures: list[Future] = [Future() for _ in others]
+    jobs = [_Job(partial(copy_context().run, other)) for other in others]  # np.errstate holds there too
     try:
-        for future, other in zip(futures, others, strict=True):
-            pool.submit(_fulfil, future, partial(copy_context().run, other))  # np.errstate holds there too
-        return [first(), *(future.result() for future in futures)]
+        for job in jobs:
+            workers.do(job, len(jobs))
+        return [first(), *(job.get() for job in jobs)]
     except BaseException:
         try:
-            _call_off(futures)
+            _call_off(jobs)
         except KeyboardInterrupt:
-            _call_off(futures)
+            _call_off(jobs)
             raise
         raise
 
 
-def _fulfil(future: Future, work: Callable[[], Any]) -> None:
-    """Do the work, unless it was called off. (The future that `pool.submit` returns would not do: Ctrl-C may come when
-    the work is under way, and that future not yet returned.)"""
-    if future.set_running_or_notify_cancel():
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-
-def _call_off(futures: list[Future]) -> None:
-    """Let none of the works begin that have not begun yet, and wait for the others."""
-    wait([future for future in futures if not future.cancel()])
+def _call_off(jobs: list[_Job]) -> None:
+    for job in jobs:
+        job.call_off()
 
 
 def pieces(batch: slice, bytes_per_image: int, least: int = 1) -> Iterator[slice]:

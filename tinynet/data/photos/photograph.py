@@ -131,3 +131,14 @@ class _Quiet:
 
 
 _quiet = _Quiet()
+
+
+def _after_fork() -> None:
+    """A forked process has none of the threads that were inside."""
+    if _quiet.inside:
+        _quiet.before.__exit__()
+    _quiet.lock, _quiet.inside = threading.Lock(), 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
