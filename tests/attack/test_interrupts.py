@@ -36,6 +36,7 @@ from tinynet.columns import Columns
 from tinynet.devices import device
 from tinynet.fast import memory, operation, parallel
 from tinynet.fast.parallel import one_blas_thread
+from tinynet.fast.workers import _Job
 
 from . import rounds
 
@@ -127,7 +128,7 @@ def test_wherever_ctrl_c_comes_everything_is_as_before(case):
         now = case.gradients()
         assert usual_state() == before, place
         for workers in parallel._workers, parallel._columns:  # all are at leisure, and nobody has written meanwhile
-            job = parallel._Job(int)
+            job = _Job(int)
             workers.do(job, 1)
             assert job.get() == 0
         for then, still in zip(now, case.gradients(), strict=True):

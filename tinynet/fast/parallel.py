@@ -11,19 +11,22 @@ its own threads.
 
 To hand work to a thread and wait for it takes some 50 µs, so what is done sooner than that is not cut up: whoever has
 work may say what it costs, and below `WORTH_A_THREAD` there is one slice.
+
+Ctrl-C at any moment, and a fork beside threads at work, leave BLAS's threads, locks and workers as they were. A forked
+process has BLAS as the user has set it, and makes workers of its own. (BLAS itself must bear a fork; OpenBLAS does,
+which NumPy's wheels bring along.) A step that Ctrl-C ends may have moved running averages, drawn from a Generator, or,
+in an optimiser's `step`, changed some parameters and not others: then the checkpoint knows what was before.
 """
 from __future__ import annotations
 
 import math
 import os
-import sys
 import threading
-from _thread import start_new_thread
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import copy_context
 from functools import partial, wraps
-from queue import SimpleQueue
 from typing import Any
+
+from .workers import Workers, together
 
 WORTH_A_THREAD = 2 ** 17  # numbers handled, about 100 µs of work
 CACHE = 2 ** 22  # bytes of scratch memory that a piece may have
@@ -95,65 +98,8 @@ class _Blas:
             self._let_go(0)
 
 
-class _Job:
-    """Something that a worker does, unless its caller calls it off before."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self.work, self.result, self.error = work, None, None
-        self.taken: dict[str, str] = {}  # by whom: the worker or the caller, whoever comes first
-        self.done = threading.Lock()     # held until the worker is done
-        self.done.acquire()
-
-    def run(self) -> None:
-        if self.taken.setdefault("by", "worker") == "worker":
-            try:
-                self.result = self.work()
-            except BaseException as error:
-                self.error = error
-        self.done.release()
-
-    def get(self) -> Any:
-        """The result, when it is there; an error is raised."""
-        with self.done:
-            error, self.error = self.error, None  # no circle: it knows its traceback, and that this job
-        if error is not None:
-            raise error
-        return self.result
-
-    def call_off(self) -> None:
-        """See to it that nobody is at it, now and later. It may be said twice."""
-        if self.taken.setdefault("by", "caller") == "worker":
-            with self.done:
-                pass
-
-
-class _Workers:
-    """Threads that do what comes in a queue. Those of `concurrent.futures`, and futures, have locks with functions of
-    Python around them: Ctrl-C may come within, and then they stay locked for ever."""
-
-    def __init__(self) -> None:
-        self.queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.threads = 0
-
-    def do(self, job: _Job, threads: int) -> None:
-        """Have it done, by one of so many threads at least; they are started when they are needed first."""
-        while self.threads < threads:
-            start_new_thread(_serve, (self.queue,))
-            self.threads += 1
-        self.queue.put(job.run)
-
-    def __del__(self) -> None:  # when `set_threads` has made others, and none of these has anything to do any more
-        for _ in range(self.threads):
-            self.queue.put(sys.exit)
-
-
-def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:
-    while True:
-        queue.get()()
-
-
 _blas: _Blas | None = None
-_workers, _columns = _Workers(), _Workers()  # for slices; for right columns, which have slices done
+_workers, _columns = Workers(), Workers()  # for slices; for right columns, which have slices done
 _threads = 0  # 0: not yet decided
 _here = threading.local()  # of each thread: .alone, see `held`; if it computes one of two columns: .threads, .caller
 
@@ -165,7 +111,7 @@ def set_threads(n: int) -> None:
         raise ValueError(f"set_threads: expected a whole number of threads, 1 or more, got {n!r}")
     _blas = _blas or _Blas()
     if n != _threads:
-        _threads, _workers = n, _Workers()
+        _threads, _workers = n, Workers()
 
 
 def _before_fork() -> None:
@@ -182,7 +128,7 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     """A process that was forked off has none of its parent's threads."""
     global _workers, _columns
-    _workers, _columns = _Workers(), _Workers()
+    _workers, _columns = Workers(), Workers()
     if _blas:
         _blas.after_fork()
 
@@ -230,7 +176,7 @@ def over_batch(work: Callable[[slice], Any], n: int, cost: float = math.inf) -> 
         threads = 1
     cuts = [n * i // threads for i in range(threads + 1)]
     first, *others = [partial(work, slice(a, b)) for a, b in zip(cuts, cuts[1:], strict=False)]
-    return _blas.held(partial(_together, workers, first, others))
+    return _blas.held(partial(together, workers, first, others))
 
 
 def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any, Any]:
@@ -249,32 +195,7 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
         finally:
             del _here.threads, _here.caller
 
-    return tuple(_blas.held(partial(_together, _columns, partial(column, left), [partial(column, right)])))
-
-
-def _together(workers: _Workers, first: Callable[[], Any], others: list[Callable[[], Any]]) -> list[Any]:
-    """Call all at the same time, the first in this thread; the results, in order.
-
-    An error of any is raised, and so is Ctrl-C, when no other is at work any more: nobody may still be writing when it
-    reaches the caller.
-    """
-    jobs = [_Job(partial(copy_context().run, other)) for other in others]  # np.errstate holds there too
-    try:
-        for job in jobs:
-            workers.do(job, len(jobs))
-        return [first(), *(job.get() for job in jobs)]
-    except BaseException:
-        try:
-            _call_off(jobs)
-        except KeyboardInterrupt:
-            _call_off(jobs)
-            raise
-        raise
-
-
-def _call_off(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.call_off()
+    return tuple(_blas.held(partial(together, _columns, partial(column, left), [partial(column, right)])))
 
 
 def pieces(batch: slice, bytes_per_image: int, least: int = 1) -> Iterator[slice]:
