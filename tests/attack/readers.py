@@ -53,11 +53,15 @@ def attack(names: Sequence[str], seed: int, cases: int, folder: Path, kept: Path
                 cwd=ROOT, env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE, stderr=errors) as process:
             name, case, outcome = "the beginning", 0, "nothing"
-            for line in process.stdout:
-                name, case, outcome = json.loads(line)
-                if outcome:
-                    _keep(folder, kept, name, seed, case, outcome)
-                    yield name, case, outcome
+            try:
+                for line in process.stdout:
+                    name, case, outcome = json.loads(line)
+                    if outcome:
+                        _keep(folder, kept, name, seed, case, outcome)
+                        yield name, case, outcome
+            except GeneratorExit:  # the time is over
+                process.kill()
+                raise
             process.wait()
             errors.seek(0)
             said = errors.read()[-2000:].decode(errors="replace")
