@@ -2,6 +2,8 @@ import io
 import os
 import pickle
 import struct
+import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +129,35 @@ def test_root_must_not_be_a_file(tmp_path):
         cifar10(tmp_path / "file")
 
 
+def test_the_variable_may_be_wrong(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TINYNET_DATA", str(tmp_path / "file"))
+    with pytest.raises(NotADirectoryError, match=r"file \(the variable TINYNET_DATA\): expected a folder, got a file"):
+        cifar10(download=False)
+    monkeypatch.setenv("TINYNET_DATA", "")
+    with pytest.raises(FileNotFoundError, match="found none:\n  .*tinynet .the cache.\n"):
+        cifar10(download=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TINYNET_DATA", "relative")
+    write_binary(tmp_path / "relative" / "cifar-10-batches-bin")
+    assert cifar10(download=False).source.endswith("in relative")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="other homes there")
+def test_no_such_home(tmp_path, monkeypatch):
+    """No folder called ~nosuchuser is made, and where there is no home, the cache is not looked for."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"~nosuchuser/x \(the argument root\): no home folder of such a user"):
+        cifar10("~nosuchuser/x")
+    monkeypatch.setattr(os.path, "expanduser", str)  # as where neither HOME nor the list of users has one
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    with pytest.raises(FileNotFoundError, match=r"no home folder for a cache here; name one with root="):
+        cifar10()
+    with pytest.raises(FileNotFoundError, match="found none:\n  here .the argument root.\nPut"):
+        cifar10("here", download=False)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("content, message", [
     (b"", "got 0 bytes"),
     (bytes(3000), "got 3,000 bytes: 0 records and 3,000 bytes more"),
@@ -141,6 +172,63 @@ def test_wrong_binary_files(tmp_path, content, message):
     assert str(folder / "data_batch_3.bin") in str(error.value) and "delete it" in str(error.value)
 
 
+@pytest.mark.parametrize("write, name", [(write_binary, "data_batch_3.bin"), (write_binary, "batches.meta.txt"),
+                                         (write_pickles, "data_batch_3"), (write_pickles, "batches.meta")])
+@pytest.mark.parametrize("make, kind", [(getattr(os, "mkfifo", None), "a named pipe"), (Path.mkdir, "a folder"),
+                                        (lambda path: path.symlink_to("/dev/zero"), "a device")])
+def test_what_is_no_file(tmp_path, write, name, make, kind):
+    """A named pipe would wait for ever, a device has no end."""
+    if make is None or kind == "a device" and not os.path.exists("/dev/zero"):
+        pytest.skip("not on this system")
+    folder = write(tmp_path / "data")
+    (folder / name).unlink()
+    make(folder / name)
+    with pytest.raises(DataError, match=f"{name}: expected a file, got {kind}"):
+        cifar10(folder)
+
+
+@pytest.mark.parametrize("write, name, limit", [(write_binary, "data_batch_3.bin", "cifar10.MOST_RECORDS"),
+                                                (write_pickles, "data_batch_3", "pickled.MOST_BYTES")])
+def test_a_file_of_holes(tmp_path, write, name, limit):
+    """1.2 GB that take no room on the disk."""
+    folder = write(tmp_path / "data")
+    os.truncate(folder / name, 400_000 * 3073)
+    tracemalloc.start()
+    with pytest.raises(DataError, match=f"{name}: expected .*at most .* set tinynet.data.sets.{limit} higher"):
+        cifar10(folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_the_limit_can_be_raised(tmp_path, monkeypatch):
+    folder = write_binary(tmp_path / "data", n=3)
+    module = sys.modules["tinynet.data.sets.cifar10"]
+    monkeypatch.setattr(module, "MOST_RECORDS", 2)
+    with pytest.raises(DataError, match="at most 2 records of 3073 bytes, got 3"):
+        cifar10(folder)
+    monkeypatch.setattr(module, "MOST_RECORDS", 3)
+    assert len(cifar10(folder).test.labels) == 3
+
+
+@pytest.mark.parametrize("place", [
+    "cifar-10-batches-bin", "", "cifar-10-binary/cifar-10-batches-bin", "cifar-10-batches-bin/cifar-10-batches-bin",
+    "cifar-10-batches-py", "cifar-10-python/cifar-10-batches-py", "cifar-10-batches-py/cifar-10-batches-py",
+    "cifar-10-batches-py-target/cifar-10-batches-py"])
+def test_every_place(tmp_path, place):
+    """As the archives hold it, and one folder deeper, as unpacking programs and Keras 3 leave it."""
+    folder = (write_pickles if "py" in place else write_binary)(tmp_path / "root" / place)
+    assert cifar10(tmp_path / "root", download=False).source.endswith(f"read from {folder.name} in {folder.parent}")
+
+
+@pytest.mark.parametrize("write, suffix", [(write_binary, ".bin"), (write_pickles, "")])
+def test_a_batch_under_two_names_is_said(tmp_path, write, suffix):
+    folder = write(tmp_path / "data")
+    (folder / f"data_batch_4{suffix}").write_bytes((folder / f"data_batch_2{suffix}").read_bytes())
+    said = "15 training and 3 test images (data_batch_2 and data_batch_4 hold the same images), read from"
+    assert said in cifar10(folder).source
+
+
 @pytest.mark.parametrize("write, suffix", [(write_binary, ".bin"), (write_pickles, "")])
 def test_wrong_number_of_files(tmp_path, write, suffix):
     folder = write(tmp_path / "data")
@@ -153,6 +241,12 @@ def test_wrong_number_of_names(tmp_path):
     folder = write_binary(tmp_path / "data")
     (folder / "batches.meta.txt").write_text("cat\ndog\n")
     with pytest.raises(DataError, match="names of 10 classes, got 2"):
+        cifar10(folder)
+    (folder / "batches.meta.txt").write_text("a " * 1_000_000)
+    with pytest.raises(DataError, match="names of 10 classes, got 11 or more"):
+        cifar10(folder)
+    (folder / "batches.meta.txt").write_bytes(b"L\xf6we\n" * 10)
+    with pytest.raises(DataError, match="batches.meta.txt: expected a text in UTF-8"):
         cifar10(folder)
     (folder / "batches.meta.txt").unlink()
     assert cifar10(folder).classes == tuple(NAMES)

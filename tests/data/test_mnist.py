@@ -1,5 +1,8 @@
 import gzip
+import os
+import random
 import struct
+import sys
 import tracemalloc
 
 import numpy as np
@@ -55,6 +58,27 @@ def test_a_file_that_was_unzipped_but_not_renamed(tmp_path):
     write(tmp_path / "root")
     (tmp_path / "root" / "train-images-idx3-ubyte.gz").write_bytes(images(5))
     assert len(mnist(tmp_path / "root").train.images) == 5
+
+
+@pytest.mark.parametrize("mark", "-.")
+def test_each_file_in_a_folder_of_its_own_name(tmp_path, mark):
+    """As 7-Zip unpacks them, and as they come from Kaggle."""
+    write(tmp_path / "flat", ".", "")
+    for path in (tmp_path / "flat").iterdir():
+        folder = tmp_path / "root" / path.name.replace(".idx", f"{mark}idx")
+        folder.mkdir(parents=True)
+        path.rename(folder / path.name)
+    data = mnist(tmp_path / "root", download=False)
+    assert data.source == f"MNIST, 5 training and 3 test images, read from {tmp_path / 'root'}"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_named_pipe(tmp_path):
+    path = write(tmp_path / "root") / "t10k-labels-idx1-ubyte.gz"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.gz: expected a file, got a named pipe"):
+        mnist(tmp_path / "root")
 
 
 def test_order_of_search(tmp_path, monkeypatch):
@@ -117,3 +141,46 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2_000_000
+
+
+def test_an_honest_gzip_file_takes_its_array_and_no_more(tmp_path):
+    """190 KB for 200 MB, which the header promises."""
+    path, count = write(tmp_path / "root") / "train-images-idx3-ubyte.gz", 250_000
+    with gzip.open(path, "wb", 6) as file:
+        file.write(images(count, body=b""))
+        for _ in range(0, count, 1000):
+            file.write(bytes(784_000))
+    assert path.stat().st_size < 250_000
+    tracemalloc.start()
+    with pytest.raises(DataError, match="250,000 labels, one per image"):
+        mnist(tmp_path / "root")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < count * 784 + 5_000_000
+
+
+def test_the_most_items(tmp_path, monkeypatch):
+    path = write(tmp_path / "root") / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(images(1_000_001, body=bytes(1000))) + bytes(800_000))
+    with pytest.raises(DataError, match="at most 1,000,000 items, got 1,000,001.* set .*sets.mnist.MOST_ITEMS"):
+        mnist(tmp_path / "root")
+    write(tmp_path / "other")
+    monkeypatch.setattr(sys.modules["tinynet.data.sets.mnist"], "MOST_ITEMS", 5)
+    assert len(mnist(tmp_path / "other").train.labels) == 5
+
+
+def test_mutants_are_read_or_refused(tmp_path):
+    """One to four bytes changed, of a plain and of a gzipped file."""
+    rng, read = random.Random(0), 0
+    path = write(tmp_path / "root") / "train-images-idx3-ubyte.gz"
+    for number in range(600):
+        content = bytearray(gzip.compress(images(5), 1) if number % 2 else images(5))
+        for _ in range(rng.randint(1, 4)):
+            content[rng.randrange(rng.choice([20, len(content)]))] = rng.randrange(256)
+        path.write_bytes(content)
+        try:
+            assert mnist(tmp_path / "root").train.images.shape == (5, 28, 28, 1)
+            read += 1
+        except DataError as error:
+            assert str(path) in str(error)
+    assert 50 < read < 550

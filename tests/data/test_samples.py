@@ -8,7 +8,7 @@ import make_samples
 import numpy as np
 import pytest
 
-from tinynet.data import Dataset, Split, cifar10_sample, mnist_sample
+from tinynet.data import DataError, Dataset, Split, cifar10_sample, mnist_sample
 from tinynet.data.sets import samples
 
 
@@ -38,9 +38,63 @@ def test_without_pillow(monkeypatch):
     mnist_sample()
 
 
-def test_a_sample_that_is_not_installed():
-    with pytest.raises(FileNotFoundError, match="install tinynet again"):
-        samples._open("imagenet.npz")
+@pytest.fixture
+def installed(monkeypatch, tmp_path):
+    """The folder where the samples are looked for, empty."""
+    monkeypatch.setattr(samples.importlib.resources, "files", lambda package: tmp_path)
+    (tmp_path / "samples").mkdir()
+    return tmp_path / "samples"
+
+
+def test_a_sample_that_is_not_installed(installed):
+    with pytest.raises(FileNotFoundError, match="mnist.npz: expected a sample that .* Install tinynet again"):
+        mnist_sample()
+
+
+DIGITS = {"description": np.array("x"), **{f"{half}_{kind}": array for half in ("train", "test") for kind, array in (
+    ("image", np.zeros((2, 28, 28), np.uint8)), ("label", np.array([3, 4], np.uint8)))}}
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"test_label": None}, "an array 'test_label' of uint8, at most 16,777,216 bytes, got none"),
+    ({"test_label": np.array([1.0, 2.0])}, "got one of float64 of shape"),
+    ({"test_label": np.zeros(2**24 + 1, np.uint8)}, "at most 16,777,216 bytes, got one of uint8 of shape"),
+    ({"description": np.array(1)}, "'description' of str_"),
+    ({"test_label": np.zeros((2, 2), np.uint8)}, r"images for its labels, got arrays of shape \(2, 28, 28\)"),
+    ({"test_label": np.zeros(3, np.uint8)}, "3 images for its labels"),
+    ({"train_image": np.zeros((2, 28, 27), np.uint8)}, r"got arrays of shape \(2, 28, 27\)"),
+    ({"test_label": np.array([3, 10], np.uint8)}, "labels from 0 to 9, got 10"),
+])
+def test_a_sample_that_is_damaged(installed, changes, message):
+    arrays = {name: array for name, array in {**DIGITS, **changes}.items() if array is not None}
+    np.savez_compressed(installed / "mnist.npz", **arrays)
+    with pytest.raises(DataError, match=f"mnist.npz: expected .*{message}"):
+        mnist_sample()
+
+
+@pytest.mark.parametrize("jpegs, offset, message", [
+    (b"no JPEG", [0, 3, 7], "JPEG files of 32 x 32 pixels, got the error cannot identify"),
+    (b"", [0, 2**62, -5], "JPEG files of 32 x 32 pixels"),
+    (b"x", [0, 1], r"2 images for its labels, got arrays of shape \(1,\), \(2,\)"),
+])
+def test_a_sample_whose_jpegs_are_damaged(installed, jpegs, offset, message):
+    pytest.importorskip("PIL")
+    arrays = {f"{half}_{kind}": array for half in ("train", "test") for kind, array in (
+        ("jpeg", np.frombuffer(jpegs, np.uint8)), ("offset", np.array(offset)), ("label", np.array([3, 4], np.uint8)))}
+    np.savez(installed / "cifar10.npz", description=np.array("x"), **arrays)
+    with pytest.raises(DataError, match=f"cifar10.npz: expected {message}.*Install tinynet again"):
+        cifar10_sample()
+
+
+def test_a_sample_of_which_bytes_have_changed(installed):
+    np.savez_compressed(installed / "mnist.npz", **DIGITS)
+    content = (installed / "mnist.npz").read_bytes()
+    for at in range(0, len(content), 7):
+        (installed / "mnist.npz").write_bytes(content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1:])
+        try:
+            assert np.array_equal(mnist_sample().train.labels, [3, 4])
+        except DataError:
+            continue
 
 
 def whole(channels=3, n=60, size=32):
@@ -82,3 +136,15 @@ def test_making_a_sample_of_cifar10_takes_the_best_quality_that_fits():
     assert errors[0] < 1 and errors == sorted(errors)
     with pytest.raises(ValueError, match="at the lowest quality"):
         make_samples.cifar10_file(data, 3, 2, 100)
+
+
+def test_the_tool_writes_both(tmp_path, monkeypatch, capsys):
+    """Whole files, in a folder that it makes."""
+    pytest.importorskip("PIL")
+    for name in "cifar10", "mnist":
+        monkeypatch.setattr(make_samples, name, lambda root, download: whole(1, n=2000, size=4))
+    monkeypatch.setattr(make_samples, "cifar10_file", lambda whole: b"colours")
+    make_samples.main(["somewhere", "--out", str(tmp_path / "new")])
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["cifar10.npz", "mnist.npz"]
+    assert (tmp_path / "new" / "cifar10.npz").read_bytes() == b"colours"
+    assert "mnist.npz: " in capsys.readouterr().out

@@ -1,14 +1,10 @@
-"""Downloads a file over HTTP: checked, and continued where it was cut off.
+"""Downloads a file: from the first server that gives the right bytes, once for all processes, continued where it ended.
 
-    NAME.<8 hex digits>.part   the file while a process downloads it, and no other process has this name
-    NAME.part                  what an interrupted download leaves, and the next one continues
+    NAME.part    the file while it is downloaded, and what an interrupted download leaves for the next one
 
-What is missing is asked for with `Range: bytes=<have>-` (RFC 9110, section 14); `If-Range: <ETag>` makes the
-server send the whole file instead if it has changed. The answer is one of
-    206  the rest: Content-Range must start at <have>
-    200  the whole file, from a server that does not know Range, or has another file now: start from zero
-    416  we have more bytes than the server: start from zero
-Whatever way the bytes came, the MD5 sum of the whole decides whether they are the right ones.
+One process at a time downloads into a folder (`downloading`), the next one waits. Whatever way the bytes came
+(`transfer.py`), the checksums of the whole decide whether they are the right ones: MD5, which the publishers name, and
+SHA-256, since two files of one MD5 sum can be made.
 """
 from __future__ import annotations
 
@@ -16,185 +12,138 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from ...files.locks import alone
+from ...files.reading import opened
 from ..dataset import DataError, wrong
-from ..progress import Progress, megabytes
+from ..progress import Progress
+from .folders import explain_disk_errors, remove_unfinished
 
-TRIES = 4        # connections per address, before the next address or giving up
-PAUSE = 1.0      # seconds before the second try; doubled before each further one
-TIMEOUT = 30.0   # seconds without a byte, after which a connection counts as cut
-ABANDONED = 600  # seconds after its last byte that a part file of another process counts as left behind
-PIECE = 1 << 16
+PIECE = 1 << 20
+
+
+class Wanted(NamedTuple):
+    """A file to download: its name, its size in bytes, and its checksums, in hexadecimal digits."""
+
+    name: str
+    size: int
+    md5: str
+    sha256: str
 
 
 class DownloadError(OSError):
     """No address gave the file. The message says what each one answered, and what to do."""
 
 
-class _Cut(Exception):
-    """The connection failed in a way that another try may mend."""
+class WrongBytes(DownloadError, DataError):
+    """No address gave the file, and one of them gave another one under its name."""
 
 
 @contextlib.contextmanager
-def fetched(urls: Sequence[str], folder: Path, name: str, md5: str) -> Iterator[Path]:
-    """Download `name` from the first of `urls` that has it; give the path of the whole, checked file.
+def downloading(folder: Path, files: Collection[str]) -> Iterator[None]:
+    """In here no other process downloads into `folder`, which is made if need be; what killed ones left, when they
+    put these `files` into a folder, is deleted.
 
-    The file is the block's to read or to move away; afterwards it is deleted. If anything else than the
-    file's content is at fault (a cut connection, a full disk, Ctrl-C), it is kept as NAME.part and continued
-    next time.
+    Raises OSError that says what to do where the disk does not let us write.
+    """
+    with explain_disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone(folder, lambda: Progress(f"{folder}: another process downloads into it; waiting for it", None)):
+            remove_unfinished(folder, files)
+            yield
 
-    Raises DataError if the checksum is wrong, DownloadError if no address has the file, OSError from the
+
+@contextlib.contextmanager
+def fetched(urls: Sequence[str], folder: Path, wanted: Wanted) -> Iterator[Path]:
+    """Download the file `wanted` from the first of `urls` that has it; give the path of the whole, checked file.
+
+    The file is the block's to read or to move away; afterwards it is deleted. If anything else than the file's content
+    is at fault (a cut connection, a full disk, Ctrl-C), it is kept as NAME.part and continued next time. To be called
+    inside `downloading(folder, ...)`.
+
+    Raises DownloadError if no address has the file, which is a DataError too if one sent other bytes; OSError from the
     disk.
     """
-    part = _claim(folder, name)
+    part = _part(folder, wanted.name)
     try:
-        if _md5(part) != md5:
-            _download(urls, part, name)
-            _verify(part, name, md5)
+        if not _is(part, wanted):
+            if part.stat().st_size >= wanted.size:
+                os.truncate(part, 0)
+            _download(urls, part, wanted)
+    except BaseException:
+        with contextlib.suppress(OSError):  # must not hide the error that brought us here
+            if not part.stat().st_size:
+                part.unlink()
+        raise
+    try:
         yield part
     except DataError:
         part.unlink(missing_ok=True)
         raise
-    except BaseException:
-        _release(part, folder / f"{name}.part")
-        raise
     part.unlink(missing_ok=True)
 
 
-def _claim(folder: Path, name: str) -> Path:
-    """A part file that is ours alone: one left behind, or an empty one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    mine = folder / f"{name}.{secrets.token_hex(4)}.part"
-    for left in [folder / f"{name}.part", *folder.glob(f"{name}.{'[0-9a-f]' * 8}.part")]:
-        # Of two processes that want the same file, the one whose rename comes second finds it gone.
-        with contextlib.suppress(FileNotFoundError):
-            if left.name == f"{name}.part" or time.time() - left.stat().st_mtime > ABANDONED:
-                os.rename(left, mine)
-                os.utime(mine)
-                return mine
-    mine.touch()
-    return mine
+def _part(folder: Path, name: str) -> Path:
+    """The part file: the largest that an earlier download left, or an empty one.
+
+    In version 0.1.0 each process had one of its own, with eight hexadecimal digits in its name.
+    """
+    part, ours = folder / f"{name}.part", re.compile(re.escape(name) + r"(\.[0-9a-f]{8})?\.part")
+    if os.path.lexists(part) and (part.is_symlink() or not part.is_file()):
+        raise wrong(part, "a file that a download left, or none", "something else", "Move it away")
+    left = [path for path in folder.iterdir()
+            if ours.fullmatch(path.name) and path.is_file() and not path.is_symlink()]
+    left.sort(key=lambda path: path.stat().st_size)
+    if left:
+        os.replace(left.pop(), part)
+    for path in left:
+        if path != part:  # else the largest has just taken its place
+            path.unlink()
+    part.touch()
+    return part
 
 
-def _release(part: Path, to: Path) -> None:
-    with contextlib.suppress(OSError):  # must not hide the error that brought us here
-        if part.stat().st_size:
-            os.replace(part, to)
-        else:
-            part.unlink()
+def _is(path: Path, wanted: Wanted) -> bool:
+    return path.stat().st_size == wanted.size and _sums(path) == (wanted.md5, wanted.sha256)
 
 
-def _md5(path: Path) -> str:
-    sums = hashlib.md5(usedforsecurity=False)
-    with open(path, "rb") as file:
+def _sums(path: Path) -> tuple[str, str]:
+    sums = hashlib.md5(usedforsecurity=False), hashlib.sha256()
+    with opened(path) as file:
         while piece := file.read(PIECE):
-            sums.update(piece)
-    return sums.hexdigest()
+            for one in sums:
+                one.update(piece)
+    return sums[0].hexdigest(), sums[1].hexdigest()
 
 
-def _verify(part: Path, name: str, md5: str) -> None:
-    got = _md5(part)
-    if got != md5:
-        raise wrong(part.with_name(name), f"a download with the MD5 sum {md5}",
-                    f"{part.stat().st_size:,} bytes with {got}", "It has been deleted: run again to download "
-                    "it afresh; if that does not help, the server, or something on the way, has changed it")
-
-
-def _download(urls: Sequence[str], part: Path, name: str) -> None:
-    failures = []
+def _download(urls: Sequence[str], part: Path, wanted: Wanted) -> None:
+    from .transfer import Failed  # with all of urllib, which only a download needs
+    failures, error = [], DownloadError
     for url in urls:
         try:
-            return _Transfer(url, part, name).run()
-        except DownloadError as error:
-            failures.append(f"\n  {error}")
-    raise DownloadError(f"{name}: no server gave this file:{''.join(failures)}\nRun again to continue; or "
-                        f"download it by hand, and put it (an archive: unpacked) into {part.parent}.")
+            if _got(url, part, wanted):
+                return
+            md5, sha256 = _sums(part)
+            os.truncate(part, 0)
+            failures.append(f"\n  {url}: {wanted.size:,} bytes with the MD5 sum {md5}, expected {wanted.md5}, and the "
+                            f"SHA-256 sum {sha256}, expected {wanted.sha256}; they have been deleted: the server, or "
+                            "something on the way, has changed the file")
+            error = WrongBytes
+        except Failed as failed:
+            failures.append(f"\n  {url}: {failed}")
+    raise error(f"{wanted.name}: no server gave this file:{''.join(failures)}\nRun again to continue; or download it "
+                f"by hand, and put it (an archive: unpacked) into {part.parent}.")
 
 
-class _Transfer:
-    """One address into one part file, over as many connections as that takes."""
-
-    def __init__(self, url: str, part: Path, name: str):
-        self.url, self.part, self.name = url, part, name
-        self.etag = None
-
-    def run(self) -> None:
-        for attempt in range(TRIES):
-            if attempt:
-                time.sleep(PAUSE * 2 ** (attempt - 1))
-            try:
-                return self._connect()
-            except _Cut as cut:
-                reason = cut
-        raise DownloadError(f"{self.url}: {reason} (tried {TRIES} times)")
-
-    def _connect(self) -> None:
-        """One connection: write what it brings to the part file. Raises _Cut if that is not all."""
-        have = self.part.stat().st_size
-        with self._open(have) as response, open(self.part, "r+b") as file:
-            start, total = self._extent(response, have)
-            file.seek(start)
-            file.truncate()
-            progress = Progress(f"downloading {self.name}", total, "MB", megabytes, have=start)
-            try:
-                for piece in _pieces(response):
-                    file.write(piece)
-                    progress.at(file.tell())
-                if total is not None and file.tell() < total:
-                    raise _Cut(f"connection closed after {file.tell():,} of {total:,} bytes")
-            except BaseException:
-                progress.end(f"stopped at {megabytes(file.tell())} MB")
-                raise
-            progress.end(f"{megabytes(file.tell())} MB")
-
-    def _open(self, have: int):
-        import http.client
-        import socket
-        import urllib.error
-        import urllib.request
-        headers = {"Range": f"bytes={have}-"} if have else {}
-        if have and self.etag:
-            headers["If-Range"] = self.etag
-        try:
-            return urllib.request.urlopen(urllib.request.Request(self.url, headers=headers), timeout=TIMEOUT)
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code == 416:
-                    os.truncate(self.part, 0)
-                elif error.code < 500 and error.code not in (408, 429):
-                    raise DownloadError(f"{self.url}: HTTP status {error.code} ({error.reason})") from None
-                raise _Cut(f"HTTP status {error.code} ({error.reason})") from None
-        except (OSError, http.client.HTTPException) as error:
-            if isinstance(getattr(error, "reason", None), socket.gaierror):  # offline: waiting will not help
-                raise DownloadError(f"{self.url}: {error.reason}") from None
-            raise _Cut(f"no connection: {error}") from error
-
-    def _extent(self, response, have: int) -> tuple[int, int | None]:
-        """Where in the file the response starts, and the size of the whole file, if the server says it."""
-        etag = response.headers.get("ETag", "")
-        self.etag = etag if etag.startswith('"') else None  # only a strong ETag may stand in If-Range
-        if response.status != 206:
-            length = response.headers.get("Content-Length", "")
-            return 0, int(length) if length.isdigit() else None
-        content_range = response.headers.get("Content-Range", "")
-        match = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
-        if match is None or int(match[1]) != have:
-            os.truncate(self.part, 0)
-            raise _Cut(f"asked for the bytes from {have} on, the server sent {content_range!r}")
-        return have, None if match[2] == "*" else int(match[2])
-
-
-def _pieces(response) -> Iterator[bytes]:
-    import http.client
-    while True:
-        try:
-            piece = response.read(PIECE)
-        except (OSError, http.client.HTTPException) as error:
-            raise _Cut(f"connection cut: {error}") from error
-        if not piece:
-            return
-        yield piece
+def _got(url: str, part: Path, wanted: Wanted) -> bool:
+    """Whether this address gave the right bytes."""
+    from .transfer import Transfer
+    began_with = part.stat().st_size
+    Transfer(url, part, wanted.name, wanted.size).run()
+    if not _is(part, wanted) and began_with:  # it may be these that are wrong
+        os.truncate(part, 0)
+        Transfer(url, part, wanted.name, wanted.size).run()
+    return _is(part, wanted)

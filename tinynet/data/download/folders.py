@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...files.locks import Lock
+from ...files.writing import sync_folder
 
 VARIABLE = "TINYNET_DATA"
 _UNFINISHED = re.compile(r"\..+\.[0-9a-f]{8}\.new")  # what `new_folder` makes
@@ -38,23 +39,37 @@ class Candidate(NamedTuple):
 def search_folders(root: str | PathLike | None) -> list[Candidate]:
     """The folders to look in, first the one to download into.
 
-    Raises NotADirectoryError if one of them is a file.
+    Raises NotADirectoryError if one of them is a file, FileNotFoundError if one begins with ~ and there is no such
+    home, or if there is none at all.
     """
     named = [(root, "the argument root"), (os.environ.get(VARIABLE) or None, f"the variable {VARIABLE}"),
              (_cache(), "the cache")]
-    # os.path's functions, unlike Path's, do not raise where there is no home or a folder may not be read.
-    found = [Candidate(Path(os.path.expanduser(folder)), by) for folder, by in named if folder is not None]
-    for folder, by in found:
-        if os.path.exists(folder) and not os.path.isdir(folder):
-            raise NotADirectoryError(f"{folder} ({by}): expected a folder, got a file; name the folder that "
-                                     "holds the data, or one to download into")
+    found = [Candidate(_folder(folder, by), by) for folder, by in named if folder is not None]
+    if not found:
+        raise FileNotFoundError("no folder to look for data in: there is no home folder for a cache here; name one "
+                                f"with root=... or the variable {VARIABLE}")
     return found
 
 
-def _cache() -> Path:
+def _folder(named: str | PathLike, by: str) -> Path:
+    # os.path's functions, unlike Path's, do not raise where there is no home or a folder may not be read.
+    folder = os.path.expanduser(named)
+    if folder.startswith("~"):
+        raise FileNotFoundError(f"{folder} ({by}): no home folder of such a user is known; write the path in full, or "
+                                "./~... for a folder of that name")
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise NotADirectoryError(f"{folder} ({by}): expected a folder, got a file; name the folder that "
+                                 "holds the data, or one to download into")
+    return Path(folder)
+
+
+def _cache() -> Path | None:
+    """None if there is no home folder to put it in."""
     local = os.environ.get("LOCALAPPDATA", "") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG rules say that a relative path is to be ignored.
-    return (Path(local) if os.path.isabs(local) else Path("~/.cache")) / "tinynet"
+    if os.path.isabs(local):  # the XDG rules say that a relative path is to be ignored
+        return Path(local) / "tinynet"
+    home = os.path.expanduser("~")
+    return Path(home) / ".cache" / "tinynet" if os.path.isabs(home) else None
 
 
 def not_found(what: str, files: str, looked_in: list[Candidate], sample: str) -> FileNotFoundError:
@@ -93,6 +108,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         for path in temporary.iterdir():  # on the disk before the name is: a power cut leaves no holes
             with open(path, "r+b") as file:
                 os.fsync(file.fileno())
+        sync_folder(temporary)
         with contextlib.suppress(OSError):
             folder.rmdir()  # succeeds only on an empty folder, which Windows would not let us replace
         try:
@@ -100,6 +116,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         except OSError:
             if not folder.is_dir():
                 raise
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -6,10 +6,13 @@ The binary layout, a folder cifar-10-batches-bin (for the python layout see cifa
                                0 to 9       each plane 32 x 32, row by row
     batches.meta.txt           the names of the classes, a line each
 
-Planes become the last axis here: images are (N, 32, 32, 3).
+Planes become the last axis here: images are (N, 32, 32, 3). How many images there are, is what the files hold, and what
+`Dataset.source` says. Nothing tells a file of one batch from that of another: it also says which two are the same.
 """
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -17,12 +20,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...files.reading import opened, read_text
 from ..dataset import Dataset, Split, check_labels, wrong
-from ..download.folders import explain_disk_errors, new_folder, not_found, search_folders
+from ..download.fetch import Wanted, downloading, fetched
+from ..download.folders import Candidate, new_folder, not_found, search_folders
 from . import cifar10_pickle
 
 URLS = ["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"]
-MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
+ARCHIVE = Wanted("cifar-10-binary.tar.gz", 170_052_171, "c32a1d4ab5d03f1284b67883e8d87530",
+                 "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd")
+MOST_RECORDS = 100_000  # in a file: ten times as many as an official one has
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 RECORD = 1 + 3 * 32 * 32
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
@@ -33,61 +40,82 @@ def cifar10(root: str | PathLike | None = None, download: bool = True) -> Datase
     """CIFAR-10: train.images (50000, 32, 32, 3) uint8, test.images (10000, 32, 32, 3); 185 MB in memory.
 
     The files are looked for in `root` (the folder that holds cifar-10-batches-bin, or that folder itself),
-    then in the folder that the environment variable TINYNET_DATA names, then in the cache; both layouts are
-    read, the binary one by preference. Where there are none, they are downloaded (about 170 MB) into the
-    first of these.
+    then in the folder that the environment variable TINYNET_DATA names, then in the cache, and in each one folder
+    deeper if that is called as unpacking programs and Keras 3 call it; both layouts are read, the binary one by
+    preference. Where there are none, they are downloaded (about 170 MB) into the first of these.
 
-    Raises FileNotFoundError if there are none and `download` is False; DataError (a ValueError) if a file is
-    not as it should be; OSError if the download or the disk fails.
+    Raises FileNotFoundError if there are none and `download` is False; DataError (a ValueError) if a file is not as it
+    should be, or has more than MOST_RECORDS images; OSError if the download or the disk fails.
     """
     looked_in = search_folders(root)
-    for folder, _ in looked_in:
-        for candidate, layout in [(folder / BINARY.folder, BINARY), (folder, BINARY),
-                                  (folder / PYTHON.folder, PYTHON), (folder, PYTHON)]:
-            if _batches_in(candidate, layout):
-                return _load(candidate, layout)
+    if found := _found(looked_in):
+        return _load(*found)
     if not download:
         raise not_found("CIFAR-10", f"{BINARY.folder} or {PYTHON.folder}", looked_in, "cifar10_sample")
-    return _load(_download(looked_in[0].folder), BINARY)
+    return _load(*_download(looked_in))
 
 
-def _download(folder: Path) -> Path:
+def _found(looked_in: list[Candidate]) -> tuple[Path, _Layout] | None:
+    for folder, _ in looked_in:
+        for layout in BINARY, PYTHON:
+            for place in layout.places:
+                if _batches_in(folder / place, layout):
+                    return folder / place, layout
+    return None
+
+
+def _download(looked_in: list[Candidate]) -> tuple[Path, _Layout]:
     from ..download.archive import unpack
-    from ..download.fetch import fetched
-    names = [f"{stem}.bin" for stem in (*TRAIN, TEST)] + [BINARY.meta]
-    made = folder / BINARY.folder
-    with explain_disk_errors(folder), fetched(URLS, folder, "cifar-10-binary.tar.gz", MD5) as archive:
-        with new_folder(made) as temporary:
+    folder, names = looked_in[0].folder, [f"{stem}.bin" for stem in (*TRAIN, TEST)] + [BINARY.meta]
+    with downloading(folder, names):
+        if found := _found(looked_in):  # another process was at it
+            return found
+        with fetched(URLS, folder, ARCHIVE) as archive, new_folder(folder / BINARY.folder) as temporary:
             unpack(archive, temporary, names)
-    return made
+    return folder / BINARY.folder, BINARY
 
 
 def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The rows (n, 3072) uint8 and labels (n,) int64 of one file of the binary layout."""
-    size = path.stat().st_size
-    if size == 0 or size % RECORD:
-        raise wrong(path, f"records of {RECORD} bytes (a label and 3 x 32 x 32 values), at least one",
-                    f"{size:,} bytes: {size // RECORD:,} records and {size % RECORD:,} bytes more")
-    records = np.fromfile(path, np.uint8).reshape(-1, RECORD)
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size == 0 or size % RECORD:
+            raise wrong(path, f"records of {RECORD} bytes (a label and 3 x 32 x 32 values), at least one",
+                        f"{size:,} bytes: {size // RECORD:,} records and {size % RECORD:,} bytes more")
+        if size > MOST_RECORDS * RECORD:
+            raise wrong(path, f"at most {MOST_RECORDS:,} records of {RECORD} bytes", f"{size // RECORD:,}",
+                        f"If it is right, set {__name__}.MOST_RECORDS higher")
+        records = np.fromfile(file, np.uint8, size)
+    if len(records) < size:
+        raise wrong(path, f"{size:,} bytes", f"{len(records):,}: it became shorter while it was read")
+    records = records.reshape(-1, RECORD)
     return records[:, 1:], records[:, 0].astype(np.int64)
 
 
 def read_names(path: Path) -> list[str]:
-    """The names of the classes, from batches.meta.txt."""
-    return path.read_text(encoding="latin-1").split()
+    """The names of the classes, from batches.meta.txt; of more than there can be, the first ones."""
+    return read_text(path).split(maxsplit=len(CLASSES))
 
 
 class _Layout(NamedTuple):
     folder: str
+    places: tuple[str, ...]  # where it is looked for in a folder
     suffix: str
     meta: str
     batch: Callable[[Path], tuple[np.ndarray, np.ndarray]]
     names: Callable[[Path], list[str]]
 
 
-BINARY = _Layout("cifar-10-batches-bin", ".bin", "batches.meta.txt", read_batch, read_names)
-PYTHON = _Layout("cifar-10-batches-py", "", "batches.meta", cifar10_pickle.read_batch,
-                 cifar10_pickle.read_names)
+def _places(folder: str, *above: str) -> tuple[str, ...]:
+    """The folder, the files alone, and one folder deeper: unpacking programs make one called after the archive."""
+    return (folder, "", *(f"{name}/{folder}" for name in (folder, *above)))
+
+
+BINARY = _Layout("cifar-10-batches-bin", _places("cifar-10-batches-bin", "cifar-10-binary"), ".bin",
+                 "batches.meta.txt", read_batch, read_names)
+PYTHON = _Layout("cifar-10-batches-py",
+                 _places("cifar-10-batches-py", "cifar-10-python", "cifar-10-batches-py-target"),  # the last is Keras's
+                 "", "batches.meta", cifar10_pickle.read_batch, cifar10_pickle.read_names)
 
 
 def _batches_in(folder: Path, layout: _Layout) -> set[str]:
@@ -98,14 +126,23 @@ def _batches_in(folder: Path, layout: _Layout) -> set[str]:
 def _load(folder: Path, layout: _Layout) -> Dataset:
     _check_complete(folder, layout)
     meta = folder / layout.meta
-    names = layout.names(meta) if meta.exists() else CLASSES
+    names = layout.names(meta) if os.path.lexists(meta) else CLASSES
     if len(names) != len(CLASSES):
-        raise wrong(meta, f"the names of {len(CLASSES)} classes", f"{len(names)}")
-    parts = [_read(folder / (stem + layout.suffix), layout) for stem in TRAIN]
-    train = Split(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-    test = _read(folder / (TEST + layout.suffix), layout)
-    name = f"CIFAR-10, {len(train.labels):,} training and {len(test.labels):,} test images"
+        raise wrong(meta, f"the names of {len(CLASSES)} classes",
+                    f"{len(names)}" + (" or more" if len(names) > len(CLASSES) else ""))
+    parts = {stem: _read(folder / (stem + layout.suffix), layout) for stem in (*TRAIN, TEST)}
+    train = Split(*(np.concatenate(arrays) for arrays in zip(*(parts[stem] for stem in TRAIN), strict=True)))
+    test = parts[TEST]
+    name = f"CIFAR-10, {len(train.labels):,} training and {len(test.labels):,} test images{_repeated(parts)}"
     return Dataset(train, test, tuple(names), name, f"{folder.name} in {folder.parent}")
+
+
+def _repeated(parts: dict[str, Split]) -> str:
+    """Which two files are the same, as after a copy under a wrong name; nothing if none are."""
+    for (one, a), (other, b) in itertools.combinations(parts.items(), 2):
+        if np.array_equal(a.labels, b.labels) and np.array_equal(a.images, b.images):
+            return f" ({one} and {other} hold the same images)"
+    return ""
 
 
 def _check_complete(folder: Path, layout: _Layout) -> None:

@@ -1,4 +1,4 @@
-"""CIFAR-10 in its publisher's python layout: pickles written by Python 2, read without trusting them.
+"""CIFAR-10 in its publisher's python layout: pickles written by Python 2, or once more by Python 3.
 
     data_batch_1 ... data_batch_5, test_batch   a dict
         b"data"         (n, 3072) uint8; a row: 1024 red, 1024 green, 1024 blue, each 32 x 32, row by row
@@ -7,80 +7,100 @@
     batches.meta                                a dict
         b"label_names"  the 10 names            b"num_vis"  3072
 
-A pickle is a small program: it may import any function and call it, `os.system` too. So the unpickler here
-can import only the four names that such an array is made of, and everything it brings is checked.
+`pickled.py` reads them without carrying anything out. What an array would have been made of is looked at here:
+
+    _reconstruct(ndarray, (0,), b"b"), with the state (version, shape, dtype, first index fastest, bytes)
+    _frombuffer(bytes, dtype, shape, "C" or "F"), in protocol 5
+    dtype("u1", ...)
 """
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...files.reading import shortened
 from ..dataset import wrong
+from . import pickled
+from .pickled import Call
 
-# The files find this function in numpy.core, NumPy 2 has it in numpy._core; an array knows it under any name.
-_reconstruct = np.empty(0).__reduce__()[0]
-
-
-_ALLOWED = {("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-            ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-            ("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype}
+_NUMPY = ("numpy.core.", "numpy._core.")  # where NumPy 1 and NumPy 2 have these functions
+_DTYPES = {np.dtype(code).str[1:]: np.dtype(code).name for code in np.typecodes["AllInteger"] + np.typecodes["Float"]}
 
 
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str):
-        if (module, name) == ("_codecs", "encode"):
-            def encode(text, encoding):  # a new one each time: a pickle can set attributes of what it gets
-                if encoding != "latin1":  # all that a pickle of bytes needs; others could blow data up
-                    raise pickle.UnpicklingError(f"it asks for the encoding {encoding!r}")
-                return text.encode(encoding)
-            return encode
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no batch needs")
-        return _ALLOWED[module, name]
+class _Array(NamedTuple):
+    shape: tuple
+    dtype: str
+    fortran: bool
+    data: bytes
 
 
-def _load(path: Path) -> dict:
+def _load(path: Path) -> dict[str, Any]:
     """The dict in a pickle, with str keys."""
-    with open(path, "rb") as file:
-        try:
-            value = _Unpickler(file, encoding="bytes").load()
-        except Exception as error:  # a damaged pickle may raise anything
-            raise wrong(path, "a pickle of arrays, lists, strings and numbers",
-                        f"{type(error).__name__}: {error}", "Delete it, do not open it otherwise: a pickle "
-                        "can run programs; the binary layout, which cifar10() downloads, cannot") from error
-        rest = file.read(1)
-    if rest:
-        raise wrong(path, "nothing after the pickle", "more bytes")
-    if type(value) is not dict or not all(type(key) in (bytes, str) for key in value):
+    value = pickled.read(path)
+    if type(value) is not dict:
         raise wrong(path, "a dict whose keys are strings", f"a {type(value).__name__}")
-    return {key.decode("latin-1") if isinstance(key, bytes) else key: part for key, part in value.items()}
+    named = {_text(key): part for key, part in value.items()}
+    if len(named) < len(value):
+        raise wrong(path, "a dict whose keys are strings", "one with a key twice")
+    return named
 
 
 def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The rows (n, 3072) uint8 and labels (n,) int64 of one batch; their range is not checked here."""
     batch = _load(path)
-    data, labels = batch.get("data"), batch.get("labels")
-    if type(data) is not np.ndarray or data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != 3072:
-        raise wrong(path, "'data', a uint8 array of shape (n, 3072)", _describe(data))
+    array, labels = _array(batch.get("data")), batch.get("labels")
+    if array is None or array.dtype != "u1" or len(array.shape) != 2 or array.shape[1] != 3072:
+        raise wrong(path, "'data', a uint8 array of shape (n, 3072)", _describe(batch, "data"))
     if type(labels) is not list or not all(type(label) is int and abs(label) < 2**31 for label in labels):
-        raise wrong(path, "'labels', a list of ints", _describe(labels))
-    if not 0 < len(data) == len(labels):
-        raise wrong(path, "as many labels as images, and at least one",
-                    f"{len(data)} images and {len(labels)} labels")
-    return data, np.array(labels, np.int64)
+        raise wrong(path, "'labels', a list of ints", _describe(batch, "labels"))
+    n = array.shape[0]
+    if not 0 < n == len(labels):
+        raise wrong(path, "as many labels as images, and at least one", f"{n} images and {len(labels)} labels")
+    if len(array.data) != n * 3072:
+        raise wrong(path, f"{n * 3072:,} bytes of 'data'", f"{len(array.data):,}")
+    rows = np.frombuffer(array.data, np.uint8)
+    return rows.reshape(3072, n).T if array.fortran else rows.reshape(n, 3072), np.array(labels, np.int64)
 
 
 def read_names(path: Path) -> list[str]:
     """The names of the classes, from batches.meta; how many, is not checked here."""
-    names = _load(path).get("label_names")
+    meta = _load(path)
+    names = meta.get("label_names")
     if type(names) is not list or not all(type(name) in (bytes, str) for name in names):
-        raise wrong(path, "'label_names', a list of strings", _describe(names))
-    return [name.decode("latin-1") if isinstance(name, bytes) else name for name in names]
+        raise wrong(path, "'label_names', a list of strings", _describe(meta, "label_names"))
+    return [_text(name) for name in names]
 
 
-def _describe(value) -> str:
-    if isinstance(value, np.ndarray):
-        return f"a {value.dtype} array of shape {value.shape}"
-    return "none" if value is None else f"a {type(value).__name__}"
+def _text(name: bytes | str) -> str:
+    return name.decode("latin-1") if type(name) is bytes else name
+
+
+def _array(value: Any) -> _Array | None:
+    """The array that a pickle describes, checked; None if it describes none."""
+    if type(value) is not Call or not value.name.startswith(_NUMPY):
+        return None
+    function, state = value.name.rpartition(".")[2], value.state
+    if function == "_reconstruct" and type(state) is tuple and len(state) == 5:
+        _, shape, dtype, fortran, data = state
+    elif function == "_frombuffer" and len(value.arguments) == 4:
+        data, dtype, shape, order = value.arguments
+        fortran = type(order) is str and order == "F"
+    else:
+        return None
+    if type(dtype) is not Call or dtype.name != "numpy.dtype" or type(data) is not bytes:
+        return None
+    if type(shape) is not tuple or not all(type(side) is int for side in shape):
+        return None
+    text = dtype.arguments[0] if dtype.arguments else None
+    return _Array(shape, _text(text), fortran is True, data) if type(text) in (bytes, str) else None
+
+
+def _describe(batch: dict[str, Any], name: str) -> str:
+    value = batch.get(name)
+    if value is None:
+        return f"none; there are {', '.join(shortened(key[:30]) for key in list(batch)[:8]) or 'no others'}"
+    if (array := _array(value)) is not None:
+        return f"a {_DTYPES.get(array.dtype, array.dtype[:20])} array of shape {shortened(array.shape)}"
+    return f"a {type(value).__name__}"
