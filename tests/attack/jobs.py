@@ -136,16 +136,15 @@ def _squares(folder: Path) -> list[Path]:
 
 
 def _whole_squares(folder: Path) -> None:
-    """But for those that are being deleted, of which there are some no more."""
     for squares in _squares(folder):
-        if {path.name for path in squares.iterdir()} >= {"images.jpegs", "index.npz", "header.json", "statistics.npz"}:
-            images = PreparedImages(squares)
-            assert images[:].shape[0] == images.statistics().count == 6
+        images = PreparedImages(squares)
+        assert images[:].shape[0] == images.statistics().count == 6
 
 
 def _end_of_squares(folder: Path) -> list[Any]:
-    images = PreparedImages(_squares(folder)[0])
-    return [len(_squares(folder)), images[:].tobytes(), images.labels.tolist(), images.statistics().total.tobytes()]
+    """Those of the old size may be there still, until squares are made again."""
+    (images,) = [images for images in map(PreparedImages, _squares(folder)) if images.shape[1] == 8]
+    return [images[:].tobytes(), images.labels.tolist(), images.statistics().total.tobytes()]
 
 
 # ---------------------------------------------------------------------------------------- a download

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tinynet.training.records import read_records
 
-from tinynet import SGD, BatchNorm2d, Conv2d, Dropout, Flatten, Linear, ReLU, Sequential
+from tinynet import SGD, Adam, BatchNorm2d, Conv2d, Dropout, Flatten, Linear, ReLU, Sequential
 from tinynet.data import Loader, Split, View
 from tinynet.files.storage import arrays_of
 from tinynet.files.weights import from_caffe, from_torch, to_torch
@@ -20,7 +19,9 @@ from tinynet.training import checkpoint
 from tinynet.training.config import about_the_net, read_config, view_of
 from tinynet.training.diverged import Diverged
 from tinynet.training.evaluate import load_net
+from tinynet.training.optimizer import Optimizer
 from tinynet.training.progress import Progress
+from tinynet.training.records import read_records
 from tinynet.training.run import Run
 from tinynet.training.schedule import WhenStuck
 from tinynet.training.train import train
@@ -41,11 +42,11 @@ def caffe_net(seed: int = 0) -> Sequential:
     return Sequential(conv1=Conv2d(3, 2, 3, rng=rng), relu1=ReLU(), flat=Flatten(), fc1=Linear(8, 3, rng=rng))
 
 
-def training(seed: int = 0) -> tuple[Sequential, SGD, Loader, WhenStuck]:
+def training(seed: int = 0, optimizer: type[Optimizer] = SGD) -> tuple[Sequential, Optimizer, Loader, WhenStuck]:
     net = small_net(seed)
     images = np.random.default_rng(7).normal(size=(12, 4, 4, 1)).astype(np.float32)
     loader = Loader(Split(images, np.arange(12) % 3), 4, np.random.default_rng(seed))
-    return net, SGD(net.parameters(), 0.1), loader, WhenStuck(0.1)
+    return net, optimizer(net.parameters(), 0.1), loader, WhenStuck(0.1)
 
 
 def state_of(net: Sequential, *others: Any) -> list[Any]:
@@ -102,17 +103,17 @@ def _blobs(net: Sequential) -> dict[str, np.ndarray]:
     return {name.replace("weight", "0").replace("bias", "1"): array for name, array in theirs.items()}
 
 
-def _checkpoint(*mutates: Mutate) -> Callable[[Path], Door]:
+def _checkpoint(optimizer: type[Optimizer], *mutates: Mutate) -> Callable[[Path], Door]:
     """What is accepted is gone on with, to the end."""
     def door(folder: Path) -> Door:
-        path, parts, progress = folder / "last.npz", training(), Progress()
+        path, parts, progress = folder / "last.npz", training(0, optimizer), Progress()
         net, sgd, loader, schedule = parts
         train(net, sgd, loader, 3, progress=progress, schedule=schedule,
               on_batch=lambda progress: (progress.epoch, progress.batch) == (2, 1))
         checkpoint.save(path, *parts, progress)
 
         def read() -> None:
-            parts = training(1)
+            parts = training(1, optimizer)
             with nothing_changes_before_an_error(*parts):
                 progress = checkpoint.restore(path, *parts)
             net, sgd, loader, schedule = parts
@@ -203,7 +204,8 @@ DOORS = {"net": _weights(small_net, arrays_of, _net, flat),
          "from_torch, members": _weights(small_net, to_torch, from_torch, zipped),
          "from_caffe": _weights(caffe_net, _blobs, from_caffe, flat),
          "from_caffe, members": _weights(caffe_net, _blobs, from_caffe, zipped),
-         "checkpoint": _checkpoint(flat, zipped), "checkpoint, JSON": _checkpoint(rest),
+         "checkpoint": _checkpoint(SGD, flat, zipped), "checkpoint, JSON": _checkpoint(SGD, rest),
+         "checkpoint of Adam, JSON": _checkpoint(Adam, rest),
          "config, load_net": _run("config.json", _loaded), "config, Run": _run("config.json", _resumed),
          "config, 0.1.0": _run("config.json", _viewed, make=make_old_run),
          "mean, 0.1.0": _run("mean.npy", _viewed, flat, make=make_old_run),
