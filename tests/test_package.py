@@ -13,7 +13,8 @@ ROOT = Path(tinynet.__file__).parent
 
 # The rooms, from the ground up. A module imports its own room and those further down, and no layer imports another.
 FLOORS = [
-    {"fast.parallel", "fast.memory", "fast.operation", "init", "sizes", "softmax"},  # the ground: NumPy only
+    {"fast.workers"},                                                                # the ground: NumPy only
+    {"fast.parallel", "fast.memory", "fast.operation", "init", "sizes", "softmax"},
     {"devices"},
     {"fast"},
     {"parameter"},

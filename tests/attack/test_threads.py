@@ -43,8 +43,7 @@ def net_of_everything(seed=0):
     rng = np.random.default_rng(seed)
     return Sequential(
         conv=Conv2d(3, 4, 3, padding=1, algorithm="winograd", rng=rng), norm=BatchNorm2d(4), relu=ReLU(),
-        pool=MaxPool2d(2),
-        mix=Branches(a=Conv2d(4, 4, 1, rng=rng), b=AvgPool2d(3, stride=1, padding=1)),
+        pool=MaxPool2d(2), mix=Branches(a=Conv2d(4, 4, 1, rng=rng), b=AvgPool2d(3, stride=1, padding=1)),
         block=Sum(f=Conv2d(8, 8, 3, padding=1, rng=rng), shortcut=Identity()),
         fork=Fork(pair("cpu")), both=Columns(Conv2d(8, 3, 3, rng=rng), Conv2d(8, 3, 3, rng=rng)),
         join=Join(pair("cpu")[0]), flat=Flatten(), drop=Dropout(0.5, rng), fc=Linear(24, 5, rng=rng))

@@ -30,7 +30,7 @@ from tinynet import (
     get_threads,
     set_threads,
 )
-from tinynet.fast import parallel
+from tinynet.fast import parallel, workers
 from tinynet.fast.parallel import CACHE, one_blas_thread, over_batch, pieces, rectangles, side_by_side
 
 
@@ -48,7 +48,7 @@ def test_another_thread_may_set_the_threads_meanwhile(monkeypatch):
         set_threads(1)
         return contextvars.copy_context()
 
-    monkeypatch.setattr(parallel, "copy_context", meanwhile)
+    monkeypatch.setattr(workers, "copy_context", meanwhile)
     assert over_batch(lambda s: (s.start, s.stop), 6) == [(0, 2), (2, 4), (4, 6)]
     assert get_threads() == 1
 

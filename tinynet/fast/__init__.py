@@ -2,7 +2,7 @@
 twin of the same name here, in the file of the same name, that `operation.py` takes on a CPU.
 
     operation                     how a twin is chosen, and `with plain():`, which takes none
-    parallel                      a batch in slices, a thread to each; pieces that fit a cache
+    parallel workers              a batch in slices, a thread to each; pieces that fit a cache
     memory                        memory that serves again and again
     im2col                        windows as rows of a matrix: what a convolution is, plain or fast
     winograd                      fewer multiplications for small kernels

@@ -81,7 +81,7 @@ def copy_runs(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], run: int
     """
     out = (empty or xp.empty)((*shape, run), x.dtype)
     if xp is np:
-        item = np.dtype((np.void, run * x.itemsize))
+        item = np.dtype(f"V{run * x.itemsize}")
         out.view(item)[..., 0] = np.ndarray(shape, item, x, strides=strides)
     else:
         out[...] = xp.lib.stride_tricks.as_strided(x, (*shape, run), (*strides, x.itemsize))

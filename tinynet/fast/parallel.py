@@ -11,6 +11,11 @@ its own threads.
 
 To hand work to a thread and wait for it takes some 50 µs, so what is done sooner than that is not cut up: whoever has
 work may say what it costs, and below `WORTH_A_THREAD` there is one slice.
+
+Ctrl-C at any moment, and a fork beside threads at work, leave BLAS's threads, locks and workers as they were. A forked
+process has BLAS as the user has set it, and makes workers of its own. (BLAS itself must bear a fork; OpenBLAS does,
+which NumPy's wheels bring along.) A step that Ctrl-C ends may have moved running averages, drawn from a Generator, or,
+in an optimiser's `step`, changed some parameters and not others: then the checkpoint knows what was before.
 """
 from __future__ import annotations
 
@@ -18,10 +23,10 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextvars import copy_context
 from functools import partial, wraps
 from typing import Any
+
+from .workers import Workers, together
 
 WORTH_A_THREAD = 2 ** 17  # numbers handled, about 100 µs of work
 CACHE = 2 ** 22  # bytes of scratch memory that a piece may have
@@ -94,20 +99,19 @@ class _Blas:
 
 
 _blas: _Blas | None = None
-_pool: ThreadPoolExecutor | None = None
-_columns = ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")  # starts its thread at the first use
+_workers, _columns = Workers(), Workers()  # for slices; for right columns, which have slices done
 _threads = 0  # 0: not yet decided
 _here = threading.local()  # of each thread: .alone, see `held`; if it computes one of two columns: .threads, .caller
 
 
 def set_threads(n: int) -> None:
     """Use `n` threads from now on. The default is `TINYNET_THREADS` or, unset, the cores this process may use."""
-    global _threads, _pool, _blas
+    global _threads, _blas, _workers
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(f"set_threads: expected a whole number of threads, 1 or more, got {n!r}")
     _blas = _blas or _Blas()
-    _pool = ThreadPoolExecutor(n - 1, thread_name_prefix="tinynet") if n > 1 else None
-    _threads = n
+    if n != _threads:
+        _threads, _workers = n, Workers()
 
 
 def _before_fork() -> None:
@@ -123,11 +127,10 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     """A process that was forked off has none of its parent's threads."""
-    global _pool, _columns
-    _pool, _columns = None, ThreadPoolExecutor(1, thread_name_prefix="tinynet-column")
+    global _workers, _columns
+    _workers, _columns = Workers(), Workers()
     if _blas:
         _blas.after_fork()
-        set_threads(_threads)
 
 
 if hasattr(os, "register_at_fork"):
@@ -168,12 +171,12 @@ def over_batch(work: Callable[[slice], Any], n: int, cost: float = math.inf) -> 
     `cost` is about how many numbers `work` handles for all of `range(n)`; 64 multiply-adds of a matrix product count
     as one.
     """
-    threads, pool = min(get_threads(), n), _pool  # `set_threads` may be called meanwhile: we keep the pool that we have
-    if cost < WORTH_A_THREAD or _blas.controller is None or pool is None:
+    threads, workers = min(get_threads(), n), _workers  # `set_threads` may be called meanwhile: we keep ours
+    if cost < WORTH_A_THREAD or _blas.controller is None:
         threads = 1
     cuts = [n * i // threads for i in range(threads + 1)]
     first, *others = [partial(work, slice(a, b)) for a, b in zip(cuts, cuts[1:], strict=False)]
-    return _blas.held(partial(_together, pool, first, others))
+    return _blas.held(partial(together, workers, first, others))
 
 
 def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any, Any]:
@@ -192,42 +195,7 @@ def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any
         finally:
             del _here.threads, _here.caller
 
-    return tuple(_blas.held(partial(_together, _columns, partial(column, left), [partial(column, right)])))
-
-
-def _together(pool: ThreadPoolExecutor | None, first: Callable[[], Any], others: list[Callable[[], Any]]) -> list[Any]:
-    """Call all at the same time, the first in this thread; the results, in order.
-
-    An error of any is raised, and so is Ctrl-C, when no other is at work any more: nobody may still be writing when it
-    reaches the caller.
-    """
-    futures: list[Future] = [Future() for _ in others]
-    try:
-        for future, other in zip(futures, others, strict=True):
-            pool.submit(_fulfil, future, partial(copy_context().run, other))  # np.errstate holds there too
-        return [first(), *(future.result() for future in futures)]
-    except BaseException:
-        try:
-            _call_off(futures)
-        except KeyboardInterrupt:
-            _call_off(futures)
-            raise
-        raise
-
-
-def _fulfil(future: Future, work: Callable[[], Any]) -> None:
-    """Do the work, unless it was called off. (The future that `pool.submit` returns would not do: Ctrl-C may come when
-    the work is under way, and that future not yet returned.)"""
-    if future.set_running_or_notify_cancel():
-        try:
-            future.set_result(work())
-        except BaseException as error:
-            future.set_exception(error)
-
-
-def _call_off(futures: list[Future]) -> None:
-    """Let none of the works begin that have not begun yet, and wait for the others."""
-    wait([future for future in futures if not future.cancel()])
+    return tuple(_blas.held(partial(together, _columns, partial(column, left), [partial(column, right)])))
 
 
 def pieces(batch: slice, bytes_per_image: int, least: int = 1) -> Iterator[slice]:
