@@ -244,7 +244,7 @@ class Layer:
             self._refuse(self._trainer, me)
             self._refuse(other, me)
             self._kept = Kept(me, *values)
-        elif not (_aside.get() or _is_another(other, me)):
+        elif other is me and not _aside.get():  # of another thread, or none: it may have begun to train meanwhile
             self._kept = None
 
     def take(self) -> tuple:

@@ -218,3 +218,29 @@ def test_average_pooling_of_two_sizes_at_once():
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(many_times, [0, 1, 0, 1]))
+
+
+class Raced(ReLU):
+    """Right after the first look at what is kept, another thread keeps something."""
+
+    stored, raced = None, False
+
+    @property
+    def _kept(self):
+        before = self.stored
+        if not self.raced:
+            self.raced = True
+            other = threading.Thread(target=self.forward, args=(np.ones((1, 2), np.float32),), kwargs={"keep": True})
+            other.start()
+            other.join()
+        return before
+
+    @_kept.setter
+    def _kept(self, kept):
+        self.stored = kept
+
+
+def test_what_another_thread_keeps_while_a_forward_looks_is_not_forgotten():
+    layer, x = Raced(), np.ones((1, 2), np.float32)
+    layer.forward(x)
+    assert layer.raced and layer.backward(x).tolist() == [[1, 1]]

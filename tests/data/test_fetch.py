@@ -28,6 +28,7 @@ from tinynet.data.download import archive as archives
 from tinynet.data.download import folders, transfer
 from tinynet.data.download.fetch import DownloadError, Wanted, downloading, fetched
 from tinynet.data.progress import Progress, megabytes
+from tinynet.files.locks import alone
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 
@@ -607,3 +608,22 @@ def test_of_two_that_make_a_folder_the_first_stays(tmp_path):
         (temporary / "file").write_text("half")
         raise RuntimeError
     assert names(tmp_path) == ["data", "file"]
+
+
+@pytest.mark.parametrize("load, folder", [(cifar10, "cifar-10-batches-bin"), (mnist, "mnist")])
+def test_what_was_left_at_the_very_end_goes_when_the_data_are_found(publisher, tmp_path, load, folder):
+    load(tmp_path)
+    unfinished = tmp_path / f".{folder}.0123abcd.new"
+    shutil.copytree(tmp_path / folder, unfinished)
+    whole, begun = (tmp_path / name for name in ("cifar-10-binary.tar.gz.part", "other.part"))
+    if load is cifar10:
+        whole.write_bytes(publisher.files["cifar.tar.gz"])
+    begun.write_bytes(b"a user's")
+    with alone(tmp_path, lambda: None):                                     # another process downloads
+        load(tmp_path)
+        assert unfinished.exists()
+    load(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [folder, "other.part"]
+    whole.write_bytes(b"not the whole of it")                               # of whomever: it can be continued
+    load(tmp_path)
+    assert whole.exists()

@@ -344,3 +344,16 @@ def test_killed_at_any_moment(root, cache):
     assert np.array_equal(images[:], expected)
     if os.name != "nt":
         only_whole(shutil_cache, images.folder.name)
+
+
+@locks
+def test_what_was_left_at_the_very_end_goes_when_the_squares_are_found(root, cache):
+    images = prepared_squares(ImageFolder(root), cache, SIZE).images
+    unfinished = cache / f".{images.folder.name}.0123abcd.new"
+    unfinished.mkdir()
+    (unfinished / "images.jpegs").write_bytes(b"half")
+    with alone(cache, lambda: None):                       # another process prepares
+        prepared_squares(ImageFolder(root), cache, SIZE)
+        assert unfinished.exists()
+    prepared_squares(ImageFolder(root), cache, SIZE)
+    only_whole(cache, images.folder.name)

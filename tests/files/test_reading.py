@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tinynet.files import reading
-from tinynet.files.reading import DataError, entry, opened, parse_json, read_json, read_text
+from tinynet.files.reading import DataError, entry, opened, parse_json, read_json, read_text, wrong
 
 NOT_FILES = {"folder": "a folder", "pipe": "a named pipe", "socket": "a socket", "device": "a device"}
 
@@ -81,3 +81,9 @@ def test_entries_of_the_right_kind():
             entry("file", found, name, kind)
     with pytest.raises(DataError, match="expected 'n', a name, got int 3"):
         entry("file", found, "n", str, "a name")
+
+
+def test_of_what_was_got_the_first_letters_are_enough():
+    for letters, cut in (10_000, "..."), (500, ""):
+        message = str(wrong("x.npz", "an array", "y" * letters, "Look"))
+        assert message == f"x.npz: expected an array, got {'y' * 500}{cut}. Look."

@@ -14,6 +14,7 @@ import stat
 from os import PathLike
 from typing import Any, BinaryIO
 
+LONGEST_GOT = 500    # letters in an error message
 MOST_TEXT = 2 ** 26  # bytes of a text: a metrics.jsonl of 100,000 epochs has fewer
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
@@ -25,7 +26,9 @@ class DataError(ValueError):
 
 
 def wrong(path: str | PathLike, expected: str, got: str, do: str = "") -> DataError:
-    """The DataError for `path`; `do` is the advice, by default to replace the file."""
+    """The DataError for `path`; `do` is the advice, by default to replace the file. Of what it `got`, which may come
+    from the file itself, the first letters are enough."""
+    got = got if len(got) <= LONGEST_GOT else got[:LONGEST_GOT] + "..."
     do = do or "The file is damaged or is something else: delete it and get it again"
     return DataError(f"{path}: expected {expected}, got {got}. {do}.")
 

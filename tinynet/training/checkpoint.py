@@ -96,7 +96,7 @@ def _checked(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: 
         arrays = {} if differs else {name: file.read(name) for name in file.headers if name != REST}
     differs += not_finite(arrays)
     if differs:
-        raise DataError(f"{path} does not fit this training:\n  " + "\n  ".join(differs))
+        raise DataError(f"{path} does not fit this training:\n  " + "\n  ".join(dict.fromkeys(differs)))
     return there, arrays, progress
 
 

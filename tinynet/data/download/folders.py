@@ -121,6 +121,27 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def clean_up(folder: Path, files: Collection[str], part: str = "", size: int = 0) -> None:
+    """Delete what a process left in `folder` that was killed at the end, when the data had their name already: what
+    `remove_unfinished` deletes, and the download called `part`, if it is whole. Unless somebody is at work there.
+
+    For whoever finds the data there. A folder in which nothing can be deleted stays as it is.
+    """
+    lock = Lock(folder)
+    with contextlib.suppress(OSError):
+        if lock.take():
+            try:
+                remove_unfinished(folder, files)
+                if part and _is_whole(folder / part, size):
+                    (folder / part).unlink()
+            finally:
+                lock.release()
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    return path.is_file() and not path.is_symlink() and path.stat().st_size == size
+
+
 def remove_unfinished(folder: Path, files: Collection[str]) -> None:
     """Delete what killed processes left of a `new_folder` in `folder`: folders with names as they have there, and
     nothing in them but some of these `files`. Whatever else lies there stays.

@@ -126,7 +126,7 @@ class PreparedImages:
         self.classes, self.shape = tuple(classes), (count, size, size, 3)
 
     def _read_index(self) -> None:
-        path, N = self.folder / "index.npz", len(self)
+        path, N = self.folder / "index.npz", self.shape[0]  # len() would not take every number
         with opened(self._jpegs) as file:
             length = os.fstat(file.fileno()).st_size
         if N > length:

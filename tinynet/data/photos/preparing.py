@@ -25,7 +25,7 @@ from ...files.locks import alone
 from ...sizes import as_int
 from ..background import in_background
 from ..dataset import DataError, Split, wrong
-from ..download.folders import explain_disk_errors, new_folder, remove_unfinished
+from ..download.folders import clean_up, explain_disk_errors, new_folder, remove_unfinished
 from ..jpeg import decode, encode
 from ..progress import Progress
 from ..statistics import Statistics, color_products
@@ -60,6 +60,8 @@ def prepared_squares(photographs: ImageFolder, cache: str | PathLike, size: int 
             waiting = f"{folder.parent}: another process prepares photographs here; waiting for it"
             with alone(folder.parent, lambda: _say(waiting)):
                 images = _there(folder) or _made(photographs, folder, size, skip_unreadable)
+    else:
+        clean_up(folder.parent, FILES)
     return Split(images, images.labels)
 
 

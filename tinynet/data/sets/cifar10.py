@@ -23,7 +23,7 @@ import numpy as np
 from ...files.reading import opened, read_text
 from ..dataset import Dataset, Split, check_labels, wrong
 from ..download.fetch import Wanted, downloading, fetched
-from ..download.folders import Candidate, new_folder, not_found, search_folders
+from ..download.folders import Candidate, clean_up, new_folder, not_found, search_folders
 from . import cifar10_pickle
 
 URLS = ["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"]
@@ -34,6 +34,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 RECORD = 1 + 3 * 32 * 32
 TRAIN = tuple(f"data_batch_{i}" for i in range(1, 6))
 TEST = "test_batch"
+BATCHES = [*(f"{stem}.bin" for stem in (*TRAIN, TEST)), "batches.meta.txt"]  # what is unpacked
 
 
 def cifar10(root: str | PathLike | None = None, download: bool = True) -> Dataset:
@@ -49,6 +50,8 @@ def cifar10(root: str | PathLike | None = None, download: bool = True) -> Datase
     """
     looked_in = search_folders(root)
     if found := _found(looked_in):
+        if found[0].name == BINARY.folder:
+            clean_up(found[0].parent, BATCHES, f"{ARCHIVE.name}.part", ARCHIVE.size)
         return _load(*found)
     if not download:
         raise not_found("CIFAR-10", f"{BINARY.folder} or {PYTHON.folder}", looked_in, "cifar10_sample")
@@ -66,12 +69,12 @@ def _found(looked_in: list[Candidate]) -> tuple[Path, _Layout] | None:
 
 def _download(looked_in: list[Candidate]) -> tuple[Path, _Layout]:
     from ..download.archive import unpack
-    folder, names = looked_in[0].folder, [f"{stem}.bin" for stem in (*TRAIN, TEST)] + [BINARY.meta]
-    with downloading(folder, names):
+    folder = looked_in[0].folder
+    with downloading(folder, BATCHES):
         if found := _found(looked_in):  # another process was at it
             return found
         with fetched(URLS, folder, ARCHIVE) as archive, new_folder(folder / BINARY.folder) as temporary:
-            unpack(archive, temporary, names)
+            unpack(archive, temporary, BATCHES)
     return folder / BINARY.folder, BINARY
 
 

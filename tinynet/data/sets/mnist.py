@@ -30,7 +30,7 @@ import numpy as np
 from ...files.reading import opened
 from ..dataset import Dataset, Split, check_labels, wrong
 from ..download.fetch import Wanted, downloading, fetched
-from ..download.folders import Candidate, new_folder, not_found, search_folders
+from ..download.folders import Candidate, clean_up, new_folder, not_found, search_folders
 
 MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"]
 FILES = {wanted.name.partition("-idx")[0]: wanted for wanted in (
@@ -61,6 +61,7 @@ def mnist(root: str | PathLike | None = None, download: bool = True) -> Dataset:
     """
     looked_in = search_folders(root)
     if found := _found(looked_in):
+        clean_up(found[0].parent, [wanted.name for wanted in FILES.values()])
         return _load(*found)
     if not download:
         raise not_found("MNIST", "train-images-idx3-ubyte.gz and its companions", looked_in, "mnist_sample")
