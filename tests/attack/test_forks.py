@@ -20,7 +20,7 @@ from PIL import Image
 import tinynet
 from tinynet import SGD, SoftmaxCrossEntropy, pair, send, set_threads
 from tinynet.data import Loader, Split
-from tinynet.data.photos import photograph
+from tinynet.data.photos import together
 from tinynet.fast import memory, parallel
 from tinynet.train import train
 from attack.test_interrupts import Case
@@ -39,7 +39,7 @@ def everything(case):
                                                              workers=2), 1)
     with tinynet.traffic():
         send(case.x, pair("cpu")[0])
-    with photograph._quiet:
+    with together.quiet:
         Image.open(file).convert("RGB").load()
 
 def busy():
@@ -49,7 +49,7 @@ def busy():
         memory.fresh((1000,), np.float32, np)
         with tinynet.traffic():
             send(mine.x, pair("cpu")[0])
-        with photograph._quiet:
+        with together.quiet:
             pass
 
 done = []
@@ -81,7 +81,7 @@ print(failed, blas == [library.num_threads for library in parallel._blas.control
 def run(script, *args):
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", script, *args], capture_output=True, text=True,
-                          timeout=600, env={**os.environ, "PYTHONPATH": path})
+                          timeout=120, env={**os.environ, "PYTHONPATH": path})
     return done.stdout.split(), done.stderr
 
 
@@ -94,7 +94,7 @@ HELD = """
 import os, sys, threading
 import numpy as np
 from tinynet import set_threads, traffic
-from tinynet.data.photos import photograph
+from tinynet.data.photos import together
 from tinynet.devices import device
 from tinynet.fast import memory, parallel
 
@@ -128,13 +128,13 @@ def beside(work, check):
 
 def works():
     memory.fresh((2 ** 20,), np.float32, np)
-    with traffic(), photograph._quiet:
+    with traffic(), together.quiet:
         return parallel.over_batch(lambda s: s.stop, 3) == [1, 2, 3] and blas() == usual
 
 beside(lambda: within(memory._lock), works)
 beside(lambda: within(device._lock), works)
-beside(lambda: within(photograph._quiet.lock), works)
-beside(lambda: within(photograph._quiet), works)
+beside(lambda: within(together.quiet.lock), works)
+beside(lambda: within(together.quiet), works)
 beside(lambda: parallel.over_batch(lambda s: (inside.set(), done.wait()), 3), works)   # BLAS has one thread
 
 @parallel.one_blas_thread
