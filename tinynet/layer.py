@@ -15,7 +15,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import wraps
 from typing import Any
 
@@ -321,14 +321,18 @@ class Layer:
                              f"got {len(x)} images and batch_size={batch_size}")
         batches = []
         for first in range(0, len(x), batch_size):
-            with aside():
-                logits = self.forward(x[first:first + batch_size])  # (n, classes)
+            # In a copy of the context: Ctrl-C cannot come between what `aside` sets and its end.
+            logits = copy_context().run(self._forward_aside, x[first:first + batch_size])  # (n, classes)
             if logits.ndim != 2:
                 raise ValueError(f"{self.label}: predict expects a net that ends in scores (N, classes), its output "
                                  f"has shape {tuple(logits.shape)}")
             with device_of(logits) as device:
                 batches.append(device.tohost(softmax(logits, device.xp)))
         return np.concatenate(batches)  # (N, classes)
+
+    def _forward_aside(self, x: Any) -> Any:
+        _aside.set(True)
+        return self.forward(x)
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={layer!r}" for name, layer in self.children())
