@@ -199,11 +199,13 @@ def new_view(args: argparse.Namespace, data: Dataset) -> View:
 def start(args: argparse.Namespace, settings: dict, device: Device, rng: np.random.Generator) -> Sequential:
     """The net as it is before the first step."""
     if args.resume:
-        return rebuilt(Path(args.resume) / "config.json", args.net, settings, weights_in(Path(args.resume)), device)
+        last = Path(args.resume) / "checkpoints" / "last.npz"
+        return rebuilt(Path(args.resume) / "config.json", args.net, settings, last, device, rng)
     if args.fine_tune:
         before = Path(args.fine_tune)
         classes = len(entry(before / "config.json", read_config(before), "classes", list))
-        net = rebuilt(before / "config.json", args.net, {**settings, "classes": classes}, weights_in(before), device)
+        settings_before, weights = {**settings, "classes": classes}, weights_in(before)
+        net = rebuilt(before / "config.json", args.net, settings_before, weights, device, rng)
         return replace_last(net, settings["classes"], rng)
     net = build(args.net, **settings, device=device, rng=rng)
     return start_by_fan_in(net, rng) if args.init == "fan-in" else net

@@ -222,6 +222,13 @@ def test_fine_tuning_starts_from_the_other_net_with_a_new_last_layer(run, net):
     assert len(metrics(out)) == 2
 
 
+def test_the_same_seed_gives_the_same_fine_tuning(run):
+    run(*TINY, "--epochs", "1", out="first")
+    first, second = (metrics(run("--fine-tune", "first", "--epochs", "2", "--seed", "4", out=out)[1])
+                     for out in ("one", "two"))
+    assert first == second
+
+
 @pytest.mark.parametrize("arguments", [(), ("--init", "fan-in", "--columns", "2")])
 def test_a_run_that_was_stopped_goes_on(run, monkeypatch, arguments, capsys):
     _, out = run(*TINY, *arguments, "--epochs", "3", out="whole")

@@ -26,7 +26,7 @@ SMALL = 2 ** 22      # so many weights may be drawn for any file: then what does
 
 
 class _Bounded(np.random.Generator):
-    """Draws so many numbers, and no more."""
+    """Draws what another generator on the same bits would, but so many numbers and no more."""
 
     left = 0
 
@@ -38,20 +38,23 @@ class _Bounded(np.random.Generator):
         self._count(size)
         return super().uniform(low, high, size)
 
+    def spawn(self, n_children: int) -> list[np.random.Generator]:  # those of the dropouts, which stay
+        return [np.random.Generator(bits) for bits in self.bit_generator.spawn(n_children)]
+
     def _count(self, shape: tuple[int, ...]) -> None:
         self.left -= math.prod(shape)
         if self.left < 0:
             raise ValueError("it has more weights than the file")
 
 
-def rebuilt(config: str | os.PathLike, name: Any, settings: dict[str, Any], weights: Path, device: Device = cpu
-            ) -> Sequential:
+def rebuilt(config: str | os.PathLike, name: Any, settings: dict[str, Any], weights: Path, device: Device = cpu,
+            rng: np.random.Generator | None = None) -> Sequential:
     """The net called `name` in the catalogue, with these settings, which the file `config` has, and the arrays in the
     file `weights`. Raises DataError if there is no such net, or it is another one than that of the weights."""
-    rng = _Bounded(np.random.PCG64())
-    rng.left = max(SMALL, DRAWN_TWICE * _numbers(weights))
+    bounded = _Bounded((rng or np.random.default_rng()).bit_generator)
+    bounded.left = max(SMALL, DRAWN_TWICE * _numbers(weights))
     try:
-        net = build(name, **settings, device=device, rng=rng)
+        net = build(name, **settings, device=device, rng=bounded)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:  # settings can be anything
         raise wrong(config, f"a net and settings that can be built, with the weights in {weights}",
                     f"the error {error}", "Put the settings right, or name the folder of another run") from error
