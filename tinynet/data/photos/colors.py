@@ -48,7 +48,7 @@ def write_rgb(image: Any, lower: Any, out: np.ndarray) -> None:
     for i in range(0, H, down):
         for j in range(0, W_, right):
             box = (j, i, min(j + right, W_), min(i + down, H))
-            piece = image.crop(box)
+            piece = image if box == (0, 0, W_, H) else image.crop(box)  # no copy of all that there is
             out[i:i + down, j:j + right] = (
                 _grey(piece, image) if image.mode.startswith("I") else
                 _on_white(piece) if lower is None else _without(piece, lower.crop(box), image.info["transparency"]))
@@ -82,7 +82,7 @@ def _on_white(piece: Any) -> np.ndarray:
     if piece.mode in ("PA", "LA", "RGBA", "RGBa") or "transparency" in piece.info:
         piece = piece.convert("RGBA")
         piece = Image.alpha_composite(Image.new("RGBA", piece.size, "white"), piece)
-    return np.asarray(piece.convert("RGB"))
+    return np.asarray(piece if piece.mode == "RGB" else piece.convert("RGB"))
 
 
 def _without(piece: Any, lower: Any, transparent: tuple[int, int, int]) -> np.ndarray:
