@@ -169,7 +169,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, request, file, code, message, headers, url):
         file.close()  # a redirect may have a page of any length
-        if urlsplit(url).scheme not in (("https",) if urlsplit(request.full_url).scheme == "https" else ("http", "https")):
+        secure = urlsplit(request.full_url).scheme == "https"
+        if urlsplit(url).scheme not in (("https",) if secure else ("http", "https")):
             raise Failed(f"it leads to {_printable(url)}, and a redirect must not leave https")
         return super().redirect_request(request, file, code, message, headers, url)
 
