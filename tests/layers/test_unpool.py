@@ -45,6 +45,13 @@ def test_one_pixel_that_won_two_windows_by_hand():
     np.testing.assert_array_equal(pool.backward(image([3, 5]))[0, :, :, 0][1], [0, 0, 8, 0, 0])
 
 
+def test_a_window_of_0_wipes_nothing_out():
+    pool = MaxPool2d(3, 2)
+    pool.forward(image([0, 0, 0, 0, 0], [0, 0, 9, 0, 0], [0, 0, 0, 0, 0]), keep=True)
+    for numbers in [3, 0], [0, 3]:
+        np.testing.assert_array_equal(Unpool2d(pool).forward(image(numbers))[0, 1, :, 0], [0, 0, 3, 0, 0])
+
+
 def test_without_switches():
     pool = MaxPool2d(2)
     pool.forward(np.ones((1, 2, 2, 1)))

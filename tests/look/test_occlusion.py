@@ -5,10 +5,11 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tinynet import Conv2d, Flatten, GlobalAvgPool2d, Linear, ReLU, Sequential, gaussian, softmax
 from tinynet.data import View
-from tinynet.look.occlusion import GREY, Occluded, average, hidden, occlusion
+from tinynet.look.occlusion import GREY, Occluded, average, draw_occlusion, hidden, occlusion
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 10, 3), dtype=np.uint8)
 
@@ -87,3 +88,12 @@ def test_what_cannot_be(change, error):
     how = {"label": 3, "square": 5, "stride": 4, "at": None} | change
     with pytest.raises((KeyError, ValueError), match=re.escape(error)):
         occlusion(make_net(), IMAGE, how["label"], View(100.0), how["square"], how["stride"], how["at"])
+
+
+@pytest.mark.parametrize("at", [None, "relu"])
+def test_the_picture(tmp_path, at):
+    found = occlusion(make_net(), IMAGE, 3, View(100.0, 50.0), 5, 4, at)
+    projection = None if at is None else IMAGE
+    draw_occlusion(tmp_path / "occlusion.png", IMAGE, found, list("abcde"), 3, 5, projection, "a note")
+    with Image.open(tmp_path / "occlusion.png") as picture:
+        assert picture.size[0] > 1000 and len(picture.convert("RGB").getcolors(2 ** 20)) > 50

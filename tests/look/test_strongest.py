@@ -3,10 +3,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tinynet import Branches, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, gaussian, pair
 from tinynet.look.deconvnet import project
-from tinynet.look.strongest import pieces, strongest
+from tinynet.look.strongest import as_picture, draw_strongest, pieces, strongest
 from tinynet.models import alexnet
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (25, 9, 8, 3), dtype=np.uint8)
@@ -90,3 +91,21 @@ def test_what_is_not_there():
         strongest(make_net(), IMAGES, ["conv7", "mix", "fc"], prepare)
     with pytest.raises(ValueError, match="strongest: expected one image or more, got none"):
         strongest(make_net(), IMAGES[:0], ["fc"], prepare)
+
+
+def test_a_projection_as_a_picture():
+    picture = as_picture(np.array([[[0.0, 2.0, -2.0]], [[1.0, -1.0, 0.0]]]))
+    np.testing.assert_array_equal(picture, [[[128, 255, 0]], [[191, 64, 128]]])
+    assert (as_picture(np.zeros((2, 2, 3))) == 128).all()
+
+
+def test_the_picture(tmp_path):
+    net = make_net()
+    found = strongest(net, IMAGES, ["relu1", "mix.two"], prepare)
+    shown = {f"{at}, map {unit}": pieces(net, IMAGES, at, unit, found[at], prepare, lambda images: images)
+             for at in found for unit in (0, 2)}
+    draw_strongest(tmp_path / "top9.png", shown, "a note")
+    with Image.open(tmp_path / "top9.png") as picture:
+        assert picture.size[0] > 800 and len(picture.convert("RGB").getcolors(2 ** 20)) > 100
+    with pytest.raises(ValueError, match="expected one piece or more of every map, got none"):
+        draw_strongest(tmp_path / "none.png", {"relu1": []})

@@ -6,7 +6,8 @@ switch of the window remembers. Unpooling puts y where its switch says, and 0 el
     x[n, h, w, c] = y[n, p, q, c]     if (h, w) is the pixel that won window (p, q)                           (1)
 
 Where windows overlap, one pixel may have won several. Pooling's backward adds what these send; unpooling *writes*, and
-the last of them, in row-major order, stays. Backward, the pixel's gradient goes to the one that stayed.
+the last of them, in row-major order, stays. A window of 0 has nothing to write: where a single activation goes down,
+its neighbours must not wipe it out. Backward, a pixel's gradient goes to the window that wrote it.
 """
 from __future__ import annotations
 
@@ -22,15 +23,17 @@ def unpool_forward(y: Any, switches: Any, x: Any, kernel: Pair, stride: Pair, pa
     """Fill x."""
     x[...] = 0
     for index, windows, pixels in reversed(list(offsets(x, y, kernel, stride, padding))):  # the last window writes last
-        x[pixels] = xp.where(switches[windows] == index, y[windows], x[pixels])      # eq. (1)
+        writes = (switches[windows] == index) & (y[windows] != 0)
+        x[pixels] = xp.where(writes, y[windows], x[pixels])                          # eq. (1)
 
 
 @operation
-def unpool_backward(dx: Any, switches: Any, dy: Any, kernel: Pair, stride: Pair, padding: Pair, xp: Any) -> None:
+def unpool_backward(dx: Any, y: Any, switches: Any, dy: Any, kernel: Pair, stride: Pair, padding: Pair, xp: Any
+                    ) -> None:
     """Fill dy (N, P, Q, C)."""
     dy[...], free = 0, xp.ones(dx.shape, bool)
     for index, windows, pixels in offsets(dx, dy, kernel, stride, padding):          # the last window comes first
-        mine = (switches[windows] == index) & free[pixels]
+        mine = (switches[windows] == index) & (y[windows] != 0) & free[pixels]
         dy[windows] += dx[pixels] * mine
         free[pixels] &= ~mine
 
@@ -50,14 +53,14 @@ class Unpool2d(Layer):
         xp = self.expect(x, *switches.shape)
         y = self.empty(self.pool.input_shape, x.dtype)
         unpool_forward(x, switches, y, *self._windows(), xp)
-        self.remember(train or keep, switches, y.shape, x.dtype)
+        self.remember(train or keep, x, switches, y.shape)
         return y
 
     def backward(self, dy: Any) -> Any:
-        switches, shape, dtype = self.take()
-        xp = self.expect(dy, *shape, what="dy", dtype=dtype)
-        dx = self.empty(switches.shape, dtype)
-        unpool_backward(dy, switches, dx, *self._windows(), xp)
+        x, switches, shape = self.take()
+        xp = self.expect(dy, *shape, what="dy", dtype=x.dtype)
+        dx = self.empty(x.shape, x.dtype)
+        unpool_backward(dy, x, switches, dx, *self._windows(), xp)
         return dx
 
     def _windows(self) -> tuple[Pair, Pair, Pair]:

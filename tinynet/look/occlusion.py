@@ -5,6 +5,8 @@ class falls where the square hides it, and so does the activity of the map of a 
 """
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +18,7 @@ from ..layer import Layer, aside
 from ..net import Sequential
 from ..sizes import as_int
 from ..softmax import softmax
+from .figure import figure
 
 GREY = 127
 
@@ -128,3 +131,54 @@ def average(occluded: list[Occluded]) -> Average:
     n, lowest = len(shares), shares.min(axis=(1, 2))
     return Average(shares.mean(axis=0), shares.std(axis=0, ddof=1) / n ** 0.5,
                    (float(lowest.mean()), float(lowest.std(ddof=1) / n ** 0.5)), n)
+
+
+def draw_occlusion(path: str | os.PathLike, seen: np.ndarray, found: Occluded, classes: Sequence[str], label: int,
+                   square: int, projection: np.ndarray | None = None, note: str = "") -> None:
+    """Write one image's maps to `path`, as in Figure 6: the image with the square; the activity of its strongest map,
+    and that map's projection (h, w, C) uint8, if they are there; the probability of its class; the likeliest class."""
+    pictures = 3 + (found.activity is not None) + (projection is not None)
+    (H, W_), name = seen.shape[:2], classes[label]
+    extent = (-0.5, W_ - 0.5, H - 0.5, -0.5)
+    with figure(path, 2.9 * pictures, 2.9 * H / W_ + 0.9, note, grid=(1, pictures)) as axes:
+        places = iter(axes[0])
+        ax = next(places)
+        shown = np.broadcast_to(seen, (H, W_, 3)).copy()
+        shown[:square, :square] = GREY
+        ax.imshow(shown)
+        ax.set_title(f"{name}, and the square", fontsize=9, loc="left")
+        if found.activity is not None:
+            _map(next(places), found.activity, extent, f"activity of map {found.unit}")
+        if projection is not None:
+            ax = next(places)
+            ax.imshow(np.broadcast_to(projection, (H, W_, 3)))
+            ax.set_title("its projection", fontsize=9, loc="left")
+        _map(next(places), found.probability, extent, f"probability of {name}; {found.whole:.2f} without", (0, 1))
+        _classes(next(places), found.likeliest, extent, classes)
+        for ax in axes[0]:
+            ax.set(xticks=[], yticks=[], xlim=extent[:2], ylim=extent[2:])
+
+
+def _map(ax: Any, values: np.ndarray, extent: tuple[float, ...], title: str, limits: tuple = (None, None)) -> None:
+    shown = ax.imshow(values, extent=extent, cmap="viridis", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+    ax.figure.colorbar(shown, ax=ax, shrink=0.8).ax.tick_params(labelsize=7)
+    ax.set_title(title, fontsize=9, loc="left")
+
+
+def _classes(ax: Any, likeliest: np.ndarray, extent: tuple[float, ...], classes: Sequence[str]) -> None:
+    """Each place in the colour of its likeliest class; the names of the most frequent ones beside."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    counts = np.bincount(likeliest.ravel())
+    frequent = [int(c) for c in np.argsort(-counts, kind="stable")[:6] if counts[c]]
+    colors = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999"]  # told apart by all eyes
+    index = np.full(likeliest.shape, len(frequent))
+    for i, c in enumerate(frequent):
+        index[likeliest == c] = i
+    names = [classes[c] for c in frequent] + (["others"] if (index == len(frequent)).any() else [])
+    used = [*colors[:len(frequent)], colors[-1]]
+    ax.imshow(index, extent=extent, cmap=ListedColormap(used), vmin=0, vmax=len(used) - 1, interpolation="nearest")
+    ax.legend(handles=[Patch(color=color, label=name) for color, name in zip(used, names, strict=False)], fontsize=7,
+              loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    ax.set_title("likeliest class", fontsize=9, loc="left")

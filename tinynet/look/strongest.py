@@ -7,6 +7,7 @@ piece of the image that the unit sees (receptive.py).
 """
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from ..layer import Layer, aside
 from ..net import Sequential
 from ..sizes import as_int
 from .deconvnet import project
+from .figure import figure
+from .images import tile
 from .receptive import Field, receptive_field
 
 Prepare = Callable[[np.ndarray], np.ndarray]
@@ -130,3 +133,29 @@ def pieces(net: Sequential, images: Any, at: str, unit: int, found: Strongest, p
         image = np.pad(seen[field.rows, field.columns], padding, constant_values=127)
         shown.append(Piece(image, np.pad(down[field.rows, field.columns], padding), field))
     return shown
+
+
+def as_picture(projection: np.ndarray) -> np.ndarray:
+    """A projection (h, w, C) as pixels of uint8: grey is 0, and the largest, of whichever sign, white or black."""
+    largest = np.abs(projection).max()
+    return np.rint(127.5 + 127.5 * projection / (largest or 1)).astype(np.uint8)
+
+
+def draw_strongest(path: str | os.PathLike, shown: dict[str, list[Piece]], note: str = "", per_row: int = 2) -> None:
+    """Write the pieces of several maps to `path`: of each, under its name, the projections and the images beside them.
+
+    Raises ValueError if there is nothing to show.
+    """
+    if not shown or not all(shown.values()):
+        raise ValueError("draw_strongest: expected one piece or more of every map, got none")
+    rows = -(-len(shown) // per_row)
+    with figure(path, 3.6 * per_row, 2.0 * rows + 0.4, note, grid=(rows, per_row)) as axes:
+        for ax in axes.flat:
+            ax.axis("off")
+        for ax, (name, pieces_of_it) in zip(axes.flat, shown.items(), strict=False):
+            side = 3 if len(pieces_of_it) > 4 else 2
+            blocks = [tile(np.array(images), side, gap=max(1, images[0].shape[1] // 16)) for images in
+                      ([as_picture(piece.projection) for piece in pieces_of_it], [p.image for p in pieces_of_it])]
+            apart = np.full((len(blocks[0]), max(2, blocks[0].shape[1] // 12), 3), 255, np.uint8)
+            ax.imshow(np.concatenate([blocks[0], apart, blocks[1]], axis=1), interpolation="nearest")
+            ax.set_title(name, fontsize=9, loc="left")
