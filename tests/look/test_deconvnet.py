@@ -29,7 +29,7 @@ from tinynet import (
     pair,
     traffic,
 )
-from tinynet.look.deconvnet import METHODS, project
+from tinynet.look.deconvnet import METHODS, climb, project
 from tinynet.models import alexnet, convert
 from tinynet.models.catalogue import build
 
@@ -206,3 +206,30 @@ def test_what_is_not_there(at, unit, place, method, error):
     with pytest.raises((KeyError, ValueError)) as caught:
         project(net_with_everything(), distinct(*IMAGES), at, unit, place, method)
     assert re.search(error, repr(caught.value))
+
+
+# ---------------------------------------------------------------------------------------- gradient ascent
+
+
+def test_each_step_of_the_ascent_goes_uphill():
+    net, x = net_with_everything(), 0.1 * distinct(*IMAGES)
+
+    def activation(x):
+        return net.forward(x)[:, 3]
+    higher = climb(net, x, "fc", 3, steps=20, rate=0.01, decay=0.0)
+    assert (activation(higher) > activation(x)).all()
+    assert_close(climb(net, x, "fc", 3, steps=0), x)
+
+
+def test_on_a_linear_unit_the_ascent_ends_at_its_weights():
+    net = Sequential(fc=Linear(6, 2, bias=False, **start())).astype(np.float64)
+    w = net["fc"].W.value[:, 1]
+    x = climb(net, np.zeros((1, 6)) + 0.1, "fc", 1, steps=2000, rate=0.1, decay=0.01)[0]
+    np.testing.assert_allclose(x / np.linalg.norm(x), w / np.linalg.norm(w), atol=1e-6)
+
+
+def test_a_unit_that_is_silent_sends_no_slope_but_nan_neither():
+    net = Sequential(fc=Linear(3, 1, bias=False), relu=ReLU())
+    net["fc"].W.assign(np.ones((3, 1), np.float32))
+    x = -np.ones((1, 3), np.float32)
+    np.testing.assert_array_equal(climb(net, x, "relu", 0, steps=3, decay=0.0), x)
