@@ -30,6 +30,8 @@ FLOORS = [
 UPWARDS = {  # each with its reason
     ("training.run", ""): "the version is written in tinynet/__init__.py",
     ("training.checkpoint", ""): "the version is written in tinynet/__init__.py",
+    ("layers.conv_transpose", "layers.conv"): "the same operations, in the opposite order",
+    ("layers.unpool", "layers.pool"): "the way back through a pooling, by its switches",
 }
 UPWARDS_WHEN_CALLED = {
     ("layer", "files.storage"): "net.save and net.load: a layer is none the wiser about files",

@@ -12,6 +12,7 @@ from .init import constant, fan_in, gaussian, uniform_fan_in
 from .layer import Layer
 from .layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
 from .layers.conv import Conv2d
+from .layers.conv_transpose import ConvTranspose2d
 from .layers.dropout import Dropout
 from .layers.linear import Flatten, Linear
 from .layers.local import LocallyConnected2d
@@ -21,6 +22,7 @@ from .layers.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from .layers.rbf import RBF
 from .layers.subsample import Subsample2d
 from .layers.table_conv import TableConv2d
+from .layers.unpool import Unpool2d
 from .loss import MeanSquaredError, SoftmaxCrossEntropy
 from .net import Branches, Identity, Sequential, Sum
 from .parameter import FixedRate, Parameter
@@ -30,13 +32,13 @@ from .training.optim import SGD, Adam, Optimizer
 
 __version__ = "0.2.0"
 __all__ = [
-    "Adam", "AvgPool2d", "BatchNorm2d", "Branches", "Columns", "Conv2d", "Device", "DeviceMismatch", "Dropout",
-    "Exchange", "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "Identity", "Join", "LRN", "Layer", "Linear",
-    "LocallyConnected2d", "MaxPool2d", "MeanSquaredError", "Optimizer", "Parameter", "RBF", "ReLU", "SGD",
-    "ScaledTanh", "Sequential", "Sigmoid", "SoftmaxCrossEntropy", "Subsample2d", "Sum", "TableConv2d", "Tanh",
-    "WithinMapNorm", "constant", "count_parameters", "cpu", "device_of", "fan_in", "free_memory", "gaussian",
-    "get_threads", "gpu", "gradcheck", "pair", "send", "set_threads", "simulated", "softmax", "summary", "traffic",
-    "uniform_fan_in",
+    "Adam", "AvgPool2d", "BatchNorm2d", "Branches", "Columns", "Conv2d", "ConvTranspose2d", "Device",
+    "DeviceMismatch", "Dropout", "Exchange", "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "Identity", "Join",
+    "LRN", "Layer", "Linear", "LocallyConnected2d", "MaxPool2d", "MeanSquaredError", "Optimizer", "Parameter",
+    "RBF", "ReLU", "SGD", "ScaledTanh", "Sequential", "Sigmoid", "SoftmaxCrossEntropy", "Subsample2d", "Sum",
+    "TableConv2d", "Tanh", "Unpool2d", "WithinMapNorm", "constant", "count_parameters", "cpu", "device_of",
+    "fan_in", "free_memory", "gaussian", "get_threads", "gpu", "gradcheck", "pair", "send", "set_threads",
+    "simulated", "softmax", "summary", "traffic", "uniform_fan_in",
 ]
 
 

@@ -78,7 +78,10 @@ class Fork(Layer):
         return Pair(y, self.device)
 
     def backward(self, dy: Any) -> Any:
-        (here,) = self.take()
+        return self.transpose(dy, *self.take())
+
+    def transpose(self, dy: Any, here: Device | None) -> Any:
+        """What `backward` gives where the input was on the device `here`, or from the host (None)."""
         (left, right), (d_left, d_right) = self.device, dy
         if d_left is None or d_right is None:  # the columns begin with a net's first layer, which has no dx
             return None
@@ -162,7 +165,11 @@ class Exchange(_OnPairs):
         return Pair((y_left, y_right), x.devices)
 
     def backward(self, dy: Pair) -> Pair:
-        C, (left, right) = self.take()
+        return self.transpose(dy, *self.take())
+
+    def transpose(self, dy: Pair, C: int, devices: tuple[Device, Device]) -> Pair:
+        """What `backward` gives for an input with C maps in the left column."""
+        left, right = devices
         d_left, d_right = self.expect_pair(dy, "dy")
         home_to_left = send(d_right[..., :C], left, self.name, source=right)
         home_to_right = send(d_left[..., C:], right, self.name, source=left)
@@ -170,7 +177,7 @@ class Exchange(_OnPairs):
             dx_left = d_left[..., :C] + home_to_left                                 # (N, ..., C)
         with right:
             dx_right = d_right[..., C:] + home_to_right                              # (N, ..., C')
-        return Pair((dx_left, dx_right), (left, right))
+        return Pair((dx_left, dx_right), devices)
 
 
 class Join(_OnPairs):
@@ -189,7 +196,10 @@ class Join(_OnPairs):
             return self.device.xp.concatenate(here, axis=-1)                         # (N, ..., C + C')
 
     def backward(self, dy: Any) -> Pair:
-        C, devices = self.take()
+        return self.transpose(dy, *self.take())
+
+    def transpose(self, dy: Any, C: int, devices: tuple[Device, Device]) -> Pair:
+        """What `backward` gives for an input on these devices with C maps in the left column."""
         parts = (dy[..., :C], dy[..., C:])
         return Pair((part if device is self.device else send(part, device, self.name, source=self.device)
                      for part, device in zip(parts, devices, strict=True)), devices)

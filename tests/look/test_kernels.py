@@ -96,3 +96,11 @@ def test_a_net_that_does_not_begin_with_a_convolution_is_refused(tmp_path):
         with pytest.raises(ValueError, match=f"expected a net that begins with a convolution, got {got}: there are no"):
             draw_kernels(tmp_path / "kernels.png", net)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_kernels_on_one_scale():
+    W = np.zeros((1, 1, 1, 3))
+    W[0, 0, 0] = 0.5, 1, -4
+    np.testing.assert_array_equal(kernel_grid(W, scale=2)[0, ::2, 0], [159, 191, 0])
+    with pytest.raises(ValueError, match="kernel_grid: expected a scale above 0, got 0"):
+        kernel_grid(W, scale=0)

@@ -115,6 +115,11 @@ class MaxPool2d(_Pool2d):
     def switches(self) -> Any:
         return self._kept[-1] if self._kept else None
 
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """Of the maps that the switches point into."""
+        return self._kept[0] if self._kept else None
+
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x, "N", "H", "W", "C")
         N, H, W_, C = x.shape

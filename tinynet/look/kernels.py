@@ -30,14 +30,18 @@ from .figure import figure
 from .images import tile
 
 
-def kernel_grid(W: np.ndarray, columns: int = 16) -> np.ndarray:
+def kernel_grid(W: np.ndarray, columns: int = 16, scale: float | None = None) -> np.ndarray:
     """The kernels W (KH, KW, 3 or 1, F) as one picture (h, w, 3) uint8, `columns` in a row, a white line between.
 
-    Raises ValueError for kernels that see anything but colour or grey images, and for NaN.
+    With a `scale`, it stands for max |w| in (1) for all of them: then a kernel of large weights looks stronger than the
+    others (ZFNet, Figure 6a), and what exceeds the scale is white or black. Raises ValueError for kernels that see
+    anything but colour or grey images, for NaN, and for a scale of 0 or less.
     """
     W = _checked(W, "kernel_grid")
-    largest = np.abs(W).max(axis=(0, 1, 2))
-    pixels = 127.5 + 127.5 * W / np.where(largest > 0, largest, 1)                   # eq. (1)
+    if scale is not None and not scale > 0:
+        raise ValueError(f"kernel_grid: expected a scale above 0, got {scale!r}")
+    largest = np.abs(W).max(axis=(0, 1, 2)) if scale is None else np.full(W.shape[-1], scale)
+    pixels = 127.5 + 127.5 * np.clip(W / np.where(largest > 0, largest, 1), -1, 1)   # eq. (1)
     return tile(np.moveaxis(np.rint(pixels), -1, 0).astype(np.uint8), as_int(columns, "kernel_grid columns"))
 
 

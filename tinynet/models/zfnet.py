@@ -8,7 +8,7 @@ maps of the one below: one device, no columns. The pooling comes before the norm
                        conv3 13x13x384      conv4 13x13x384      conv5 13x13x256      pool5 6x6
                        fc6 4096    fc7 4096    fc8 1000, softmax
 
-Weights start as N(0, 0.01), biases at 0 (section 3.1). There, too: a few filters of the first layer would dominate the
+Weights start as N(0, 0.01), biases at 0 (section 3). There, too: a few filters of the first layer would dominate the
 others, so after each update every filter whose root mean square exceeds 0.1 is scaled back to it:
 
     loss.forward(net.forward(x, train=True), labels)
@@ -103,7 +103,7 @@ def renormalise_filters(net: Layer, radius: float = 0.1) -> None:
     """Scale every filter of every convolution in `net` whose root mean square exceeds `radius` back to it.
 
     A filter is the weights of one output map, its bias not among them. Frozen filters stay as they are. Call it after
-    each update (section 3.1). Raises ValueError if `radius` is not positive.
+    each update (section 3). Raises ValueError if `radius` is not positive.
     """
     if not radius > 0:  # also true of NaN
         raise ValueError(f"renormalise_filters: expected a radius above 0, got {radius!r}")

@@ -1,0 +1,235 @@
+"""From an activation back to the pixels: by hand, as an adjoint, through branches and columns, without a trace."""
+from __future__ import annotations
+
+import copy
+import re
+
+import numpy as np
+import pytest
+from naive import assert_close, distinct
+
+from tinynet import (
+    LRN,
+    AvgPool2d,
+    BatchNorm2d,
+    Branches,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Identity,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    Sum,
+    Tanh,
+    Unpool2d,
+    constant,
+    gaussian,
+    pair,
+    traffic,
+)
+from tinynet.look.deconvnet import METHODS, climb, project
+from tinynet.models import alexnet, convert
+from tinynet.models.catalogue import build
+
+IMAGES = (2, 9, 8, 3)
+
+
+def start(seed=0):
+    return {"rng": np.random.default_rng(seed), "weight_init": gaussian(0.5), "bias_init": gaussian(0.5)}
+
+
+def net_with_everything():
+    mix = Branches(one=Conv2d(4, 3, 1, **start(2)),
+                   two=Sequential(deep=Branches(a=Conv2d(4, 2, 3, padding=1, **start(3)), b=Identity()), relu=ReLU()))
+    return Sequential(conv1=Conv2d(3, 4, 3, stride=2, padding=1, input_grad=False, **start(1)), relu1=ReLU(),
+                      norm1=LRN(3, 1.0, 0.5, 0.75), pool1=MaxPool2d(3, 2, ceil_mode=True), mix=mix,
+                      bn=BatchNorm2d(9), sum=Sum(block=Conv2d(9, 9, 3, padding=1, **start(4)), shortcut=Identity()),
+                      tanh=Tanh(), avg=AvgPool2d(2), flat=Flatten(), drop=Dropout(rng=np.random.default_rng(0)),
+                      fc=Linear(9, 5, **start(5))).astype(np.float64)
+
+
+def linear_net():
+    """A net without a kink: the same whatever comes in."""
+    return Sequential(conv1=Conv2d(3, 4, 3, stride=2, padding=1, input_grad=False, **start(1)),
+                      mix=Branches(one=Conv2d(4, 3, 1, **start(2)), two=AvgPool2d(3, 1, 1)), bn=BatchNorm2d(7),
+                      sum=Sum(block=Conv2d(7, 7, 3, padding=1, **start(4)), shortcut=Identity()),
+                      flat=Flatten(), fc=Linear(140, 5, **start(5))).astype(np.float64)
+
+
+def gradient(net, x, at, unit, place, eps=1e-6):
+    """a · ∂a/∂x of an activation a, by finite differences."""
+    def activation(x):
+        seen = {}
+        net.forward(x, seen=lambda name, layer, x, y: seen.update({name: y}))
+        return seen[at][(slice(None), *place, unit)]
+    g = np.zeros_like(x)
+    for index in np.ndindex(*x.shape[1:]):
+        step = np.zeros_like(x)
+        step[(slice(None), *index)] = eps
+        g[(slice(None), *index)] = (activation(x + step) - activation(x - step)) / (2 * eps)
+    return g * activation(x)[:, None, None, None]
+
+
+@pytest.mark.parametrize("at, unit, place", [("conv1", 2, (1, 3)), ("mix.two.deep.a", 1, (0, 1)), ("tanh", 8, (1, 1)),
+                                             ("mix.one", 0, (1, 1)), ("sum.block", 3, (1, 0)), ("fc", 4, ())])
+def test_the_gradient_is_the_gradient(at, unit, place):
+    net, x = net_with_everything(), distinct(*IMAGES)
+    got = project(net, x, at, unit, place or None, "gradient")
+    np.testing.assert_allclose(got, gradient(net, x, at, unit, place), atol=1e-7 * np.abs(got).max() + 1e-9)
+
+
+@pytest.mark.parametrize("at", ["conv1", "mix.one", "bn", "sum.block", "fc"])
+def test_on_a_linear_net_all_methods_agree_and_are_the_adjoint(at):
+    net, x = linear_net(), distinct(*IMAGES)
+    first, *others = (project(net, x, at, 1, None, method) for method in METHODS)
+    for other in others:
+        np.testing.assert_allclose(other, first, rtol=0, atol=1e-12 * np.abs(first).max())
+    seen, moved = {}, distinct(*IMAGES, seed=1)
+    for images in x, x + moved:
+        net.forward(images, seen=lambda name, layer, x, y: seen.setdefault(name, []).append(y))
+    before, after = seen[at]                                              # of the whole layer; one number is picked
+    flat = before.reshape(2, -1, before.shape[-1])[:, :, 1]
+    images, places = np.arange(2), flat.argmax(axis=1)
+    change = (after - before).reshape(2, -1, before.shape[-1])[images, places, 1]
+    np.testing.assert_allclose((first * moved).sum(axis=(1, 2, 3)), change * flat[images, places], rtol=1e-11)
+
+
+def test_the_deconvnet_by_hand():
+    """Up: convolution, ReLU, LRN, pooling, convolution. Down: each step of the paper in turn."""
+    conv1, conv2 = Conv2d(3, 4, 3, padding=1, **start(1)), Conv2d(4, 2, 3, **start(2) | {"bias_init": constant(3)})
+    net = Sequential(conv1=conv1, relu1=ReLU(), norm1=LRN(3, 1.0, 0.5, 0.75), pool1=MaxPool2d(3, 2), conv2=conv2,
+                     relu2=ReLU()).astype(np.float64)
+    x = distinct(*IMAGES)
+    y = net.forward(x, keep=True)
+    alone = np.zeros_like(y)
+    alone[:, 1, 0, 1] = y[:, 1, 0, 1]
+    d = conv2.transpose(np.maximum(alone, 0), (4, 3))                     # rectify, filter
+    d = np.maximum(Unpool2d(net["pool1"]).forward(d), 0)                  # unpool, rectify; no normalisation
+    expected = conv1.transpose(d, (9, 8))
+    assert np.abs(expected).max() > 0
+    assert_close(project(net, x, "relu2", 1, (1, 0)), expected)
+
+
+def test_relu_lets_through_what_its_method_says():
+    net = Sequential(fc1=Linear(3, 3, bias=False), relu=ReLU(), fc2=Linear(3, 1, bias=False)).astype(np.float64)
+    net["fc1"].W.assign(np.eye(3))
+    net["fc2"].W.assign(np.array([[1.0], [-1.0], [1.0]]))
+    x = np.array([[2.0, 1.0, -1.0]])                                      # positive, positive, negative; y = 1
+    for method, expected in {"gradient": [1, -1, 0], "deconvnet": [1, 0, 1], "guided": [1, 0, 0]}.items():
+        np.testing.assert_array_equal(project(net, x, "fc2", 0, None, method), [expected])
+
+
+def test_each_image_has_its_own_strongest_place_and_may_have_its_own_unit():
+    net, x = net_with_everything(), distinct(*IMAGES)
+    units = np.array([3, 1])
+    both = project(net, x, "mix.two.relu", units)
+    for i in 0, 1:
+        assert_close(both[i:i + 1], project(net, x[i:i + 1], "mix.two.relu", int(units[i])))
+    maps = {}
+    net.forward(x, seen=lambda name, layer, x, y: maps.update({name: y}))
+    place = np.unravel_index(maps["relu1"][1, :, :, 2].argmax(), maps["relu1"].shape[1:3])
+    assert_close(project(net, x, "relu1", 2)[1], project(net, x[1:], "relu1", 2, place)[0])
+
+
+# ---------------------------------------------------------------------------------------- columns
+
+
+SMALL = {"classes": 5, "input_size": 67, "kernels": (4, 6, 8, 8, 6), "hidden": 10}
+
+
+@pytest.mark.parametrize("kind", ["cpu", "simulated"])
+@pytest.mark.parametrize("method", METHODS)
+def test_two_columns_project_what_the_same_net_on_one_device_does(kind, method):
+    one = alexnet(columns=1, **SMALL, rng=np.random.default_rng(0))
+    for name, p in one.parameters():                                      # larger than the paper's, so that much passes
+        if name.endswith("W"):
+            p.value *= 20
+    two = convert(one, alexnet(columns=2, devices=pair(kind), **SMALL))
+    x = distinct(1, 67, 67, 3, dtype=np.float32)
+    for at, (left, of_left), (right, of_right) in [("conv5", ("conv5.left", 2), ("conv5.right", 1)),
+                                                   ("fc6", ("fc6.left", 3), ("fc6.right", 0))]:
+        half = dict(one.walk())[at].W.shape[-1] // 2
+        for name, unit, whole in (left, of_left, of_left), (right, of_right, half + of_right):
+            expected = project(one, x, at, whole, method=method)
+            assert np.abs(expected).max() > 0
+            got = project(two, x, name, unit, method=method)
+            np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
+def test_the_crossings_run_in_reverse_and_are_logged():
+    net = alexnet(columns=2, devices=pair("simulated"), **SMALL, rng=np.random.default_rng(0))
+    with traffic() as log:
+        project(net, distinct(1, 67, 67, 3, dtype=np.float32), "fc6.left", 0)
+    up, down = log[:len(log) // 2], log[len(log) // 2:]
+    assert [c.label for c in up if c.source.startswith("sim")] == ["to_conv3"] * 2 + ["to_fc6"] * 2
+    assert [c.label for c in down][:4] == ["to_fc6"] * 2 + ["to_conv3"] * 2
+
+
+# ---------------------------------------------------------------------------------------- the rest
+
+
+@pytest.mark.parametrize("name", ["cifar-80sec", "cifar-sample-tanh", "nin-small", "resnet20", "lenet5", "cifar-13pct"])
+def test_nets_of_the_catalogue(name):
+    net = build(name, rng=np.random.default_rng(0))
+    x = distinct(1, *net.input_shape, dtype=np.float32)
+    for at in [name for name, layer in net.walk() if not layer.children()]:
+        for method in METHODS:
+            down = project(net, x, at, 0, method=method)
+            assert down.shape == x.shape and down.dtype == x.dtype and np.isfinite(down).all()
+
+
+def test_the_net_is_as_it_was():
+    net, x = net_with_everything(), distinct(*IMAGES)
+    y = net.forward(x, keep=True)
+    twin = copy.deepcopy(net)
+    for method in METHODS:
+        project(net, x, "fc", 0, None, method)
+    net.backward(np.ones_like(y))                                         # of the forward before
+    twin.backward(np.ones_like(y))
+    for (name, p), (_, other) in zip(net.parameters(), twin.parameters(), strict=True):
+        np.testing.assert_array_equal(p.value, other.value, name)
+        np.testing.assert_array_equal(p.grad, other.grad, name)
+
+
+@pytest.mark.parametrize("at, unit, place, method, error", [
+    ("conv9", 0, None, "deconvnet", "KeyError.*no layer is called 'conv9'; there are conv1, relu1, norm1"),
+    ("mix", 0, None, "deconvnet", "KeyError.*no layer is called 'mix'"),
+    ("conv1", 4, None, "deconvnet", "ValueError.*conv1: expected units from 0 to 3, got 4"),
+    ("conv1", -1, None, "deconvnet", "ValueError.*conv1: expected units from 0 to 3, got -1"),
+    ("conv1", 0, (5, 0), "deconvnet", re.escape("conv1: expected a place in maps of 5 x 4, got (5, 0)")),
+    ("fc", 0, (0, 1), "deconvnet", re.escape("fc: expected a place in maps of 1 x 1, got (0, 1)")),
+    ("fc", 0, None, "magic", "expected a method of deconvnet, gradient, guided, got 'magic'"),
+])
+def test_what_is_not_there(at, unit, place, method, error):
+    with pytest.raises((KeyError, ValueError)) as caught:
+        project(net_with_everything(), distinct(*IMAGES), at, unit, place, method)
+    assert re.search(error, repr(caught.value))
+
+
+# ---------------------------------------------------------------------------------------- gradient ascent
+
+
+def test_each_step_of_the_ascent_goes_uphill():
+    net, x = net_with_everything(), 0.1 * distinct(*IMAGES)
+
+    def activation(x):
+        return net.forward(x)[:, 3]
+    higher = climb(net, x, "fc", 3, steps=20, rate=0.01, decay=0.0)
+    assert (activation(higher) > activation(x)).all()
+    assert_close(climb(net, x, "fc", 3, steps=0), x)
+
+
+def test_on_a_linear_unit_the_ascent_ends_at_its_weights():
+    net = Sequential(fc=Linear(6, 2, bias=False, **start())).astype(np.float64)
+    w = net["fc"].W.value[:, 1]
+    x = climb(net, np.zeros((1, 6)) + 0.1, "fc", 1, steps=2000, rate=0.1, decay=0.01)[0]
+    np.testing.assert_allclose(x / np.linalg.norm(x), w / np.linalg.norm(w), atol=1e-6)
+
+
+def test_a_unit_that_is_silent_sends_no_slope_but_nan_neither():
+    net = Sequential(fc=Linear(3, 1, bias=False), relu=ReLU())
+    net["fc"].W.assign(np.ones((3, 1), np.float32))
+    x = -np.ones((1, 3), np.float32)
+    np.testing.assert_array_equal(climb(net, x, "relu", 0, steps=3, decay=0.0), x)

@@ -1,0 +1,66 @@
+"""Frequencies of kernels: waves whose frequency is known, and where the answers of a strided convolution end up."""
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from tinynet import Conv2d
+from tinynet.look.diagnosis import aliased, bands, dead, power
+from tinynet.look.strongest import Strongest
+
+
+def waves(*frequencies, size=11):
+    """Kernels (size, size, 1, F): cosines of these frequencies (f_row, f_column)."""
+    i = np.arange(size)
+    kernels = [np.cos(2 * np.pi * (f * i[:, None] + g * i[None])) for f, g in frequencies]
+    return np.stack(kernels, axis=-1)[:, :, None]
+
+
+def test_the_energy_of_a_wave_lies_in_its_band():
+    W = waves((0, 0), (0.15, 0), (0, 0.4), (0.3, 0.3))
+    shares = bands(np.concatenate([W, np.zeros((11, 11, 1, 1))], axis=-1))
+    np.testing.assert_allclose(shares.sum(axis=1), [1, 1, 1, 1, 0])
+    assert list(shares[:4].argmax(axis=1)) == [0, 1, 2, 2] and (shares[:4].max(axis=1) > 0.8).all()
+
+
+def test_a_single_pixel_has_all_frequencies_alike():
+    W = np.zeros((3, 3, 2, 1))
+    W[1, 1] = 1
+    found, rows, columns = power(W)
+    np.testing.assert_allclose(found, 2)
+    assert rows.shape == (64, 1) and columns.shape == (1, 64)
+    assert aliased(W, 1)[0] == 0 and aliased(W, 2)[0] == pytest.approx(0.75, abs=0.05)  # a quarter of the plane stays
+    assert aliased(W, (4, 1))[0] == pytest.approx(0.75, abs=0.05)
+
+
+def test_the_energy_is_that_of_the_answers_to_noise():
+    """White noise has all frequencies: the mean square of a convolution's answers is the kernel's power, on average."""
+    rng = np.random.default_rng(0)
+    W = rng.normal(size=(5, 5, 3, 2))
+    conv = Conv2d(3, 2, 5, bias=False).astype(np.float64)
+    conv.W.assign(W)
+    answers = conv.forward(rng.normal(size=(40, 64, 64, 3)))
+    np.testing.assert_allclose((answers ** 2).mean(axis=(0, 1, 2)), power(W)[0].mean(axis=(0, 1)), rtol=0.03)
+
+
+def test_a_wave_beyond_the_strides_limit_comes_out_as_a_slower_one():
+    W = waves((0, 0.05), (0, 0.2))
+    assert aliased(W, 4)[0] < 0.2 and aliased(W, 4)[1] > 0.8 and aliased(W, 2)[1] < 0.2
+    conv = Conv2d(1, 1, 11, stride=4, bias=False).astype(np.float64)
+    conv.W.assign(W[..., 1:])
+    x = np.cos(2 * np.pi * 0.2 * np.arange(259))[None, None, :, None].repeat(11, axis=1)
+    spectrum = np.abs(np.fft.rfft(conv.forward(x)[0, 0, :, 0]))
+    assert spectrum.argmax() / 63 == pytest.approx(0.2, abs=0.02)          # 0.8 cycles a step, seen as 0.2
+
+
+def test_dead_maps():
+    found = Strongest(np.array([[3.0, 1], [0, 0], [-1, -2]]), np.zeros((3, 2), int), np.zeros((3, 2, 2), int))
+    np.testing.assert_array_equal(dead(found), [False, True, True])
+
+
+@pytest.mark.parametrize("W", [np.zeros((3, 3)), np.zeros((65, 3, 1, 1)), np.full((1, 1, 1, 1), np.nan)], ids=str)
+def test_what_is_no_kernel(W):
+    with pytest.raises(ValueError, match=re.escape("expected finite kernels (KH, KW, C, F) of at most 64x64 pixels")):
+        bands(W)
