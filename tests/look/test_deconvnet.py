@@ -182,8 +182,8 @@ def test_nets_of_the_catalogue(name):
 
 def test_the_net_is_as_it_was():
     net, x = net_with_everything(), distinct(*IMAGES)
-    y = net.forward(x, keep=True)
     twin = copy.deepcopy(net)
+    y, _ = net.forward(x, keep=True), twin.forward(x, keep=True)
     for method in METHODS:
         project(net, x, "fc", 0, None, method)
     net.backward(np.ones_like(y))                                         # of the forward before

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..fast.conv import Memo
 from ..init import Initialiser, constant, gaussian
 from ..layer import Layer
 from ..parameter import Parameter, gradient_of
@@ -58,7 +57,7 @@ class ConvTranspose2d(Layer):
         """y (N, H, W, C) of x (N, P, Q, F)."""
         xp = self.expect(x, "N", "P", "Q", self.in_channels)
         y = self.empty((len(x), *self.output_size(*x.shape[1:3]), self.out_channels), x.dtype)
-        conv_backward(None, self.W.value, x, y, None, None, self.stride, self.padding, None, xp)  # eq. (1)
+        conv_backward(None, self.W.value, x, y, None, None, self.stride, self.padding, "auto", xp)  # eq. (1)
         if self.b:
             y += self.b.value
         self.remember(train or keep, x, y.shape)
@@ -69,10 +68,9 @@ class ConvTranspose2d(Layer):
         x, y_shape = self.take()
         xp = self.expect(dy, *y_shape, what="dy", dtype=x.dtype)
         dx, dW, db = self.empty(x.shape, x.dtype), gradient_of(self.W), gradient_of(self.b)
-        conv_forward(dy, self.W.value, None, dx, self.stride, self.padding,
-                     Memo("auto", self.kernel_size, self.stride), xp)
+        conv_forward(dy, self.W.value, None, dx, self.stride, self.padding, "auto", xp)
         if dW is not None:
-            conv_backward(dy, self.W.value, x, None, dW, None, self.stride, self.padding, None, xp)
+            conv_backward(dy, self.W.value, x, None, dW, None, self.stride, self.padding, "auto", xp)
         if db is not None:
             db[...] = dy.sum(axis=(0, 1, 2))
         return dx
