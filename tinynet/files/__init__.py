@@ -1,1 +1,1 @@
-"""Files: how they are read and written safely; nets in them (`storage.py`), and weights from and to PyTorch and Caffe."""
+"""Files: how they are read and written safely; nets in them (`storage.py`), weights of PyTorch and Caffe."""
