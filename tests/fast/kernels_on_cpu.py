@@ -1,8 +1,8 @@
 """The kernels of fast/cuda, compiled for the CPU from the same source, and run thread after thread.
 
-CUDA C++ is C++ with a few words more. Defined away, g++ compiles a kernel into a function of one thread, and a loop over
-blocks and threads stands for the GPU. That shows whether a kernel computes what it should, whatever the order of its
-threads; how fast it is, only a GPU shows.
+CUDA C++ is C++ with a few words more. Defined away, g++ compiles a kernel into a function of one thread, and a loop
+over blocks and threads stands for the GPU. That shows whether a kernel computes what it should, whatever the order of
+its threads; how fast it is, only a GPU shows.
 """
 from __future__ import annotations
 

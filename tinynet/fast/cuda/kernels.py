@@ -8,8 +8,8 @@
 
     start(SOURCE, "twice", y.size, x, y, y.size)
 
-Neighbouring threads run at the same moment. So they should read and write neighbouring numbers: the GPU then moves 32 of
-them at once. That, and to read each number seldom, is what makes a kernel fast; here nearly all are bound by memory.
+Neighbouring threads run at the same moment. So they should read and write neighbouring numbers: the GPU then moves 32
+of them at once. That, and to read each number seldom, is what makes a kernel fast; here nearly all are bound by memory.
 
 `real` is float or double, as the arrays are. `index` is a whole number in which every place of the arrays fits: int, or
 long long where an array has 2^31 numbers or nearly so (to divide these takes several times as long). What is `const` is
@@ -55,8 +55,8 @@ def _argument(name: str, parameter: str, value: Any, real: np.dtype, whole: type
         if value.flags.c_contiguous:
             return value
         if not parameter.startswith("const "):
-            raise ValueError(f"kernel {name}: {parameter} does not lie in one piece, of shape {value.shape} and strides "
-                             f"{value.strides}")
+            raise ValueError(f"kernel {name}: {parameter} does not lie in one piece, of shape {value.shape} and "
+                             f"strides {value.strides}")
         return value.copy(order="C")
     if value is None:
         return np.intp(0)
