@@ -48,7 +48,7 @@ def test_the_loss_and_the_update_give_the_numbers_of_the_cpu():
         sgd = SGD(net.parameters(), 0.1, weight_decay=0.1)
         losses = []
         for _ in range(3):
-            losses.append(loss.forward(net.forward(distinct(*shape), train=True), np.arange(shape[0]) % 3))
+            losses.append(float(loss.forward(net.forward(distinct(*shape), train=True), np.arange(shape[0]) % 3)))
             net.backward(loss.backward())
             sgd.step()
         results.append([losses, *(device.tohost(p.value) for _, p in net.parameters()), net.predict(distinct(*shape))])
