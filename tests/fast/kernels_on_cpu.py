@@ -39,7 +39,8 @@ extern "C" void run_{name}(long long blocks, long long threads, {parameters}) {{
     for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++) {name}({names});
 }}
 """
-CTYPES = {"int32": ctypes.c_int, "int64": ctypes.c_longlong, "float32": ctypes.c_float, "float64": ctypes.c_double}
+CTYPES = {"int32": ctypes.c_int, "int64": ctypes.c_longlong, "uint32": ctypes.c_uint, "float32": ctypes.c_float,
+          "float64": ctypes.c_double}
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 THREADS = 128               # of a block
-LARGEST = 2 ** 31 - 2 ** 16  # numbers in an array, up to which an int counts them and the threads of the last block
+LARGEST = 2 ** 31 - 2 ** 20  # numbers in an array, up to which an int counts them and a step beyond the last of them
 
 PRELUDE = """
 #define THREAD ((index)blockIdx.x * (index)blockDim.x + (index)threadIdx.x)
@@ -37,7 +37,8 @@ def start(source: str, name: str, total: int, *args: Any) -> None:
     """Have the kernel `name` of `source` run `total` times, in order with what is asked of the current stream.
 
     `args` are its arguments: arrays of one device, None for an array that is not wanted, whole numbers for `index`,
-    others for `real`. Raises ValueError if an array that is written to does not lie in one piece, or they do not fit.
+    words of 32 bits for `unsigned`, others for `real`. Raises ValueError if an array that is written to does not lie in
+    one piece, or they do not fit.
     """
     parameters = parameters_of(source, name)
     if len(parameters) != len(args):
@@ -60,7 +61,8 @@ def _argument(name: str, parameter: str, value: Any, real: np.dtype, whole: type
         return value.copy(order="C")
     if value is None:
         return np.intp(0)
-    return whole(value) if parameter.startswith("index ") else real.type(value)
+    number = {"index": whole, "unsigned": np.uint32}.get(parameter.split()[0], real.type)
+    return number(value)
 
 
 @functools.cache
