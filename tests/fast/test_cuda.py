@@ -14,6 +14,7 @@ from naive import assert_close, distinct
 from test_operation import CASES, SHAPES, room_of
 
 import tinynet.fast.cuda
+from tinynet.devices.cuda import gpu_count
 from tinynet.fast.cuda import kernels, sums
 
 FILES = [module.name for module in pkgutil.iter_modules(tinynet.fast.cuda.__path__) if module.name != "kernels"]
@@ -26,6 +27,10 @@ def operations(file):
     named = inspect.getmembers(room_of(file), inspect.isfunction) if room_of(file) else []
     return {name: f.__wrapped__ for name, f in named
             if hasattr(f, "__wrapped__") and hasattr(MODULES[file], name) and name not in DRAWN}
+
+
+def is_real(a):
+    return isinstance(a, np.ndarray) and a.dtype.kind == "f"
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -110,7 +115,7 @@ def test_what_is_read_may_lie_in_pieces_what_is_written_may_not(on_cpu):  # noqa
         kernels.start(TWICE, "twice", 12, x, y)
 
 
-# ---------------------------------------------------------------------------------------- for a GPU
+# ---------------------------------------------------------------------------------------- for a GPU, and on one
 
 
 def sources(file):
@@ -138,3 +143,28 @@ def test_every_kernel_compiles_for_a_gpu_and_keeps_its_numbers_in_registers(file
         nvrtc.destroyProgram(program)
         spills = re.findall(r"(\d+) bytes spill", log)
         assert spills and set(spills) == {"0"}, log
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [*SHAPES, (8, 21, 19, 40)])
+@pytest.mark.parametrize("file", ["activation", "loss", "lrn", "norm", "optim", "pool"])
+def test_a_gpu_computes_it_too_and_the_same_bits_twice(file, shape, dtype):
+    import cupy
+    for name, args in CASES[file](shape, dtype, np.random.default_rng(0)):
+        if name not in operations(file):
+            continue
+        runs = []
+        for _ in range(2):
+            got = [cupy.array(a) if isinstance(a, np.ndarray) else a for a in args]
+            assert getattr(MODULES[file], name)(*got, cupy) is None
+            runs.append([cupy.asnumpy(a) if isinstance(a, cupy.ndarray) else a for a in got])
+        with np.errstate(invalid="ignore"):  # what is still to be filled may be anything
+            expected = [np.array(a, np.float64) if is_real(a) else copy.deepcopy(a) for a in args]
+        operations(file)[name](*expected, np)  # in float64: NumPy's sums in float32 would be the worse ones
+        for i, (a, again, b) in enumerate(zip(*runs, expected, strict=True)):
+            if isinstance(a, np.ndarray):
+                np.testing.assert_array_equal(a, again, f"{name}, argument {i}, a second time")
+                compare = assert_close if a.dtype.kind == "f" else np.testing.assert_array_equal
+                compare(a, b, f"{name}, argument {i}")

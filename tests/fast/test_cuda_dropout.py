@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from kernels_on_cpu import on_cpu  # noqa: F401 (a fixture)
 
+from tinynet import Dropout, gpu
+from tinynet.devices.cuda import gpu_count
 from tinynet.fast.cuda import dropout, kernels
 
 WORDS = dropout.SOURCE + r"""
@@ -86,3 +88,20 @@ def test_a_generator_put_back_draws_the_same_masks(on_cpu):  # noqa: F811
     for mask in expected:
         np.testing.assert_array_equal(draw(mask.size, rng=rng), mask)
     assert not np.array_equal(expected[0][:33], expected[1])
+
+
+FIRST = "37f21072739fb616"  # the first mask of Dropout(0.5, np.random.default_rng(0)), for 64 units
+
+
+def test_a_training_that_was_begun_on_another_gpu_goes_on_with_its_masks(on_cpu):  # noqa: F811
+    mask = draw(64, rng=Dropout(0.5, np.random.default_rng(0)).rng)
+    assert np.packbits(mask).tobytes().hex() == FIRST
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
+def test_a_gpu_draws_these_masks():
+    device = gpu(0)
+    layer = Dropout(0.5, np.random.default_rng(0)).to(device)
+    y = device.tohost(layer.forward(device.asarray(np.ones((1, 64), np.float32)), train=True))
+    assert np.packbits(y == 1).tobytes().hex() == FIRST

@@ -48,7 +48,7 @@ def start(source: str, name: str, total: int, *args: Any) -> None:
     wide = max(total, *(a.size for a in arrays)) > LARGEST
     whole = np.int64 if wide else np.int32
     given = tuple(_argument(name, p, a, real, whole) for p, a in zip(parameters, args, strict=True))
-    _module(source, real.name, wide).get_function(name)((-(-total // THREADS),), (THREADS,), given)
+    _kernel(source, name, real.name, wide)((-(-total // THREADS),), (THREADS,), given)
 
 
 def _argument(name: str, parameter: str, value: Any, real: np.dtype, whole: type) -> Any:
@@ -70,6 +70,12 @@ def parameters_of(source: str, name: str) -> list[str]:
     """["const real* x", "real* y", "index total"] of a kernel in `source`."""
     found = re.search(rf"__global__ void {name}\(([^)]*)\)", source)
     return [" ".join(part.split()) for part in found[1].split(",")]
+
+
+@functools.cache
+def _kernel(source: str, name: str, real: str, wide: bool) -> Any:
+    """A kernel of the compiled source."""
+    return _module(source, real, wide).get_function(name)
 
 
 @functools.cache
