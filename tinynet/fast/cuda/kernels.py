@@ -12,8 +12,9 @@ Neighbouring threads run at the same moment. So they should read and write neigh
 of them at once. That, and to read each number seldom, is what makes a kernel fast; here nearly all are bound by memory.
 
 `real` is float or double, as the arrays are. `index` is a whole number in which every place of the arrays fits: int, or
-long long where an array has 2^31 numbers or nearly so (to divide these takes several times as long). What is `const` is
-read, and copied first where it does not lie in one piece; the rest is written to.
+long long where an array has 2^31 numbers or nearly so (to divide these takes several times as long). Besides there are
+words of 32 bits, `unsigned`, and arrays of bool, unsigned char, long long or double, which are given as just these.
+What is `const` is read, and copied first where it does not lie in one piece; the rest is written to.
 
 CuPy compiles a source at its first use, and keeps the result on the disk.
 """
