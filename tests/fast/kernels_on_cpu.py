@@ -39,7 +39,8 @@ extern "C" void run_{name}(long long blocks, long long threads, {parameters}) {{
     for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++) {name}({names});
 }}
 """
-CTYPES = {"int32": ctypes.c_int, "int64": ctypes.c_longlong, "float32": ctypes.c_float, "float64": ctypes.c_double}
+CTYPES = {"int32": ctypes.c_int, "int64": ctypes.c_longlong, "uint32": ctypes.c_uint, "float32": ctypes.c_float,
+          "float64": ctypes.c_double}
 
 
 @pytest.fixture
@@ -47,21 +48,16 @@ def on_cpu(monkeypatch):
     """Kernels run on the CPU here, with NumPy's arrays."""
     if COMPILER is None:
         pytest.skip("needs a C++ compiler to run kernels on the CPU, found neither g++ nor c++")
-    monkeypatch.setattr(kernels, "_module", Module)
+    monkeypatch.setattr(kernels, "_kernel", kernel)
 
 
-class Module:
-    """What cupy.RawModule is, as far as kernels.py uses it."""
+def kernel(source, name, real, wide):
+    """What a kernel of cupy.RawModule is, as far as kernels.py uses it."""
+    function = getattr(compiled(source, real, wide), f"run_{name}")
 
-    def __init__(self, source, real, wide):
-        self.source, self.library = source, compiled(source, real, wide)
-
-    def get_function(self, name):
-        run = getattr(self.library, f"run_{name}")
-
-        def kernel(grid, block, args):
-            run(ctypes.c_longlong(grid[0]), ctypes.c_longlong(block[0]), *map(as_c, args))
-        return kernel
+    def run(grid, block, args):
+        function(ctypes.c_longlong(grid[0]), ctypes.c_longlong(block[0]), *map(as_c, args))
+    return run
 
 
 def as_c(value):

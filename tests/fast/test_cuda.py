@@ -14,16 +14,23 @@ from naive import assert_close, distinct
 from test_operation import CASES, SHAPES, room_of
 
 import tinynet.fast.cuda
-from tinynet.fast.cuda import kernels
+from tinynet.devices.cuda import gpu_count
+from tinynet.fast.cuda import kernels, sums
 
 FILES = [module.name for module in pkgutil.iter_modules(tinynet.fast.cuda.__path__) if module.name != "kernels"]
+DRAWN = {"draw_mask"}  # by chance, and with other numbers than on a CPU: test_cuda_dropout.py
 MODULES = {file: importlib.import_module(f"tinynet.fast.cuda.{file}") for file in FILES}
 
 
 def operations(file):
     """The operations that have a kernel: {name: the plain function}."""
     named = inspect.getmembers(room_of(file), inspect.isfunction) if room_of(file) else []
-    return {name: f.__wrapped__ for name, f in named if hasattr(f, "__wrapped__") and hasattr(MODULES[file], name)}
+    return {name: f.__wrapped__ for name, f in named
+            if hasattr(f, "__wrapped__") and hasattr(MODULES[file], name) and name not in DRAWN}
+
+
+def is_real(a):
+    return isinstance(a, np.ndarray) and a.dtype.kind == "f"
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -47,6 +54,37 @@ def test_kernels_compute_what_the_plain_functions_do(on_cpu, monkeypatch, file, 
                 compare = assert_close if a.dtype.kind == "f" else np.testing.assert_array_equal
                 compare(a, b, f"{name}, argument {i}")
     assert tried == set(operations(file))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("file", ["activation", "loss", "norm", "optim", "pool"])
+def test_what_is_not_finite_goes_the_same_way(on_cpu, file, wrong, dtype):  # noqa: F811
+    """So that a training that diverges says the same on every device."""
+    if file == "loss" and wrong == -np.inf:
+        return
+    for name, args in CASES[file](SHAPES[2], dtype, np.random.default_rng(0)):
+        if name not in operations(file):
+            continue
+        for array in args:
+            if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+                array.flat[::array.size // 3 + 1] = wrong
+        expected, got = ([copy.deepcopy(a) for a in args] for _ in range(2))
+        with np.errstate(all="ignore"):
+            operations(file)[name](*expected, np)
+            getattr(MODULES[file], name)(*got, np)
+        for i, (a, b) in enumerate(zip(got, expected, strict=True)):
+            if isinstance(a, np.ndarray):
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=f"{name}, argument {i}")
+
+
+@pytest.mark.parametrize("most", [sums.MOST, 1000])
+@pytest.mark.parametrize("C", [1, 3, 96, 2000])
+def test_a_sum_takes_every_number_once_in_however_many_rounds(on_cpu, monkeypatch, C, most):  # noqa: F811
+    monkeypatch.setattr(sums, "MOST", most)
+    numbers, out = np.random.default_rng(0).integers(0, 100, (9001, C)).astype(np.float64), np.empty(C)
+    sums.add_up(numbers, out, 0.5, np)
+    np.testing.assert_array_equal(out, numbers.sum(axis=0) / 2)
 
 
 # ---------------------------------------------------------------------------------------- how they are started
@@ -77,7 +115,7 @@ def test_what_is_read_may_lie_in_pieces_what_is_written_may_not(on_cpu):  # noqa
         kernels.start(TWICE, "twice", 12, x, y)
 
 
-# ---------------------------------------------------------------------------------------- for a GPU
+# ---------------------------------------------------------------------------------------- for a GPU, and on one
 
 
 def sources(file):
@@ -105,3 +143,28 @@ def test_every_kernel_compiles_for_a_gpu_and_keeps_its_numbers_in_registers(file
         nvrtc.destroyProgram(program)
         spills = re.findall(r"(\d+) bytes spill", log)
         assert spills and set(spills) == {"0"}, log
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [*SHAPES, (8, 21, 19, 40)])
+@pytest.mark.parametrize("file", ["activation", "loss", "lrn", "norm", "optim", "pool"])
+def test_a_gpu_computes_it_too_and_the_same_bits_twice(file, shape, dtype):
+    import cupy
+    for name, args in CASES[file](shape, dtype, np.random.default_rng(0)):
+        if name not in operations(file):
+            continue
+        runs = []
+        for _ in range(2):
+            got = [cupy.array(a) if isinstance(a, np.ndarray) else a for a in args]
+            assert getattr(MODULES[file], name)(*got, cupy) is None
+            runs.append([cupy.asnumpy(a) if isinstance(a, cupy.ndarray) else a for a in got])
+        with np.errstate(invalid="ignore"):  # what is still to be filled may be anything
+            expected = [np.array(a, np.float64) if is_real(a) else copy.deepcopy(a) for a in args]
+        operations(file)[name](*expected, np)  # in float64: NumPy's sums in float32 would be the worse ones
+        for i, (a, again, b) in enumerate(zip(*runs, expected, strict=True)):
+            if isinstance(a, np.ndarray):
+                np.testing.assert_array_equal(a, again, f"{name}, argument {i}, a second time")
+                compare = assert_close if a.dtype.kind == "f" else np.testing.assert_array_equal
+                compare(a, b, f"{name}, argument {i}")

@@ -12,8 +12,9 @@ Neighbouring threads run at the same moment. So they should read and write neigh
 of them at once. That, and to read each number seldom, is what makes a kernel fast; here nearly all are bound by memory.
 
 `real` is float or double, as the arrays are. `index` is a whole number in which every place of the arrays fits: int, or
-long long where an array has 2^31 numbers or nearly so (to divide these takes several times as long). What is `const` is
-read, and copied first where it does not lie in one piece; the rest is written to.
+long long where an array has 2^31 numbers or nearly so (to divide these takes several times as long). Besides there are
+words of 32 bits, `unsigned`, and arrays of bool, unsigned char, long long or double, which are given as just these.
+What is `const` is read, and copied first where it does not lie in one piece; the rest is written to.
 
 CuPy compiles a source at its first use, and keeps the result on the disk.
 """
@@ -26,7 +27,7 @@ from typing import Any
 import numpy as np
 
 THREADS = 128               # of a block
-LARGEST = 2 ** 31 - 2 ** 16  # numbers in an array, up to which an int counts them and the threads of the last block
+LARGEST = 2 ** 31 - 2 ** 20  # numbers in an array, up to which an int counts them and a step beyond the last of them
 
 PRELUDE = """
 #define THREAD ((index)blockIdx.x * (index)blockDim.x + (index)threadIdx.x)
@@ -37,7 +38,8 @@ def start(source: str, name: str, total: int, *args: Any) -> None:
     """Have the kernel `name` of `source` run `total` times, in order with what is asked of the current stream.
 
     `args` are its arguments: arrays of one device, None for an array that is not wanted, whole numbers for `index`,
-    others for `real`. Raises ValueError if an array that is written to does not lie in one piece, or they do not fit.
+    words of 32 bits for `unsigned`, others for `real`. Raises ValueError if an array that is written to does not lie in
+    one piece, or they do not fit.
     """
     parameters = parameters_of(source, name)
     if len(parameters) != len(args):
@@ -47,7 +49,7 @@ def start(source: str, name: str, total: int, *args: Any) -> None:
     wide = max(total, *(a.size for a in arrays)) > LARGEST
     whole = np.int64 if wide else np.int32
     given = tuple(_argument(name, p, a, real, whole) for p, a in zip(parameters, args, strict=True))
-    _module(source, real.name, wide).get_function(name)((-(-total // THREADS),), (THREADS,), given)
+    _kernel(source, name, real.name, wide)((-(-total // THREADS),), (THREADS,), given)
 
 
 def _argument(name: str, parameter: str, value: Any, real: np.dtype, whole: type) -> Any:
@@ -60,7 +62,8 @@ def _argument(name: str, parameter: str, value: Any, real: np.dtype, whole: type
         return value.copy(order="C")
     if value is None:
         return np.intp(0)
-    return whole(value) if parameter.startswith("index ") else real.type(value)
+    number = {"index": whole, "unsigned": np.uint32}.get(parameter.split()[0], real.type)
+    return number(value)
 
 
 @functools.cache
@@ -68,6 +71,12 @@ def parameters_of(source: str, name: str) -> list[str]:
     """["const real* x", "real* y", "index total"] of a kernel in `source`."""
     found = re.search(rf"__global__ void {name}\(([^)]*)\)", source)
     return [" ".join(part.split()) for part in found[1].split(",")]
+
+
+@functools.cache
+def _kernel(source: str, name: str, real: str, wide: bool) -> Any:
+    """A kernel of the compiled source."""
+    return _module(source, real, wide).get_function(name)
 
 
 @functools.cache
