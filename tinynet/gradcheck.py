@@ -81,7 +81,7 @@ class _Probe:
     def forward(self, keep: bool = False) -> Any:
         self.rewind()
         if self.labels is not None:
-            return np.float64(self.layer.forward(self.x, self.labels))
+            return np.float64(float(self.layer.forward(self.x, self.labels)))
         return self.layer.forward(self.x, train=self.train, keep=keep)
 
     def rewind(self) -> None:

@@ -52,8 +52,9 @@ class SoftmaxCrossEntropy(Layer):
 
     probs: Any = None
 
-    def forward(self, logits: Any, labels: Any) -> float:
-        """L for logits (N, K) and whole-number labels (N,).
+    def forward(self, logits: Any, labels: Any) -> Any:
+        """L for logits (N, K) and whole-number labels (N,): a float. On a GPU an array of no dimension, so that nobody
+        has to wait for it; NaN if the logits are not finite.
 
         Raises TypeError for labels that are no whole numbers, ValueError for labels out of range, a wrong shape, and
         logits that are NaN or infinite.
@@ -62,8 +63,8 @@ class SoftmaxCrossEntropy(Layer):
         xp = self.expect(logits, "N", "K", what="logits")
         labels = self._check_labels(labels, logits.shape)
         with self.device:
-            finite = bool(xp.isfinite(logits).all())
-        if not finite:
+            finite = self.device.number(xp.isfinite(logits).all())
+        if finite is False:
             raise ValueError(f"{self.label}: the logits hold NaN or infinity: the training has diverged, or the "
                              "input was not finite; a smaller learning rate may help")
         self.probs = probs = self.empty(logits.shape, logits.dtype)
@@ -71,7 +72,8 @@ class SoftmaxCrossEntropy(Layer):
         self._kept = Kept(caller(), labels, probs)
         with self.device:
             cross_entropy_forward(logits, labels, probs, losses, xp)
-            return float(losses.mean())                                              # eq. (2)
+            L = losses.mean()                                                        # eq. (2)
+            return self.device.number(L if finite is True else xp.where(finite, L, xp.nan))
 
     def backward(self) -> Any:
         """∂L/∂logits (N, K)."""
@@ -99,8 +101,8 @@ class SoftmaxCrossEntropy(Layer):
 class MeanSquaredError(Layer):
     """The mean of (y - t)² over all the numbers of a batch."""
 
-    def forward(self, y: Any, target: Any) -> float:
-        """L for outputs y (N, ...) and a target of the same shape, from the host or from where y is.
+    def forward(self, y: Any, target: Any) -> Any:
+        """L for outputs y (N, ...) and a target of the same shape, from the host or from where y is: a number as above.
 
         Raises ValueError for another shape, and for outputs or targets that are NaN or infinite.
         """
@@ -111,8 +113,8 @@ class MeanSquaredError(Layer):
         self.expect(target, *y.shape, what="target", dtype=y.dtype)
         with self.device, np.errstate(over="ignore", invalid="ignore"):              # found below, in L
             difference = y - target
-            L = float(xp.mean(difference * difference))                              # eq. (4)
-        if not np.isfinite(L):
+            L = self.device.number(xp.mean(difference * difference))                 # eq. (4)
+        if isinstance(L, float) and not np.isfinite(L):
             raise ValueError(f"{self.label}: the loss is {L}: the target is not finite, or the training has diverged; "
                              "a smaller learning rate may help")
         self._kept = Kept(caller(), difference)

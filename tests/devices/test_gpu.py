@@ -11,11 +11,18 @@ from test_layer import CASES
 from tinynet import SGD, Fork, Join, Sequential, SoftmaxCrossEntropy, cpu, gpu, pair, traffic
 from tinynet.columns import Pair
 from tinynet.devices import cuda
+from tinynet.layers import dropout
 from tinynet.models import alexnet, convert
 
 pytestmark = [pytest.mark.gpu,
               pytest.mark.skipif(cuda.gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")]
 SMALL = {"classes": 10, "input_size": 67, "kernels": (8, 12, 16, 20, 24), "hidden": 32}
+
+
+@pytest.fixture(autouse=True)
+def masks_are_drawn_on_the_host(monkeypatch):
+    """A GPU draws others than the CPU, which tests/fast/test_cuda_dropout.py tries; here the two are compared."""
+    monkeypatch.setattr(dropout, "draw_mask", dropout.draw_mask.__wrapped__)
 
 
 def run(net, x, dy):
@@ -48,7 +55,7 @@ def test_the_loss_and_the_update_give_the_numbers_of_the_cpu():
         sgd = SGD(net.parameters(), 0.1, weight_decay=0.1)
         losses = []
         for _ in range(3):
-            losses.append(loss.forward(net.forward(distinct(*shape), train=True), np.arange(shape[0]) % 3))
+            losses.append(float(loss.forward(net.forward(distinct(*shape), train=True), np.arange(shape[0]) % 3)))
             net.backward(loss.backward())
             sgd.step()
         results.append([losses, *(device.tohost(p.value) for _, p in net.parameters()), net.predict(distinct(*shape))])

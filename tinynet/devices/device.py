@@ -77,6 +77,11 @@ class Device:
         with self:
             return fresh(shape, dtype, self.xp)
 
+    def number(self, x: Any) -> Any:
+        """The one number in `x`, an array of this device. An asynchronous device gives it as an array of no dimension:
+        whoever reads it (`float`) waits for it, nobody else does."""
+        return x.reshape(()) if self.asynchronous else self.tohost(x).item()
+
     def synchronize(self) -> None:
         """Wait until everything asked of this device is done: on the CPU it is."""
 

@@ -3,10 +3,12 @@
     layers/lrn.py    @operation                                              the equations, as the paper writes them:
                      def lrn_forward(x, y, s, ..., xp): ...                  this is what one reads
     fast/lrn.py      def lrn_forward(x, y, s, ..., xp): ...                  the same on all cores, a cacheful at a time
+    fast/cuda/lrn.py def lrn_forward(x, y, s, ..., xp): ...                  the same as a kernel of a GPU
 
-An operation works on arrays that exist already, and gets its array module `xp` last. On a CPU (`xp` is NumPy) the fast
-function is called, if the file of the same name in this folder has one. It may return NotImplemented where it knows no
-better way; then, and on all other devices, the plain function runs, and fills all that is to be filled.
+An operation works on arrays that exist already, and gets its array module `xp` last: on a CPU that is NumPy, on a GPU
+CuPy. The fast function is called, if the file of the same name in this folder, or in cuda/, has one. It may return
+NotImplemented where it knows no better way; then, and on simulated devices, the plain function runs, and fills all that
+is to be filled.
 
 `with plain():` switches the fast ones off, in this thread and those that it starts. tests/fast/test_operation.py goes
 through all pairs.
@@ -20,8 +22,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import numpy as np
-
+ROOMS = {"numpy": __package__, "cupy": f"{__package__}.cuda"}  # by the name of the array module
 _only_plain = ContextVar("only_plain", default=False)
 
 
@@ -41,7 +42,8 @@ def operation(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def chosen(*args: Any) -> Any:
-        fast = _fast(file, name) if args[-1] is np and not _only_plain.get() else None
+        room = None if _only_plain.get() else ROOMS.get(getattr(args[-1], "__name__", ""))
+        fast = _fast(f"{room}.{file}", name) if room else None
         done = fast(*args) if fast else NotImplemented
         return function(*args) if done is NotImplemented else done
 
@@ -49,10 +51,10 @@ def operation(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @functools.cache
-def _fast(file: str, name: str) -> Callable[..., Any] | None:
-    """The function `name` of the file in this folder, if there is one."""
+def _fast(module: str, name: str) -> Callable[..., Any] | None:
+    """The function `name` of the module, if there is one."""
     try:
-        module = importlib.import_module(f"{__package__}.{file}")
+        module = importlib.import_module(module)
     except ModuleNotFoundError:
         return None
     return getattr(module, name, None)

@@ -18,8 +18,8 @@ from ..layer import Layer
 
 @operation
 def draw_mask(mask: Any, rng: np.random.Generator, p: float, xp: Any) -> None:
-    """Fill mask with False with probability p, else with True."""
-    mask[...] = rng.random(mask.shape, np.float32) >= p
+    """Fill mask with False with probability p, else with True. The numbers are drawn on the host."""
+    mask[...] = xp.asarray(rng.random(mask.shape, np.float32) >= p)
 
 
 @operation
@@ -32,8 +32,9 @@ class Dropout(Layer):
     """Silences each unit with probability `p` in training; multiplies by 1 - p otherwise.
 
     The layer draws from a Generator of its own, spawned from `rng`: two layers built from one rng draw different
-    masks, and a layer's masks do not depend on what else draws. Masks are drawn on the host, so every device gets
-    the same.
+    masks, and a layer's masks do not depend on what else draws. They are the same on every machine. A GPU draws its
+    own, from numbers that this Generator gives it (fast/cuda/dropout.py): others than a CPU's, and the same on every
+    GPU. Either way the Generator's state is all that a training needs to go on with the masks that would have followed.
     """
 
     lets_a_factor_through = True
@@ -47,9 +48,8 @@ class Dropout(Layer):
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp, mask, y = self.expect(x), None, self.empty(x.shape, x.dtype)
         if train:
-            drawn = np.empty(x.shape, bool)
-            draw_mask(drawn, self.rng, self.p, np)
-            mask = self.device.asarray(drawn)
+            mask = self.empty(x.shape, bool)
+            draw_mask(mask, self.rng, self.p, xp)
             silence(x, mask, y, xp)                                                  # eq. (1)
         else:
             xp.multiply(x, 1 - self.p, out=y)                                        # eq. (2)

@@ -45,6 +45,7 @@ def save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Load
 
     Raises Diverged, and writes nothing, if a parameter, a running statistic or a slot is not finite.
     """
+    progress.settle()
     arrays = arrays_of(net) | {_stored(slot, name): array for slot, of in optimizer.slots.items()
                                for name, array in of.items()}
     arrays = {name: device_of(array).tohost(array) for name, array in arrays.items()}

@@ -28,30 +28,41 @@ def check_scores(scores: Any, net: Layer, x: Any, at: Progress) -> None:
                        f"{_first_fault(net, x)}")
 
 
-def checked_loss(loss: Any, scores: Any, targets: Any, net: Layer, x: Any, at: Progress) -> float:
+def checked_loss(loss: Any, scores: Any, targets: Any, net: Layer, x: Any, at: Progress) -> Any:
     """L. Raises Diverged, as `check_scores` does, if that is why there is none; else what the loss raises."""
     try:
         L = loss.forward(scores, targets)
     except ValueError:  # a loss refuses what is not finite, but cannot know where it comes from
         check_scores(scores, net, x, at)
         raise
-    if not math.isfinite(L):
+    if isinstance(L, float) and not math.isfinite(L):
         check_scores(scores, net, x, at)
     return L
 
 
-def check_step(loss: float, optimizer: Optimizer, at: Progress) -> float:
+def check_step(loss: Any, optimizer: Optimizer, at: Progress) -> Any:
     """The length of the gradient (optim.gradient_norm). Raises Diverged if the loss, or the gradient of a parameter, is
-    not finite."""
+    not finite. Where a GPU is still computing them, nobody waits: `check_taken` looks at them later."""
+    norm = gradient_norm(optimizer)
+    if not (isinstance(loss, float) and isinstance(norm, float)):
+        return norm
     where = f"epoch {at.epoch}, batch {at.batch + 1}"
     if not math.isfinite(loss):
         raise Diverged(f"{where}: the loss is {loss}, though the net's scores are finite. {_hint(optimizer.lr)}")
-    norm = gradient_norm(optimizer)
     bad = [] if math.isfinite(norm) else _bad_gradients(optimizer)  # or their squares are too large
     if bad:  # NaN flows from the last layer to the first: it began where backward came first
         raise Diverged(f"{where}: the gradient of {bad[-1]} holds NaN or infinity, though the loss is finite. "
                        f"{_hint(optimizer.lr)}")
     return norm
+
+
+def check_taken(loss: float, norm: float, epoch: int, batch: int, taken: int) -> None:
+    """Raise Diverged if the loss or the gradient of a step was not finite that has been taken already, and `taken` - 1
+    after it."""
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        raise Diverged(f"epoch {epoch}, batch {batch}: the loss is {loss}, the length of the gradient {norm}. The step "
+                       f"was taken, and {taken - 1} more, before the GPU's numbers were read: go back to a checkpoint. "
+                       "A smaller learning rate may help")
 
 
 def _hint(lr: float) -> str:

@@ -38,6 +38,7 @@ def find_lr(net: Layer, optimizer: Optimizer, loader: Loader, *, loss: Any = Non
 
     def on_batch(progress: Progress) -> bool:
         nonlocal mean
+        progress.settle()
         mean = SMOOTH * mean + (1 - SMOOTH) * progress.last_loss
         rates.append(optimizer.lr)
         losses.append(mean / (1 - SMOOTH ** len(rates)))      # a mean that begins at 0 is too small by so much

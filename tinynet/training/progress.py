@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..files.terminal import tell, watched
+from .diverged import check_taken
 
 Record = dict[str, Any]  # what is known of an epoch that is over
+LATE = 10                # steps of a GPU whose numbers are read together, for to read them is to wait for them
 
 
 @dataclass
 class Progress:
-    """Where a training stands, and the sums of the epoch that it is in.
+    """Where a training stands, and the sums of the epoch that it is in: on a GPU those of up to LATE steps ago, unless
+    `settle` is called.
 
     `epoch` counts from 1; `batch` and `images` are done in it. `order` is the state that the loader's generator had
     when the epoch began: drawn again from there, the order is the same. `history` has the records of the epochs that
@@ -34,15 +37,30 @@ class Progress:
     epochs: int = 0
     size: int = 0
 
-    def count(self, images: int, loss: float, error: float | None, grad_norm: float) -> None:
-        """One batch more."""
+    def __post_init__(self) -> None:
+        self._late: list[tuple] = []  # the numbers of steps that a GPU may still be computing
+
+    def count(self, images: int, loss: Any, error: Any, grad_norm: Any) -> None:
+        """One batch more. Raises Diverged as `settle` does."""
         self.batch, self.images = self.batch + 1, self.images + images
-        self.loss, self.last_loss, self.grad_norm = self.loss + loss * images, loss, self.grad_norm + grad_norm
-        if error is not None:
-            self.error = (self.error or 0) + error
+        self._late.append((images, loss, error, grad_norm))
+        if len(self._late) >= LATE or isinstance(grad_norm, float):
+            self.settle()
+
+    def settle(self) -> None:
+        """Add the numbers to the sums that are still to be read from a GPU. Raises Diverged if one is not finite."""
+        late, self._late = self._late, []
+        for i, (images, loss, error, grad_norm) in enumerate(late):
+            self.last_loss, grad_norm = float(loss), float(grad_norm)
+            if not isinstance(loss, float):
+                check_taken(self.last_loss, grad_norm, self.epoch, self.batch - len(late) + i + 1, len(late) - i)
+            self.loss, self.grad_norm = self.loss + self.last_loss * images, self.grad_norm + grad_norm
+            if error is not None:
+                self.error = (self.error or 0) + (error.item() if hasattr(error, "item") else error)
 
     def end_epoch(self, lr: float) -> Record:
         """The record of the epoch; the next one starts at 0."""
+        self.settle()
         record = {"epoch": self.epoch, "lr": lr, "train_loss": self.loss / self.images}
         if self.error is not None:
             record["train_error"] = self.error / self.images

@@ -8,9 +8,10 @@
 
 A hook is a plain function: `before_step()` after each backward, to change the gradients (the mean over several
 machines); `on_batch(progress)` after each step; `on_epoch(record)` after each epoch. The last two may return True to
-stop. A record is a dictionary: epoch, lr, train_loss, train_error, grad_norm (the mean length of the gradient over the
-epoch's steps), images_per_second, waited (the share of the time that the net waited for images), what `validate` gives,
-and whatever a hook adds.
+stop. On a GPU the sums in `progress` are those of a few steps ago, unless `progress.settle()` is called: a GPU does not
+stand still to be looked at. A record is a dictionary: epoch, lr, train_loss, train_error, grad_norm (the mean length of
+the gradient over the epoch's steps), images_per_second, waited (the share of the time that the net waited for images),
+what `validate` gives, and whatever a hook adds.
 
 run.py has the hooks that keep a training in a folder, so that it can be stopped and go on.
 """
@@ -57,8 +58,8 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     The training error is that of each batch *before* the step it causes, over the epoch: it costs nothing and, while a
     net learns, lies a little above the error at the epoch's end.
 
-    Raises Diverged, and leaves the step out, when scores, loss or a gradient are not finite; ValueError for a loader
-    without an rng.
+    Raises Diverged, and leaves the step out, when scores, loss or a gradient are not finite (on a GPU it is found some
+    steps later); ValueError for a loader without an rng.
     """
     if loader.rng is None:
         raise ValueError("train: the loader gives the images in order, in every epoch the same; expected one with a "
@@ -92,9 +93,10 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     return progress.history
 
 
-def wrong_answers(scores: Any, labels: np.ndarray) -> int:
-    """The number of images whose highest score is not that of their class."""
-    return int((device_of(scores).tohost(scores).argmax(axis=1) != labels).sum())
+def wrong_answers(scores: Any, labels: np.ndarray) -> Any:
+    """The number of images whose highest score is not that of their class; on a GPU as `Device.number` gives it."""
+    with device_of(scores) as device:
+        return device.number((scores.argmax(axis=1) != device.asarray(labels)).sum())
 
 
 def _begin(progress: Progress, loader: Loader, epochs: int) -> None:

@@ -1,0 +1,86 @@
+"""The kernels of fast/cuda, compiled for the CPU from the same source, and run thread after thread.
+
+CUDA C++ is C++ with a few words more. Defined away, g++ compiles a kernel into a function of one thread, and a loop
+over blocks and threads stands for the GPU. That shows whether a kernel computes what it should, whatever the order of
+its threads; how fast it is, only a GPU shows.
+"""
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tinynet.fast.cuda import kernels
+
+COMPILER = shutil.which("g++") or shutil.which("c++")
+HEADER = """
+#include <cmath>
+using namespace std;
+#define __global__ static
+#define __device__
+#define __forceinline__ inline
+#define __restrict__
+struct Place { long long x; };
+static Place blockIdx, blockDim, threadIdx;
+"""
+RUNNER = """
+extern "C" void run_{name}(long long blocks, long long threads, {parameters}) {{
+  blockDim.x = threads;
+  for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
+    for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++) {name}({names});
+}}
+"""
+CTYPES = {"int32": ctypes.c_int, "int64": ctypes.c_longlong, "uint32": ctypes.c_uint, "float32": ctypes.c_float,
+          "float64": ctypes.c_double}
+
+
+@pytest.fixture
+def on_cpu(monkeypatch):
+    """Kernels run on the CPU here, with NumPy's arrays."""
+    if COMPILER is None:
+        pytest.skip("needs a C++ compiler to run kernels on the CPU, found neither g++ nor c++")
+    monkeypatch.setattr(kernels, "_kernel", kernel)
+
+
+def kernel(source, name, real, wide):
+    """What a kernel of cupy.RawModule is, as far as kernels.py uses it."""
+    function = getattr(compiled(source, real, wide), f"run_{name}")
+
+    def run(grid, block, args):
+        function(ctypes.c_longlong(grid[0]), ctypes.c_longlong(block[0]), *map(as_c, args))
+    return run
+
+
+def as_c(value):
+    if isinstance(value, np.ndarray):
+        return ctypes.c_void_p(value.ctypes.data)
+    return CTYPES[value.dtype.name](value)
+
+
+@functools.cache
+def compiled(source, real, wide):
+    """The library of a source; kept in a folder of temporary files, by what it is made from."""
+    code = HEADER + kernels.whole_source(source, real, wide)
+    for name in re.findall(r"__global__ void (\w+)\(", source):
+        parameters = kernels.parameters_of(source, name)
+        names = ", ".join(re.search(r"\w+$", p)[0] for p in parameters)
+        code += RUNNER.format(name=name, parameters=", ".join(parameters), names=names)
+    folder = Path(tempfile.gettempdir()) / f"tinynet-kernels-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    library = folder / f"{hashlib.sha256(code.encode()).hexdigest()}.so"
+    if not library.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            path = Path(scratch) / "kernels.cpp"
+            path.write_text(code)
+            subprocess.run([COMPILER, "-O1", "-w", "-shared", "-fPIC", path, "-o", path.with_suffix(".so")], check=True)
+            os.replace(path.with_suffix(".so"), library)
+    return ctypes.CDLL(str(library))

@@ -1,0 +1,107 @@
+"""On a GPU nobody waits for a number within a step: it is read some steps later, all steps' numbers together.
+
+A simulated device stands for the GPU, and what reads a number of it is counted.
+"""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinynet import SGD, Adam, Linear, MeanSquaredError, ReLU, Sequential
+from tinynet.data import Loader, Split
+from tinynet.devices.device import Device, cpu, simulated
+from tinynet.devices.simulated import SimulatedArray
+from tinynet.training import progress as progress_module
+from tinynet.training.diverged import Diverged
+from tinynet.training.progress import LATE
+from tinynet.training.train import Progress, train
+
+STEPS = 2 * LATE + 5  # of an epoch
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """How often the host has read from a device: a list with an entry for each time."""
+    found = []
+
+    def counted(where):
+        if where is not cpu:
+            found.append(where)
+
+    for kind, name in [(SimulatedArray, "item"), (SimulatedArray, "tolist"), (Device, "tohost")]:
+        real = getattr(kind, name)
+        monkeypatch.setattr(kind, name, lambda *args, real=real: counted(args[0]) or real(*args))
+    return found
+
+
+def data(seed=0, size=4 * STEPS):
+    rng = np.random.default_rng(seed)
+    return Split(rng.normal(size=(size, 3)).astype(np.float32), rng.integers(0, 2, size))
+
+
+def go(device, on_batch=None, rate=0.1, optimizer=SGD, epochs=1, **options):
+    rng = np.random.default_rng(0)
+    net = Sequential(fc1=Linear(3, 4, rng=rng), relu=ReLU(), fc2=Linear(4, 2, rng=rng)).to(device)
+    loader, at = Loader(data(), 4, np.random.default_rng(1)), Progress()
+    history = train(net, optimizer(net.parameters(), rate), loader, epochs, on_batch=on_batch, progress=at, **options)
+    return net, history
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A simulated device that says it is asynchronous, as a GPU is."""
+    monkeypatch.setattr(simulated(0), "asynchronous", True, raising=False)
+    return simulated(0)
+
+
+@pytest.mark.parametrize("optimizer", [SGD, Adam])
+def test_numbers_are_read_together_every_few_steps(gpu, reads, optimizer):
+    at_step = []
+    go(gpu, lambda progress: at_step.append(len(reads)) and None, optimizer=optimizer)
+    waited = [i + 1 for i, (now, before) in enumerate(zip(at_step, [0, *at_step], strict=False)) if now > before]
+    assert len(at_step) == STEPS and waited == [LATE, 2 * LATE]
+
+
+def test_the_records_are_those_of_a_device_that_is_waited_for(gpu, monkeypatch):
+    _, late = go(gpu, epochs=2)
+    monkeypatch.setattr(gpu, "asynchronous", False, raising=False)
+    net, at_once = go(gpu, epochs=2)
+    for a, b in zip(late, at_once, strict=True):
+        for name in "train_loss", "train_error", "grad_norm":
+            assert a[name] == pytest.approx(b[name], rel=1e-6), name
+
+
+def test_other_losses(gpu, reads):
+    at_step = []
+    loader = Loader(data()._replace(labels=np.ones((4 * STEPS, 2), np.float32)), 4, np.random.default_rng(1))
+    net = Sequential(fc=Linear(3, 2, rng=np.random.default_rng(0))).to(gpu)
+    history = train(net, SGD(net.parameters(), 0.01), loader, 1, loss=MeanSquaredError(),
+                    on_batch=lambda progress: at_step.append(len(reads)) and None)
+    assert at_step[LATE - 2] == 0 and 0 < history[0]["train_loss"] < 1
+
+
+def test_whoever_wants_the_last_numbers_asks_for_them(gpu):
+    seen = []
+
+    def on_batch(progress):
+        before = progress.last_loss
+        progress.settle()
+        seen.append((before, progress.last_loss))
+    go(gpu, on_batch)
+    assert all(now > 0 for _, now in seen) and [before for before, _ in seen][1:] == [now for _, now in seen][:-1]
+
+
+def test_a_training_that_runs_away_is_stopped_some_steps_later(gpu):
+    def poison(progress):
+        if progress.batch == 3:
+            net["fc2"].W.assign(np.full((4, 2), np.nan, np.float32))
+    rng = np.random.default_rng(0)
+    net = Sequential(fc1=Linear(3, 4, rng=rng), relu=ReLU(), fc2=Linear(4, 2, rng=rng)).to(gpu)
+    with pytest.raises(Diverged, match=f"epoch 1, batch 4: the loss is nan, .* taken, and {LATE - 4} more, before"):
+        train(net, SGD(net.parameters(), 0.1), Loader(data(), 4, np.random.default_rng(1)), 1, on_batch=poison)
+
+
+def test_it_is_found_at_the_end_of_an_epoch_at_the_latest(gpu, monkeypatch):
+    monkeypatch.setattr(progress_module, "LATE", 10 ** 6)
+    with np.errstate(all="ignore"), pytest.raises(Diverged, match="epoch 1, batch"):
+        go(gpu, rate=1e30)
