@@ -40,20 +40,19 @@ CONVOLUTIONS = [  # F, kernel, stride, padding, groups, algorithm
 
 
 def conv(shape, dtype, rng):
-    from tinynet.fast.conv import Memo, conv_forward
     x = distinct(*shape, dtype=dtype)
     for F, kernel, stride, padding, groups, algorithm in CONVOLUTIONS:
         size = [output_length(*axis) for axis in zip(shape[1:3], kernel, stride, padding, strict=True)]
         if shape[-1] % groups or min(size) < 1:
             continue
         W, b = distinct(*kernel, shape[-1] // groups, F, dtype=dtype, seed=1), distinct(F, dtype=dtype, seed=2)
-        y, memo = np.empty((shape[0], *size, F), dtype), Memo(algorithm, kernel, stride)
-        yield "conv_forward", (x, W, b, y, stride, padding, memo)
-        yield "conv_forward", (x, W, None, y, stride, padding, memo)
-        dy, again = distinct(*y.shape, dtype=dtype, seed=3), conv_forward(x, W, b, y, stride, padding, memo, np)
+        y = np.empty((shape[0], *size, F), dtype)
+        yield "conv_forward", (x, W, b, y, stride, padding, algorithm)
+        yield "conv_forward", (x, W, None, y, stride, padding, algorithm)
+        dy = distinct(*y.shape, dtype=dtype, seed=3)
         dx, dW, db = (np.empty_like(a) for a in (x, W, b))
         for wanted in (dx, dW, db), (None, dW, None), (dx, None, None):
-            yield "conv_backward", (None if wanted[1] is None else x, W, dy, *wanted, stride, padding, again)
+            yield "conv_backward", (None if wanted[1] is None else x, W, dy, *wanted, stride, padding, algorithm)
 
 
 def linear(shape, dtype, rng):

@@ -1,12 +1,14 @@
 """Winograd's convolution against its plain twin, im2col: outputs, gradients, and the identity that it rests on."""
 import copy
+import gc
+import pickle
 
 import numpy as np
 import pytest
 from naive import distinct
 
 from tinynet import Conv2d, gaussian, gradcheck, set_threads
-from tinynet.fast import parallel, winograd
+from tinynet.fast import parallel, winograd, winograd_conv
 from tinynet.fast.conv import best_algorithm
 
 GRID = [  # x (N, H, W, C), padding
@@ -153,36 +155,74 @@ def test_the_layer_may_be_told():
     assert not np.array_equal(told["auto"], told["im2col"])  # they round differently
 
 
-def test_transformed_weights_serve_while_the_weights_are_the_same(monkeypatch):
-    layer, x = Conv2d(32, 32, 3, algorithm="winograd"), distinct(2, 8, 8, 32, dtype=np.float32)
+@pytest.fixture
+def transforms(monkeypatch):
+    """A list that grows by 1 with each transform of weights."""
     calls, transform = [], winograd.weights
     monkeypatch.setattr(winograd, "weights", lambda *args: calls.append(1) or transform(*args))
     set_threads(1)
+    return calls
+
+
+def test_transformed_weights_serve_while_the_weights_are_the_same(transforms):
+    layer, x = Conv2d(32, 32, 3, algorithm="winograd"), distinct(2, 8, 8, 32, dtype=np.float32)
     outputs = [layer.forward(x) for _ in range(4)]
-    assert len(calls) == 2  # the second is kept
-    layer.W.value[0, 1, 2, 3] += 1  # a number that is not among the sample
+    assert len(transforms) == 1
+    layer.W.value[0, 1, 2, 3] += 1
     changed = layer.forward(x)
     double = layer.astype(np.float64).forward(x.astype(np.float64))  # the same numbers, but not the same digits
     assert relative_error(double, Conv2d.forward(copy.deepcopy(layer), x.astype(np.float64))) < 1e-14
-    another = copy.deepcopy(layer.astype(np.float32))
-    assert another.memo.known is None
-    np.testing.assert_array_equal(changed, another.forward(x))
+    np.testing.assert_array_equal(changed, copy.deepcopy(layer.astype(np.float32)).forward(x))
     assert not np.array_equal(changed, outputs[-1]) and all(np.array_equal(y, outputs[0]) for y in outputs)
+
+
+@pytest.mark.parametrize("frozen, expected", [((), 2), (("b",), 2), (("W",), 1)])
+def test_backward_takes_the_transformed_weights_of_forward_and_then_they_are_not_kept_in_vain(
+        transforms, frozen, expected):
+    layer, x = Conv2d(8, 8, 3, algorithm="winograd"), distinct(2, 8, 8, 8, dtype=np.float32)
+    if frozen:
+        layer.freeze(*frozen)
+    for _ in range(2):
+        layer.backward(layer.forward(x, train=True))
+        assert (id(layer.W.value) in winograd_conv._known) == (frozen == ("W",))
+    assert len(transforms) == expected
+
+
+def test_the_way_back_alone_is_by_the_weights_that_there_are_now(transforms):
+    layer, plain_one = (Conv2d(4, 4, 3, algorithm=name, rng=np.random.default_rng(0)).astype(np.float64)
+                        for name in ("winograd", "im2col"))
+    dy = distinct(2, 9, 8, 4)
+    for change in 0.0, 1.0:
+        for conv in layer, plain_one:
+            conv.W.value[2, 1, 0, 3] += change
+        for size in (11, 10), None:
+            assert relative_error(layer.transpose(dy, size), plain_one.transpose(dy, size)) < 1e-12
+    assert len(transforms) == 2
+
+
+def test_transformed_weights_are_gone_with_the_layer():
+    before = len(winograd_conv._known)
+    layer = Conv2d(4, 4, 3, algorithm="winograd")
+    layer.forward(distinct(1, 6, 6, 4, dtype=np.float32))
+    assert len(winograd_conv._known) == before + 1
+    pickle.dumps(layer)
+    del layer
+    gc.collect()
+    assert len(winograd_conv._known) == before
 
 
 def test_another_thread_may_use_the_layer_while_its_weights_are_compared(monkeypatch):
     layer, x = Conv2d(4, 4, 3, algorithm="winograd"), distinct(1, 6, 6, 4, dtype=np.float32)
-    expected = [layer.forward(x) for _ in range(3)][-1]
-    equal = np.array_equal
+    expected, compared, equal = layer.forward(x), [], np.array_equal
 
-    def meanwhile(a, b):
-        if a is layer.W.value:
-            layer.memo.known = None  # what another thread's forward does if it finds other weights
-        return equal(a, b)
+    def meanwhile(known, W):
+        compared.append(W is layer.W.value)
+        winograd_conv.forget(W)  # what another thread's backward does
+        return equal(known, W)
 
     monkeypatch.setattr(np, "array_equal", meanwhile)
     y = layer.forward(x)
-    assert layer.memo.known is None and equal(y, expected)
+    assert compared == [True] and equal(y, expected)
 
 
 @pytest.mark.parametrize("arguments, message", [

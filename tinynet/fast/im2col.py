@@ -101,3 +101,12 @@ def col2im(cols: Any, shape: tuple[int, ...], kernel: tuple[int, int], stride: t
         for j in range(KW):
             x[:, i:i + SH * P:SH, j:j + SW * Q:SW] += cols[:, :, :, i, j]
     return x
+
+
+def add_rows(dx: Any, d_padded: Any, above: int, left: int) -> None:
+    """Add a band of padded rows to dx (n, H, W, C), without the padding. The first row of the band is row -above of dx;
+    rows and columns of dx that are in no window stay 0."""
+    d = d_padded[:, max(above, 0):, left:]
+    first = max(-above, 0)
+    target = dx[:, first:first + d.shape[1], :d.shape[2]]
+    target += d[:, :target.shape[1], :target.shape[2]]

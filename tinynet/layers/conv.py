@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..fast.conv import Memo
+from ..fast.conv import checked_algorithm
 from ..fast.im2col import channels_of_groups, col2im, im2col, output_length, pad, padded_shape, unpad
 from ..fast.operation import operation
 from ..init import Initialiser, constant, gaussian
@@ -33,8 +33,9 @@ from ..sizes import Padding, as_int, as_padding, as_pair
 
 
 @operation
-def conv_forward(x: Any, W: Any, b: Any, y: Any, stride: tuple[int, int], padding: Padding, memo: Memo, xp: Any) -> Any:
-    """Fill y. `b` may be None; what the faster versions may remember, `memo`, is of no use here."""
+def conv_forward(x: Any, W: Any, b: Any, y: Any, stride: tuple[int, int], padding: Padding, algorithm: str, xp: Any
+                 ) -> None:
+    """Fill y; `b` may be None. The choice of an `algorithm` is for the faster version."""
     kernel, (_, _, C, F) = W.shape[:2], W.shape
     for c, f in channels_of_groups(x.shape[-1] // C, C, F):
         cols = im2col(pad(x[..., c], padding, xp), kernel, stride, xp)               # (N·P·Q, KH·KW·C)
@@ -45,8 +46,8 @@ def conv_forward(x: Any, W: Any, b: Any, y: Any, stride: tuple[int, int], paddin
 
 @operation
 def conv_backward(x: Any, W: Any, dy: Any, dx: Any, dW: Any, db: Any, stride: tuple[int, int], padding: Padding,
-                  again: Any, xp: Any) -> None:
-    """Fill those of dx, dW and db that are not None; x is needed for dW only. `again` is what conv_forward returned."""
+                  algorithm: str, xp: Any) -> None:
+    """Fill those of dx, dW and db that are not None; x is needed for dW only."""
     kernel, (_, _, C, F) = W.shape[:2], W.shape
     for c, f in channels_of_groups((x if dx is None else dx).shape[-1] // C, C, F):
         kernels, rows = W[..., f].reshape(-1, f.stop - f.start), dy[..., f].reshape(-1, f.stop - f.start)
@@ -72,6 +73,8 @@ class Conv2d(Layer):
     paper's N(0, 0.01), biases 0.
     """
 
+    dx_is_optional = True
+
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int],
                  stride: int | tuple[int, int] = 1, padding: Any = 0, groups: int = 1, bias: bool = True,
                  input_grad: bool = True, *, algorithm: str = "auto", device: Device = cpu,
@@ -87,7 +90,7 @@ class Conv2d(Layer):
         self.stride = as_pair(stride, "Conv2d stride")
         self.padding = as_padding(padding, "Conv2d padding")
         self.input_grad = input_grad
-        self.memo = Memo(algorithm, self.kernel_size, self.stride)
+        self.algorithm = checked_algorithm(algorithm, self.kernel_size, self.stride)
         self._device = device
         shape = (*self.kernel_size, self.in_channels // self.groups, self.out_channels)
         self.W = Parameter.drawn(weight_init, rng, shape, device)
@@ -98,17 +101,17 @@ class Conv2d(Layer):
         xp = self.expect(x, "N", "H", "W", self.in_channels)
         y = self.empty((len(x), *self.output_size(*x.shape[1:3]), self.out_channels), x.dtype)
         b = self.b.value if self.b else None
-        again = conv_forward(x, self.W.value, b, y, self.stride, self.padding, self.memo, xp)
-        self.remember(train or keep, x, y.shape, again)
+        conv_forward(x, self.W.value, b, y, self.stride, self.padding, self.algorithm, xp)
+        self.remember(train or keep, x, y.shape)
         return y
 
-    def backward(self, dy: Any) -> Any:
-        """Writes the gradients of W and b; returns dx (N, H, W, C), or None if `input_grad` is False."""
-        x, y_shape, again = self.take()
+    def backward(self, dy: Any, input_grad: bool = True) -> Any:
+        """Writes the gradients of W and b; returns dx (N, H, W, C), or None if an `input_grad` is False."""
+        x, y_shape = self.take()
         xp = self.expect(dy, *y_shape, what="dy", dtype=x.dtype)
-        dx = self.empty(x.shape, x.dtype) if self.input_grad else None
+        dx = self.empty(x.shape, x.dtype) if input_grad and self.input_grad else None
         dW, db = gradient_of(self.W), gradient_of(self.b)
-        conv_backward(x, self.W.value, dy, dx, dW, db, self.stride, self.padding, again, xp)
+        conv_backward(x, self.W.value, dy, dx, dW, db, self.stride, self.padding, self.algorithm, xp)
         return dx
 
     def transpose(self, dy: Any, size: tuple[int, int] | None = None) -> Any:
@@ -124,7 +127,7 @@ class Conv2d(Layer):
             raise ValueError(f"{self.label}: images of {size} pixels give maps of {self.output_size(*size)}, dy has "
                              f"{dy.shape[1:3]}")
         dx = self.empty((len(dy), *size, self.in_channels), dy.dtype)
-        conv_backward(None, self.W.value, dy, dx, None, None, self.stride, self.padding, None, xp)
+        conv_backward(None, self.W.value, dy, dx, None, None, self.stride, self.padding, self.algorithm, xp)
         return dx
 
     def output_size(self, H: int, W_: int) -> tuple[int, int]:
