@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+tf32_gpus: set[int] = set()  # the GPUs that may round the factors of float32 products to TF32: device.gpu
+
 
 def load_cupy(name: str) -> ModuleType:
     """The module cupy, for the device called `name`. Raises ImportError, saying what to install."""
