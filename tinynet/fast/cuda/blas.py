@@ -34,13 +34,8 @@ def multiply(a: Any, b: Any, c: Any, add: bool = False) -> None:
     A view of any strides will do for `a` and `b` (copied only if neither its rows nor its columns lie in one piece);
     the rows or the columns of `c` must. Raises ValueError if they do not, or the shapes do not fit or are too large.
     """
-    if a.shape[:-2] + b.shape[:-2] != 2 * c.shape[:-2] or a.shape[-1] != b.shape[-2] or (
-            (a.shape[-2], b.shape[-1]) != c.shape[-2:]):
-        raise ValueError(f"multiply: {a.shape} times {b.shape} is not {c.shape}")
+    _check(a, b, c)
     c_apart, c_turned = _layout(c)
-    if c_apart is None:
-        raise ValueError(f"multiply: neither rows nor columns of the result lie in one piece, of shape {c.shape} and "
-                         f"strides {c.strides}")
     if c_turned:  # cᵀ = bᵀ · aᵀ
         multiply(b.swapaxes(-1, -2), a.swapaxes(-1, -2), c.swapaxes(-1, -2), add)
         return
@@ -56,10 +51,10 @@ def multiply(a: Any, b: Any, c: Any, add: bool = False) -> None:
         getattr(library, f"{letter}gemm")(
             handle, *turned, *sizes, one, address(b), b_apart, address(a), a_apart, beta, address(c), c_apart)
     else:
+        a_step, b_step, c_step = (x.strides[0] // x.itemsize for x in (a, b, c))
         getattr(library, f"{letter}gemmStridedBatched")(
-            handle, *turned, *sizes, one, address(b), b_apart, b.strides[0] // b.itemsize,
-            address(a), a_apart, a.strides[0] // a.itemsize, beta, address(c), c_apart, c.strides[0] // c.itemsize,
-            batch)
+            handle, *turned, *sizes, one, address(b), b_apart, b_step, address(a), a_apart, a_step,
+            beta, address(c), c_apart, c_step, batch)
 
 
 def sum_rows(rows: Any, total: Any, xp: Any) -> None:
@@ -75,6 +70,15 @@ def grouped(x: Any, groups: int) -> Any:
 def address(x: Any) -> int:
     """Where an array begins in the GPU's memory."""
     return x.data.ptr
+
+
+def _check(a: Any, b: Any, c: Any) -> None:
+    if a.shape[:-2] + b.shape[:-2] != 2 * c.shape[:-2] or a.shape[-1] != b.shape[-2] or (
+            (a.shape[-2], b.shape[-1]) != c.shape[-2:]):
+        raise ValueError(f"multiply: {a.shape} times {b.shape} is not {c.shape}")
+    if _layout(c)[0] is None:
+        raise ValueError(f"multiply: neither rows nor columns of the result lie in one piece, of shape {c.shape} and "
+                         f"strides {c.strides}")
 
 
 def _layout(x: Any) -> tuple[int | None, bool]:
