@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from naive import assert_close, distinct
 
+from tinynet.devices.cuda import gpu_count
 from tinynet.fast.cuda import blas
 
 VIEWS = {  # how a matrix of some rows and columns may lie in memory
@@ -96,3 +97,30 @@ def test_reduced_precision_is_asked_for_with_each_product(monkeypatch):
         monkeypatch.setattr(blas, "tf32_gpus", gpus)
         assert blas._cublas(0) == blas._cublas(1) == (library, 42)
     assert modes == [(42, 0), (42, 0), (42, 0), (42, 3), (42, 0), (42, 0)]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("groups", [1, 3])
+def test_cublas_itself_gives_these_products(dtype, groups):
+    import cupy
+
+    def on_gpu(view):
+        """The same view of an array on the GPU."""
+        base = cupy.asarray(view if view.base is None else view.base)
+        first = view.ctypes.data - (view if view.base is None else view.base).ctypes.data
+        return cupy.ndarray(view.shape, view.dtype, base.data + first, view.strides)
+
+    views = {name: view for name, view in VIEWS.items() if name != "one row for all"}  # its base is another shape
+    for a_view, b_view, c_view in itertools.product(views, views, set(views) - set(IN_PIECES)):
+        a, b = views[a_view](3, 4 * groups, dtype=dtype, seed=0), views[b_view](4 * groups, 5, dtype=dtype, seed=1)
+        c = views[c_view](3, 5, dtype=dtype, seed=2)
+        got = on_gpu(c)
+        blas.multiply(on_gpu(a), on_gpu(b), got, add=groups == 3)
+        assert_close(cupy.asnumpy(got), a @ b + (c if groups == 3 else 0), f"{a_view} times {b_view} to {c_view}")
+    rows, W = distinct(7, 4 * groups, dtype=dtype), distinct(4, 2 * groups, dtype=dtype, seed=1)
+    out = cupy.empty((7, 2 * groups), dtype)
+    blas.multiply(*(blas.grouped(x, groups) for x in (cupy.asarray(rows), cupy.asarray(W), out)))
+    parts = [rows[:, 4 * g:4 * g + 4] @ W[:, 2 * g:2 * g + 2] for g in range(groups)]
+    assert_close(cupy.asnumpy(out), np.concatenate(parts, axis=1))

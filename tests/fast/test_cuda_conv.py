@@ -8,7 +8,8 @@ from kernels_on_cpu import on_cpu  # noqa: F401 (a fixture)
 from naive import assert_close, distinct
 from test_winograd import GRID, STRIDES, relative_error, twins
 
-from tinynet import Conv2d, Linear, LocallyConnected2d, gaussian
+from tinynet import Conv2d, Linear, LocallyConnected2d, cpu, gaussian, gpu
+from tinynet.devices.cuda import gpu_count
 from tinynet.fast import im2col as plain_im2col
 from tinynet.fast import operation
 from tinynet.fast.cuda import blas, conv, im2col, winograd
@@ -211,3 +212,52 @@ def test_a_whole_net_and_its_gradients(as_gpu):
     for ours, again, expected in zip(*results, [y, *(p.grad for _, p in net.parameters())], strict=True):
         np.testing.assert_array_equal(ours, again)
         assert relative_error(ours, expected) < 1e-10
+
+
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
+def test_some_of_the_channels_of_an_array_will_do(as_gpu, algorithm):
+    """As Branches hand back dy."""
+    layer = Conv2d(4, 6, 3, padding=1, groups=2, algorithm=algorithm, rng=np.random.default_rng(3),
+                   weight_init=gaussian(0.5)).astype(np.float64)
+    x, dy, results = distinct(2, 6, 5, 9)[..., 3:7], distinct(2, 6, 5, 11, seed=1)[..., 1:7], []
+    for kind in np.asarray, np.ascontiguousarray:
+        results.append([layer.forward(kind(x), keep=True), layer.backward(kind(dy)), layer.W.grad.copy()])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+# ---------------------------------------------------------------------------------------- on a GPU
+
+
+@pytest.fixture
+def tf32():
+    """Switches TF32 on and off; off in the end."""
+    yield lambda on: gpu(0, tf32=on)
+    gpu(0, tf32=False)
+
+
+OF_ALEXNET = [  # x (N, H, W, C), F, kernel, stride, padding, groups
+    ((3, 227, 227, 3), 96, 11, 4, 0, 1), ((3, 27, 27, 96), 256, 5, 1, 2, 2), ((4, 13, 13, 256), 384, 3, 1, 1, 1),
+    ((4, 13, 13, 384), 256, 3, 1, 1, 2),
+]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd"])
+@pytest.mark.parametrize("shape, F, kernel, stride, padding, groups", OF_ALEXNET)
+def test_a_gpu_computes_it_too_and_the_same_bits_twice(tf32, shape, F, kernel, stride, padding, groups, algorithm):
+    layer = Conv2d(shape[-1], F, kernel, stride, padding, groups, algorithm=algorithm, rng=np.random.default_rng(3))
+    x, results = distinct(*shape, dtype=np.float32), {}
+    for run, (device, dtype) in {"expected": (cpu, np.float64), "once": (gpu(0), np.float32),
+                                 "again": (gpu(0), np.float32), "tf32": (gpu(0), np.float32)}.items():
+        if device is not cpu:
+            tf32(run == "tf32")
+        layer.to(device).astype(dtype)
+        y = layer.forward(device.asarray(x.astype(dtype)), keep=True)
+        dx = layer.backward(device.asarray(distinct(*y.shape, seed=1).astype(dtype)))
+        results[run] = [device.tohost(a).copy() for a in (y, dx, layer.W.grad, layer.b.grad)]
+    for expected, once, again, rounded in zip(*results.values(), strict=True):
+        np.testing.assert_array_equal(once, again)
+        assert relative_error(once, expected) < 1e-3
+        assert relative_error(rounded, expected) < 0.1

@@ -63,7 +63,8 @@ def sum_rows(rows: Any, total: Any, xp: Any) -> None:
 
 
 def grouped(x: Any, groups: int) -> Any:
-    """x (..., ΣC), which lies in one piece, as a batch of matrices (groups, rows, C): a view."""
+    """x (..., ΣC) as a batch of matrices (groups, rows, C): a view, if x lies in one piece or is some of the channels
+    of an array that does."""
     return x.reshape(-1, groups, x.shape[-1] // groups).swapaxes(0, 1)
 
 

@@ -58,10 +58,9 @@ def conv_forward(x, W, b, y, stride, padding, algorithm, xp) -> None:
         return
     if b is not None:
         y[...] = b
-    kernels = grouped(W, groups)                                                     # (G, KH·KW·C, F)
+    kernels = grouped(W, groups)                                                     # eq. (1), (G, KH·KW·C, F)
     for n in _parts(x, W, y):
-        cols = _columns(x[n], W, y[n], stride, padding, xp)                          # (G, n·P·Q, KH·KW·C)
-        multiply(cols, kernels, grouped(y[n], groups), add=b is not None)            # eq. (1)
+        multiply(_columns(x[n], W, y[n], stride, padding, xp), kernels, grouped(y[n], groups), add=b is not None)
 
 
 def conv_backward(x, W, dy, dx, dW, db, stride, padding, algorithm, xp) -> None:
@@ -72,6 +71,7 @@ def conv_backward(x, W, dy, dx, dW, db, stride, padding, algorithm, xp) -> None:
     if not form:
         _im2col_backward(x, W, dy, dx, dW, stride, padding, groups, xp)
         return
+    dy = xp.ascontiguousarray(dy)                                                    # once, for both
     if dW is not None:
         winograd.backward_to_weights(x, dy, dW, form, padding, groups, xp)           # eq. (3)
     if dx is not None:  # a convolution that has an output for each block of dx
@@ -83,8 +83,6 @@ def conv_backward(x, W, dy, dx, dW, db, stride, padding, algorithm, xp) -> None:
 
 def _im2col_backward(x, W, dy, dx, dW, stride, padding, groups, xp) -> None:
     """The windows are made a second time: keeping those of forward would cost KH · KW times the memory of x."""
-    (KH, KW, C, _), size = W.shape, dy.shape[1:3]
-    kernels = grouped(W, groups)                                                     # (G, KH·KW·C, F)
     for n in _parts(x if dx is None else dx, W, dy):
         rows = grouped(dy[n], groups)                                                # (G, n·P·Q, F)
         if dW is not None:
@@ -92,12 +90,17 @@ def _im2col_backward(x, W, dy, dx, dW, stride, padding, groups, xp) -> None:
             multiply(cols.swapaxes(1, 2), rows, grouped(dW, groups), add=n.start > 0)  # eq. (3)
             del cols                                                                 # its memory serves d_cols
         if dx is not None:
-            if _a_window_is_a_pixel(W, stride, padding):
-                multiply(rows, kernels.swapaxes(1, 2), grouped(dx[n], groups))       # eq. (4)
-                continue
-            d_cols = xp.empty((groups, rows.shape[1], KH * KW * C), dy.dtype)
-            multiply(rows, kernels.swapaxes(1, 2), d_cols)
-            col2im(d_cols, dx[n], size, (KH, KW), stride, padding)                   # eq. (4)
+            _window_gradients(rows, W, dx[n], dy.shape[1:3], stride, padding, xp)    # eq. (4)
+
+
+def _window_gradients(rows, W, dx, size, stride, padding, xp) -> None:
+    (KH, KW, C, _), kernels = W.shape, grouped(W, len(rows)).swapaxes(1, 2)          # (G, F, KH·KW·C)
+    if _a_window_is_a_pixel(W, stride, padding):
+        multiply(rows, kernels, grouped(dx, len(rows)))
+        return
+    d_cols = xp.empty((*rows.shape[:2], KH * KW * C), dx.dtype)
+    multiply(rows, kernels, d_cols)
+    col2im(d_cols, dx, size, (KH, KW), stride, padding)
 
 
 def _columns(x, W, y, stride, padding, xp) -> Any:
