@@ -100,6 +100,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--draw", metavar="FOLDER", help="only draw the figure of the run in FOLDER again")
     parser.add_argument("--epochs", type=int, help="train so long, or for the figure at most (default: 60; the recipe)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
@@ -288,7 +289,7 @@ def report(name: str, answers: np.ndarray, data: Dataset, out: Path) -> None:
 
 
 def device(args: argparse.Namespace) -> Device:
-    return cpu if args.device == "cpu" else gpu(0)
+    return cpu if args.device == "cpu" else gpu(0, tf32=args.tf32)
 
 
 if __name__ == "__main__":

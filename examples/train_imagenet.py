@@ -53,7 +53,7 @@ NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "minutes", "keep_
 def main() -> None:
     args = parse()
     try:
-        device = cpu if args.device == "cpu" else gpu(0)
+        device = cpu if args.device == "cpu" else gpu(0, tf32=args.tf32)
         if args.evaluate:
             return evaluate(args, device)
         folder = Path(args.resume) if args.resume else new_folder(args.out, f"imagenet-{args.net}")
@@ -108,6 +108,7 @@ def parse() -> argparse.Namespace:
     add("--steps", type=int, nargs="+", metavar="EPOCH", help="divide it by 10 at these epochs instead")
     add("--seed", type=int, default=0)
     add("--device", choices=("cpu", "gpu"), default="cpu")
+    add("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
     add("--workers", type=int, default=1, help="threads that decode and crop in the background (default: 1)")
     add("--minutes", type=float, default=10, help="between two checkpoints within an epoch (default: 10)")
     add("--keep-every", type=int, metavar="K", help="keep every K-th epoch, beside the last and the best")

@@ -440,3 +440,25 @@ def test_a_pytorch_tensor_is_no_array():
         with pytest.raises(TypeError, match=re.escape(": expected an array for x, got a PyTorch tensor; convert it "
                                                       "first: x.numpy()")):
             call(tensor)
+
+
+class Greedy(Layer):
+    """A layer that finds no memory, forward or backward."""
+
+    def __init__(self, way):
+        self.way = way
+
+    def forward(self, x, train=False, keep=False):
+        if self.way == "forward":
+            raise MemoryError("Unable to allocate 3 GiB")
+        return x.copy()
+
+    def backward(self, dy):
+        raise MemoryError("Unable to allocate 3 GiB")
+
+
+@pytest.mark.parametrize("way", ["forward", "backward"])
+def test_where_memory_runs_out_the_layer_is_named(way):
+    net = Sequential(fc=Linear(2, 2), mix=Branches(a=Identity(), b=Sequential(greedy=Greedy(way))))
+    with pytest.raises(MemoryError, match=r"^mix\.b\.greedy \(Greedy\): Unable to allocate 3 GiB$"):
+        net.backward(net.forward(np.ones((1, 2), np.float32), train=True))

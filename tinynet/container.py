@@ -6,8 +6,8 @@ nothing of it.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any
 
@@ -76,7 +76,7 @@ def run(name: str, layer: Layer, x: Any, train: bool = False, keep: bool = False
     """
     if not layer.placed and (device := place_of(x)):
         layer.settle(device)
-    with current(layer.device):
+    with naming(layer), current(layer.device):
         if seen and isinstance(layer, Container):
             return layer.forward(x, train=train, keep=keep, seen=_below(name, seen))
         y = layer.forward(x, train=train, keep=keep)
@@ -96,10 +96,21 @@ def run_back(layer: Layer, dy: Any, input_grad: bool) -> Any:
     if not (input_grad or trains(layer)):
         layer.forget()
         return None
-    with current(layer.device):
+    with naming(layer), current(layer.device):
         if isinstance(layer, Container) or layer.dx_is_optional and not input_grad:
             return layer.backward(dy, input_grad=input_grad)
         return layer.backward(dy)
+
+
+@contextmanager
+def naming(layer: Layer) -> Iterator[None]:
+    """Where memory runs out, the error says in which layer."""
+    try:
+        yield
+    except MemoryError as error:
+        if isinstance(layer, Container):  # one inside it is named already
+            raise
+        raise MemoryError(f"{layer.label}: {error}") from error
 
 
 def current(device: Any) -> AbstractContextManager:

@@ -180,11 +180,43 @@ def test_without_cupy(no_cupy, ask):
     assert device_of(np.ones(1)) is cpu                               # the rest works
 
 
-def test_cupy_without_a_gpu(monkeypatch):
-    blind = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False))
-    monkeypatch.setitem(sys.modules, "cupy", blind)
-    with pytest.raises(RuntimeError, match=r"gpu\(7\): CuPy is installed but sees no CUDA device; does"):
+def fake_cupy(monkeypatch, available=True, driver=12090, made_for=12090, missing=""):
+    """A machine with such a CuPy, driver and libraries."""
+    def find(library):
+        if library == missing:
+            raise ImportError("it is nowhere")
+
+    class Cuda:
+        runtime = SimpleNamespace(driverGetVersion=lambda: driver, runtimeGetVersion=lambda: made_for,
+                                  getDeviceCount=lambda: 2, memGetInfo=lambda: (1000, 4_000_000))
+        nvrtc = SimpleNamespace(getVersion=lambda: find("nvrtc"))
+        cublas = property(lambda self: find("cuBLAS"))
+
+        def is_available(self):
+            return available
+
+    device_module._cached_gpu.cache_clear()
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=Cuda()))
+
+
+@pytest.mark.parametrize("driver, made_for, message", [
+    (0, 12090, r"gpu\(7\): CuPy is installed but sees no CUDA device; does"),
+    (12020, 12090, r"gpu\(7\): CuPy is installed but sees no CUDA device; does"),  # of the same CUDA: new enough
+    (12090, 13010, r"gpu\(7\): the GPU's driver is made for CUDA 12\.9, and too old for CuPy, made for CUDA 13\.1: "
+                   r"install a newer driver, or the CuPy of an older CUDA, tinynet\[cuda12\]"),
+])
+def test_cupy_without_a_gpu(monkeypatch, driver, made_for, message):
+    fake_cupy(monkeypatch, available=False, driver=driver, made_for=made_for)
+    with pytest.raises(RuntimeError, match=message):
         gpu(7)
+
+
+@pytest.mark.parametrize("library", ["nvrtc", "cuBLAS"])
+def test_a_library_is_missing(monkeypatch, library):
+    fake_cupy(monkeypatch, missing=library)
+    with pytest.raises(ImportError, match=rf"gpu\(1\): CuPy does not find CUDA's library {library}: pip install "
+                                          r"tinynet\[cuda12\], or tinynet\[cuda13\], brings it; .*\(it is nowhere\)"):
+        gpu(1)
 
 
 @pytest.mark.parametrize("index", [2, -1])
@@ -193,6 +225,45 @@ def test_no_gpu_of_that_index(monkeypatch, index):
     monkeypatch.setattr(cuda, "gpu_count", lambda: 2)
     with pytest.raises(ValueError, match=r"this machine has 2 CUDA device\(s\), gpu\(0\) to gpu\(1\)"):
         gpu(index)
+
+
+class OutOfMemoryError(MemoryError):
+    """As CuPy's is called."""
+
+
+class FakeGpu(device_module.Gpu):
+    """A GPU as far as its errors go."""
+
+    def __init__(self):
+        Device.__init__(self, "gpu(0)", np)
+
+    def _context(self):
+        return Device._context(self)
+
+
+@pytest.mark.parametrize("error, message", [
+    (OutOfMemoryError("Out of memory allocating 2,048 bytes (allocated so far: 512 bytes)."),
+     r"^gpu\(0\): Out of memory allocating 2,048 bytes \(allocated so far: 512 bytes\)\. Of the GPU's 4,000,000 bytes "
+     r"1,000 are free\. Take a smaller batch or smaller images, or end other processes on this GPU"),
+    (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"), r"^gpu\(0\): CUBLAS_STATUS_ALLOC_FAILED\. Of the GPU's"),
+    (RuntimeError("anything else"), "^anything else$"),
+    (MemoryError("on the host"), "^on the host$"),
+])
+def test_a_full_gpu_says_what_to_do(monkeypatch, error, message):
+    fake_cupy(monkeypatch)
+    device = FakeGpu()
+    with pytest.raises((MemoryError, RuntimeError), match=message), device, device:
+        raise error
+
+
+def test_tf32_is_a_gpus_own_until_it_is_told_otherwise(monkeypatch):
+    monkeypatch.setattr(cuda, "tf32_gpus", set())
+    monkeypatch.setattr(device_module, "_cached_gpu", lambda index: SimpleNamespace(index=index))
+    states = []
+    for index, tf32 in (0, None), (0, True), (0, None), (1, True), (0, False), (1, None):
+        gpu(index, tf32=tf32)
+        states.append(set(cuda.tf32_gpus))
+    assert states == [set(), {0}, {0}, {0, 1}, {1}, {1}]
 
 
 # -------------------------------------------------------------------------------------- send and traffic

@@ -241,7 +241,7 @@ def test_senseless_options_are_refused(run, capsys, arguments, message):
 
 
 def test_what_cannot_be_done_is_said_at_once(run, monkeypatch, tmp_path):
-    def missing(root):
+    def missing(*_, **__):
         raise FileNotFoundError("no CIFAR-10 here")
     monkeypatch.setattr(run.example, "cifar10", missing)
     with pytest.raises(SystemExit, match="FileNotFoundError: no CIFAR-10 here"):

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import blas_on_cpu
 import numpy as np
 import pytest
 
@@ -45,10 +46,11 @@ CTYPES = {"int32": ctypes.c_int, "int64": ctypes.c_longlong, "uint32": ctypes.c_
 
 @pytest.fixture
 def on_cpu(monkeypatch):
-    """Kernels run on the CPU here, with NumPy's arrays."""
+    """Kernels run on the CPU here, and products too, with NumPy's arrays."""
     if COMPILER is None:
         pytest.skip("needs a C++ compiler to run kernels on the CPU, found neither g++ nor c++")
     monkeypatch.setattr(kernels, "_kernel", kernel)
+    blas_on_cpu.install(monkeypatch)
 
 
 def kernel(source, name, real, wide):

@@ -128,7 +128,7 @@ def test_one_tile_by_hand(K):
     """The identity (2) of the header on a single tile: correlate a (4 + K - 1)² tile with a K x K kernel."""
     rng, form = np.random.default_rng(0), winograd.Form(4, K)
     d, g = rng.normal(size=(form.t, form.t)), rng.normal(size=(K, K))
-    matrices = winograd._matrices(form)
+    matrices = winograd.matrices(form)
     products = (matrices["G"] @ g @ matrices["G"].T) * (matrices["B"].T @ d @ matrices["B"])
     assert products.size == {3: 36, 5: 64}[K]
     expected = [[(d[p:p + K, q:q + K] * g).sum() for q in range(4)] for p in range(4)]

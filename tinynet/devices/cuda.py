@@ -23,6 +23,8 @@ from typing import Any
 
 import numpy as np
 
+tf32_gpus: set[int] = set()  # the GPUs that may round the factors of float32 products to TF32: device.gpu
+
 
 def load_cupy(name: str) -> ModuleType:
     """The module cupy, for the device called `name`. Raises ImportError, saying what to install."""
@@ -44,14 +46,48 @@ def gpu_count() -> int:
 
 
 def check_index(index: int) -> None:
-    """Raises ImportError without CuPy, RuntimeError without a GPU, ValueError if `index` is none of them."""
-    load_cupy(f"gpu({index})")
+    """Raises ImportError without CuPy or a library that it needs, RuntimeError without a GPU or a driver that is new
+    enough, ValueError if `index` is none of the GPUs."""
+    cupy = load_cupy(f"gpu({index})")
     count = gpu_count()
     if count == 0:
+        driver, wanted = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion()
+        if 0 < driver // 1000 < wanted // 1000:
+            raise RuntimeError(f"gpu({index}): the GPU's driver is made for CUDA {_dotted(driver)}, and too old for "
+                               f"CuPy, made for CUDA {_dotted(wanted)}: install a newer driver, or the CuPy of an "
+                               "older CUDA, tinynet[cuda12]")
         raise RuntimeError(f"gpu({index}): CuPy is installed but sees no CUDA device; does nvidia-smi list "
                            "one, and does CUDA_VISIBLE_DEVICES allow it? Without, use cpu or simulated(i)")
     if not 0 <= index < count:
         raise ValueError(f"gpu({index}): this machine has {count} CUDA device(s), gpu(0) to gpu({count - 1})")
+    _check_libraries(f"gpu({index})", cupy)
+
+
+def _check_libraries(name: str, cupy: Any) -> None:
+    """Raises ImportError unless there are CUDA's compiler and its matrix products, which CuPy looks for when they are
+    first used."""
+    for library, use in ("nvrtc", lambda: cupy.cuda.nvrtc.getVersion()), ("cuBLAS", lambda: cupy.cuda.cublas):
+        try:
+            use()
+        except Exception as error:  # CuPy raises ImportError for one, RuntimeError for the other
+            raise ImportError(f"{name}: CuPy does not find CUDA's library {library}: pip install tinynet[cuda12], or "
+                              "tinynet[cuda13], brings it; or install NVIDIA's CUDA toolkit and say in the environment "
+                              f"variable CUDA_PATH where it is ({error})") from error
+
+
+def _dotted(version: int) -> str:
+    """"12.9" for CUDA's 12090."""
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
+def explained(error: BaseException, name: str) -> MemoryError | None:
+    """If `error` says that the memory of the current GPU, the device called `name`, is full: what to do about it."""
+    if type(error).__name__ != "OutOfMemoryError" and (
+            type(error) is MemoryError or "CUBLAS_STATUS_ALLOC_FAILED" not in str(error)):
+        return None
+    free, total = load_cupy(name).cuda.runtime.memGetInfo()
+    return MemoryError(f"{name}: {str(error).rstrip('.')}. Of the GPU's {total:,} bytes {free:,} are free. Take a "
+                       "smaller batch or smaller images, or end other processes on this GPU, which nvidia-smi lists")
 
 
 def free_memory() -> None:

@@ -160,6 +160,12 @@ class Gpu(Device):
     def _to_host(self, x: Any) -> np.ndarray:
         return self.xp.asnumpy(x)                     # waits for the stream
 
+    def __exit__(self, *error: Any) -> None:
+        explained = cuda.explained(error[1], self.name) if error[1] else None
+        super().__exit__(*error)
+        if explained:
+            raise explained from error[1]
+
     def _context(self) -> AbstractContextManager:
         with ExitStack() as stack:                    # cuda.Device remembers what to go back to: a new one
             stack.enter_context(self.xp.cuda.Device(self.index))
@@ -171,12 +177,21 @@ cpu = Device("cpu", np)
 _cached_gpu, _cached_simulated = functools.cache(Gpu), functools.cache(Simulated)
 
 
-def gpu(index: int = 0) -> Device:
+def gpu(index: int = 0, tf32: bool | None = None) -> Device:
     """GPU `index`; the same object at every call.
 
-    Raises ImportError without CuPy, RuntimeError without a GPU, ValueError if there is none of this index.
+    `tf32=True` lets its matrix products round float32 factors to TF32, to 11 binary digits from 24, which GPUs from
+    Ampere on multiply faster; sums are still float32. How much it adds to the errors of a net has not been measured.
+    It concerns the convolutions, fully and locally connected layers of all nets on this GPU, on its streams too, until
+    `tf32=False`; a call that says nothing leaves it as it is, off to begin with. float64 stays what it is.
+
+    Raises ImportError without CuPy or one of CUDA's libraries, RuntimeError without a GPU or a driver that is new
+    enough, ValueError if there is none of this index.
     """
-    return _cached_gpu(operator.index(index))
+    device = _cached_gpu(operator.index(index))
+    if tf32 is not None:
+        (cuda.tf32_gpus.add if tf32 else cuda.tf32_gpus.discard)(device.index)
+    return device
 
 
 def simulated(index: int = 0) -> Device:

@@ -91,7 +91,7 @@ def best_form(kernel: int, stride: int, P: int, Q: int, C: int, F: int) -> Form:
 
 
 @functools.cache
-def _matrices(form: Form) -> dict[str, np.ndarray]:
+def matrices(form: Form) -> dict[str, np.ndarray]:
     """A (t, m), G (t, K) and B (t, t)."""
     def evaluate(n: int) -> np.ndarray:
         at_points = np.power.outer(np.array(POINTS[:form.t - 1], float), np.arange(n))  # (t - 1, n)
@@ -102,7 +102,7 @@ def _matrices(form: Form) -> dict[str, np.ndarray]:
 
 def _matrix(name: str, form: Form, like: Any) -> Any:
     """One of the three matrices, of the dtype of `like`."""
-    return _matrices(form)[name].astype(like.dtype)
+    return matrices(form)[name].astype(like.dtype)
 
 
 def convolve(x: Any, U: Any, y: Any, form: Form) -> None:

@@ -68,10 +68,11 @@ class Conv2d(Layer):
     kernel_size, stride: an int or (vertical, horizontal). padding: an int, a pair, or ((top, bottom), (left, right)).
     The output has floor((size + padding - kernel) / stride) + 1 pixels along each axis. `input_grad=False` is for
     the first layer of a net: nobody needs the gradient of the images, so backward saves itself the work and returns
-    None. `algorithm` is what a CPU takes: "im2col", "winograd" (for square kernels, 3 to 5 strides wide), or "auto":
-    the one that fast/conv.py expects to be faster. Winograd's makes the outputs near a pixel of NaN NaN, and near one
-    100,000 times as large as the others inexact, also those whose window does not hold it; "im2col" does not
-    (fast/winograd.py). Weights start as `weight_init(rng, shape)`; the default is the paper's N(0, 0.01), biases 0.
+    None. `algorithm` is "im2col", "winograd" (for square kernels, 3 to 5 strides wide), or "auto": the one that is
+    expected to be faster, by fast/conv.py on a CPU, by fast/cuda/conv.py on a GPU. Winograd's makes the outputs near a
+    pixel of NaN NaN, and near one 100,000 times as large as the others inexact, also those whose window does not hold
+    it; "im2col" does not (fast/winograd.py). Weights start as `weight_init(rng, shape)`; the default is the paper's
+    N(0, 0.01), biases 0.
     """
 
     dx_is_optional = True
