@@ -36,9 +36,6 @@ from typing import Any
 
 import numpy as np
 
-_under_way: list[tuple[Any, list[np.ndarray]]] = []   # event `arrived`, and the pinned memory that is kept until then
-_lock = threading.Lock()
-
 
 def load_cupy(name: str) -> ModuleType:
     """The module cupy, for the device called `name`. Raises ImportError, saying what to install."""
@@ -100,6 +97,10 @@ def _copy(x: Any, source: Any, to: Any) -> Any:
     with source:
         source.stream.wait_event(done)
     return y
+
+
+_under_way: list[tuple[Any, list[np.ndarray]]] = []   # event `arrived`, and the pinned memory that is kept until then
+_lock = threading.Lock()
 
 
 def bring(x: Any, to: Any) -> Callable[[], Any]:
