@@ -1,7 +1,6 @@
 """What comes from the host to a GPU: in which order it is asked for what. CuPy and the streams are stand-ins here; that
 the bits arrive on a GPU that is busy is tried in tests/fast/test_cuda_glance.py."""
 import sys
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -49,13 +48,8 @@ def stand_ins(monkeypatch):
     monkeypatch.setattr(cuda, "_inbound", lambda index: inbound)
     monkeypatch.setattr(cuda, "_under_way", [])
     monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(empty_pinned=np.empty))
-
-    @contextmanager
-    def current(index=0):
-        yield
-    xp = SimpleNamespace(empty=lambda shape, dtype: Array(shape, dtype, log), cuda=SimpleNamespace(Device=current))
     to = Stand("gpu", log)
-    to.index, to.xp, to.stream = 0, xp, own
+    to.index, to.xp, to.stream = 0, SimpleNamespace(empty=lambda shape, dtype: Array(shape, dtype, log)), own
     return to, log
 
 
@@ -64,8 +58,9 @@ def test_all_memory_is_allocated_before_what_was_launched_is_recorded_and_that_b
     here = bring((np.ones(3), None, np.zeros((2, 2), np.uint8)), to)
     copies = [step[1] for step in log if step[0] == "copy"]
     assert [step if step[0] != "copy" else ("copy",) for step in log] == [
-        ("enter", "inbound"), ("allocate", (3,)), ("allocate", (2, 2)), ("own", "record"),
-        ("inbound", "wait for", "own 1"), ("copy",), ("copy",), ("inbound", "record"), ("leave", "inbound")]
+        ("enter", "gpu"), ("enter", "inbound"), ("allocate", (3,)), ("allocate", (2, 2)), ("own", "record"),
+        ("inbound", "wait for", "own 1"), ("copy",), ("copy",), ("inbound", "record"), ("leave", "inbound"),
+        ("leave", "gpu")]
     assert (copies[0] == 1).all() and (copies[1] == 0).all()
     log.clear()
     x, nothing, y = here()

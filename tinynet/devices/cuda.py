@@ -112,7 +112,7 @@ def bring(x: Any, to: Any) -> Callable[[], Any]:
         pairs.append((host, xp.empty(host.shape, host.dtype)))
         return pairs[-1][1]
 
-    with xp.cuda.Device(to.index), inbound:
+    with to, inbound:
         there = each_array(x, allocated)
         inbound.wait_event(to.stream.record())        # launched
         pinned = [_set(y, host) for host, y in pairs]
