@@ -198,7 +198,7 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
         scale, init = found.spread, fan_in(2.0 if name == "relu" else 1.0)
     net = cifar_sample(rng_net, ACTIVATIONS[name], init).to(device(args))
     sgd, view = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0), View(found.mean, scale)
-    loader, first_images = Loader(data.train, BATCH_SIZE, rng_data, view.train), view.center(data.train.images[:256])
+    loader, first_images = loader_of(args, data, view, rng_data), view.center(data.train.images[:256])
     config = config_of(args, data) | about_the_net(IN_CATALOGUE[name], {}, view, data.classes)
     run, at = start(out / f"{name}-{rate:g}", config, view, net, sgd, loader)
 
@@ -257,7 +257,7 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     sgd = SGD(net.parameters(), recipe.rate(1), MOMENTUM, WEIGHT_DECAY)
     view = View(mean_image(data.train.images), recipe.scale, recipe.crop, mirror=recipe.crop is not None,
                 pad=recipe.pad)
-    loader = Loader(data.train, BATCH_SIZE, rng_data, view.train)
+    loader = loader_of(args, data, view, rng_data)
     say(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
 
     def answers() -> np.ndarray:
@@ -286,6 +286,12 @@ def report(name: str, answers: np.ndarray, data: Dataset, out: Path) -> None:
         + f" (published: {RECIPES[name].published:.0%}); the net: {out / 'net.npz'}")
     draw_confusion(out / "confusion.png", matrix, data.classes, f"{name}: {top[1]:.1%} test error")
     say(f"the picture: {out / 'confusion.png'}")
+
+
+def loader_of(args: argparse.Namespace, data: Dataset, view: View, rng: np.random.Generator) -> Loader:
+    """Batches of the training images; a GPU gets all of these at once, 150 MB at most, and takes its batches there."""
+    images = device(args).asarray(data.train.images)
+    return Loader(data.train._replace(images=images), BATCH_SIZE, rng, view.draw, finish=view.show, device=device(args))
 
 
 def device(args: argparse.Namespace) -> Device:

@@ -154,7 +154,7 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     view = view_of(folder, read_config(folder)) if args.resume else new_view(args, data)
     run = run_in(folder, args, {"data": data.name, **about_the_net(args.net, settings, view, data.classes)})
     net = start(args, settings, device, rng_net)
-    loader = Loader(data.train, args.batch, rng_data, view.train, workers=args.workers)
+    loader = Loader(data.train, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers)
     sgd = SGD(net.parameters(), args.lr, momentum=0.9, weight_decay=0.0005)
     schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
 

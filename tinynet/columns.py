@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from .container import Container, Seen, run, run_back, whole
-from .devices.device import Device, device_of, send
+from .devices.device import Device, device_of, send, to_both
 from .fast.parallel import side_by_side
 from .layer import NO_GRADIENT, Layer
 
@@ -69,7 +69,7 @@ class Fork(Layer):
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Pair:
         (left, right), here = self.device, None
         if isinstance(x, np.ndarray):
-            y = left.asarray(x), right.asarray(x)
+            y = to_both(x, left, right)
         else:
             here = device_of(x)
             y = (x if left is here else send(x, left, self.name),

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tinynet.data import Loader, Split, batches
+from tinynet import cpu, simulated
+from tinynet.data import Loader, Split, View, batches
 from tinynet.data import loader as loader_module
 from tinynet.data.augment import random_crops
 
@@ -291,6 +292,8 @@ def test_errstate_holds_in_the_workers():
     ((SPLIT, 2.5), {}, TypeError, "float"),
     ((SPLIT, B, 0), {}, TypeError, "Loader: expected rng to be None or a Generator, got 0"),
     ((SPLIT, B), {"transform": 3}, TypeError, r"a transform that can be called with \(images, rng\), got 3"),
+    ((SPLIT, B), {"finish": 3}, TypeError, "a finish that can be called with what transform gives, got 3"),
+    ((SPLIT, B), {"device": (cpu, cpu)}, TypeError, r"expected one device, as gpu\(0\) gives it, got \(cpu, cpu"),
     ((SPLIT, B), {"workers": -1}, ValueError, "Loader workers: expected a whole number of 0 or more, got -1"),
     ((SPLIT, B), {"workers": 1.5}, ValueError, "Loader workers: .* got 1.5"),
 ])
@@ -306,3 +309,56 @@ def test_a_wrong_skip_raises_at_the_call_and_draws_nothing(skip, message):
     with pytest.raises(ValueError, match=message):
         Loader(SPLIT, B, rng).epoch(skip)
     assert rng.bit_generator.state == before
+
+
+# ---------------------------------------------------------------------------------------- with a device
+
+
+VIEW = View(np.arange(6 * 7 * 3, dtype=np.float32).reshape(6, 7, 3), 50.0, 5, True)
+
+
+@pytest.fixture
+def busy(monkeypatch):
+    """A simulated device that says it is asynchronous, as a GPU is."""
+    monkeypatch.setattr(simulated(0), "asynchronous", True, raising=False)
+    return simulated(0)
+
+
+@pytest.mark.parametrize("resident", [False, True])
+@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_device_gets_the_batches_that_the_cpu_gets(busy, workers, resident, shuffled):
+    split = SPLIT._replace(images=busy.asarray(X)) if resident else SPLIT
+    whole, halves = (VIEW.train, (VIEW.draw, VIEW.show)) if shuffled else (VIEW.center, (None, VIEW.center))
+
+    def rng():
+        return np.random.default_rng(4) if shuffled else None
+    expected = list(Loader(SPLIT, B, rng(), whole).epoch())
+    same(Loader(SPLIT, B, rng(), halves[0], finish=halves[1], workers=workers).epoch(), expected)
+    got = list(Loader(split, B, rng(), halves[0], finish=halves[1], device=busy, workers=workers).epoch())
+    assert all(busy.holds(x) and isinstance(labels, np.ndarray) for x, labels in got)
+    same([(busy.tohost(x), labels) for x, labels in got], expected)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_who_does_what(busy, workers):
+    """A worker makes a batch and sends it, the consumer finishes it; without a GPU a worker does all."""
+    did = []
+
+    def note(what):
+        did.append((what, threading.current_thread() is threading.main_thread()))
+    for device, by_consumer in (cpu, workers == 0), (simulated(1), workers == 0), (busy, True):
+        did.clear()
+        for x, _ in Loader(SPLIT, B, None, lambda x, rng: note("transform") or x, device=device, workers=workers,
+                           finish=lambda x: note("finish") or x).epoch():
+            assert device.holds(x) == (device is not simulated(1))
+        assert {where for what, where in did if what == "transform"} == {workers == 0}
+        assert {where for what, where in did if what == "finish"} == {by_consumer}
+
+
+def test_an_error_of_the_second_half_ends_the_threads(busy):
+    def spoilt(x):
+        raise OSError("spoilt")
+    with pytest.raises(OSError, match="spoilt"):
+        list(Loader(SPLIT, B, finish=spoilt, device=busy, workers=2).epoch())
+    assert no_worker_left()

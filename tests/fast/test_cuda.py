@@ -151,7 +151,7 @@ def test_every_kernel_compiles_for_a_gpu_and_keeps_its_numbers_in_registers(file
 @pytest.mark.skipif(gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [*SHAPES, (8, 21, 19, 40)])
-@pytest.mark.parametrize("file", ["activation", "loss", "lrn", "norm", "optim", "pool"])
+@pytest.mark.parametrize("file", ["activation", "glance", "loss", "lrn", "norm", "optim", "pool"])
 def test_a_gpu_computes_it_too_and_the_same_bits_twice(file, shape, dtype):
     import cupy
     for name, args in CASES[file](shape, dtype, np.random.default_rng(0)):

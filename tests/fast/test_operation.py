@@ -121,6 +121,19 @@ def dropout(shape, dtype, rng):
         yield "draw_mask", (np.empty(shape, bool), np.random.default_rng(1), p)
 
 
+def glance(shape, dtype, rng):
+    (N, H, W_, C), images = shape, rng.integers(0, 256, shape, np.uint8)
+    for (h, w), first in ((H, W_), (-1, -1)), (((H + 1) // 2, (W_ + 1) // 2), (0, 0)), ((2, 3), (-4, -4)):
+        corners = [rng.integers(least, max(side - size - least, least) + 1, N)
+                   for side, size, least in zip((H, W_), (h, w), first, strict=True)]
+        where = np.stack([*corners, np.arange(N) % 2], axis=1)
+        for mean in (H, W_, C), (C,), ():
+            for colors, scale in (None, 1.0), (distinct(N, C, dtype=dtype), 60.0):
+                x = np.empty((N, h, w, C), dtype)
+                yield "look", (images, np.asarray(distinct(*mean, dtype=dtype)), where, colors, scale, x)
+    yield "look", (images.astype(dtype), np.zeros((), dtype), where, None, 1.0, x)
+
+
 def loss(shape, dtype, rng):
     for K in 1, shape[0] * 10, 100:
         logits, labels = 5 * distinct(shape[1], K, dtype=dtype), rng.integers(0, K, shape[1])
@@ -157,14 +170,14 @@ def table_conv(shape, dtype, rng):
 
 
 # file: a generator of (operation, its arguments without xp), of a shape, a dtype and an rng
-CASES = {"activation": activation, "conv": conv, "dropout": dropout, "linear": linear, "local": local, "loss": loss,
-         "lrn": lrn, "norm": norm, "optim": optim, "pool": pool, "table_conv": table_conv}
+CASES = {"activation": activation, "conv": conv, "dropout": dropout, "glance": glance, "linear": linear,
+         "local": local, "loss": loss, "lrn": lrn, "norm": norm, "optim": optim, "pool": pool, "table_conv": table_conv}
 ON_CPU = sorted(CASES.keys() & {module.name for module in pkgutil.iter_modules(tinynet.fast.__path__)})
 
 
 def room_of(file):
     """The module that has the plain functions: a layer, a loss or an update rule."""
-    for room in "tinynet.layers", "tinynet", "tinynet.training":
+    for room in "tinynet.layers", "tinynet", "tinynet.training", "tinynet.data":
         try:
             return importlib.import_module(f"{room}.{file}")
         except ModuleNotFoundError:

@@ -7,6 +7,9 @@ Python's global lock while they work, so plain threads prepare the next batches;
     worker 1    0 ▒▒▒▒▒    2 ▒▒▒▒▒         4 ▒▒▒▒▒                  at most workers + 1 batches ahead: so much memory
     worker 2      1 ▒▒▒▒▒▒▒     3 ▒▒▒▒▒▒▒
 
+A GPU computes while the CPU prepares, so there the work is divided: the workers send it what they have made, and only
+what is left to `finish` is done in the consumer's thread, where it merely asks the GPU for it.
+
 What comes out must not depend on which thread is quicker. So all randomness of an epoch is drawn at its start, by the
 calling thread: the order of the images, then, if there is a transform, one seed for each batch.
 """
@@ -19,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..devices.device import Device, cpu, place_of
 from ..sizes import as_int
 from .background import in_background
 from .dataset import Split
@@ -32,13 +36,18 @@ class Loader:
 
         Loader(data.train, 128, rng, view.train, workers=4)
         Loader(data.test, 128, transform=view.center)
+        Loader(data.train, 128, rng, view.draw, finish=view.show, device=gpu(0), workers=4)
 
     A batch of images (B, H, W, C), as they are stored, becomes x = `transform(images, rng)`, with a Generator of its
-    own for each batch; None, if the loader has none. Without a transform the images are x.
+    own for each batch; None, if the loader has none. Without a transform the images are x. With `finish`, which draws
+    nothing, x becomes `finish(x)`.
+
+    With a GPU as `device`, x is sent there between the two, while the GPU computes: an array, or a tuple of arrays. The
+    images of the split may live there, too. Other devices are not sent to: a net takes host arrays wherever it lives.
 
     `workers` threads do this in the background; with 0 the calling thread does. They index `split.images` too, with
     an array of indices (or, in order, a slice): it may be an array, a memory map, or anything with a length that
-    decodes the images it is asked for. The batches are the same bits for any number of workers.
+    decodes the images it is asked for. The batches are the same bits for any number of workers and on every device.
 
     `len(loader)` is the number of batches in an epoch, `size` that of images; `waited` the seconds that the consumer
     has waited for batches in the current or last epoch.
@@ -48,11 +57,16 @@ class Loader:
 
     def __init__(self, split: Split, batch_size: int, rng: np.random.Generator | None = None,
                  transform: Callable[[np.ndarray, np.random.Generator | None], Any] | None = None, *,
-                 workers: int = 0) -> None:
+                 finish: Callable[[Any], Any] | None = None, device: Device = cpu, workers: int = 0) -> None:
         check("Loader", *split, batch_size, rng)
         if not (transform is None or callable(transform)):
             raise TypeError(f"Loader: expected a transform that can be called with (images, rng), got {transform!r}")
+        if not (finish is None or callable(finish)):
+            raise TypeError(f"Loader: expected a finish that can be called with what transform gives, got {finish!r}")
+        if not isinstance(device, Device):
+            raise TypeError(f"Loader: expected one device, as gpu(0) gives it, got {device!r}")
         self.split, self.batch_size, self.rng, self.transform = split, batch_size, rng, transform
+        self.finish, self.device = finish or (lambda x: x), device
         self.workers = as_int(workers, "Loader workers", least=0)
         self.size = len(split.labels)
         self.waited = 0.0
@@ -79,20 +93,32 @@ class Loader:
                 else (self._batch(*job) for job in jobs))
         return self._timed(made)
 
-    def _batch(self, part: slice | np.ndarray, seed: int | None) -> Batch:
-        x = self.split.images[part]                                                  # (B, H, W, C)
+    def _batch(self, part: slice | np.ndarray, seed: int | None) -> tuple[Any, np.ndarray]:
+        """What a worker does: the batch; or on a GPU, what gives its x."""
+        x = images_of(self.split, part)                                              # (B, H, W, C)
         if isinstance(x, np.ndarray) and not x.flags.owndata:
             x.flags.writeable = False  # a slice of the data set: who writes to it would change the data
         if self.transform:
             x = self.transform(x, None if seed is None else np.random.default_rng(seed))
-        return x, self.split.labels[part]
+        labels = self.split.labels[part]
+        return (self.device.bring(x) if self.device.asynchronous else self.finish(x)), labels
 
     def _timed(self, made: Iterator[Batch]) -> Iterator[Batch]:
         with closing(made):
             while True:
                 start = time.perf_counter()
                 batch = next(made, None)
+                if batch and self.device.asynchronous:
+                    here, labels = batch
+                    batch = self.finish(here()), labels
                 self.waited += time.perf_counter() - start
                 if batch is None:
                     return
                 yield batch
+
+
+def images_of(split: Split, part: slice | np.ndarray) -> Any:
+    """Those of a split's images whose indices are in `part`."""
+    device = place_of(split.images) or cpu
+    with device:
+        return split.images[part if isinstance(part, slice) else device.asarray(part)]

@@ -11,6 +11,9 @@ all minus the mean that the training images have there, and divided by `scale`. 
 computed, each image while it is in the cache: the crop comes first, then the same crop of the mean image is
 subtracted, then one colour is added for the whole image.
 
+`train` is two halves: `draw` chooses on the host where and how each image is seen, `show` computes what is seen there,
+wherever the images are (glance.py).
+
 A view is a part of its run (`config` and `save` write it down, `from_config` reads it): a net is worth nothing without.
 """
 from __future__ import annotations
@@ -22,12 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from ..devices.device import check_kind
+from ..devices.device import Device, check_kind, cpu, device_of
 from ..files.arrays import read_array
 from ..files.reading import shortened, wrong
 from ..files.writing import atomic_write
 from ..sizes import as_int
-from .augment import draw_colors, draw_crops, expect_components, flip, scale_jitter
+from .augment import draw_colors, draw_crops, expect_components, scale_jitter
+from .glance import Glance, look
 
 MEAN_FILE = "mean.npy"
 MOST_MEAN = 2 ** 26  # numbers in it: an image of more than 4,000 x 4,000 pixels
@@ -63,6 +67,7 @@ class View:
     noise: str = "paper"
 
     def __post_init__(self) -> None:
+        self._sent: dict[str, tuple] = {}  # by device: the mean that was sent there, and the array there
         self.mean = np.asarray(self.mean, np.float32)
         if self.mean.ndim not in (0, 1, 3) or not np.isfinite(self.mean).all():
             raise ValueError("View mean: expected finite numbers, an image (H, W, C), a colour (C,) or one number, got "
@@ -96,26 +101,40 @@ class View:
     def train(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
         """What is seen in training: another crop, mirror image and light each time, drawn from `rng`.
 
-        images (N, H, W, C) → (N, h, w, C) float32. Raises ValueError for images that do not fit the view, and without
-        an rng if there is anything to draw.
+        images (N, H, W, C) → (N, h, w, C) float32, where the images are. Raises ValueError for images that do not fit
+        the view, and without an rng if there is anything to draw.
         """
+        return self.show(self.draw(images, rng))
+
+    def draw(self, images: Any, rng: np.random.Generator | None = None) -> Glance:
+        """The first half of `train`: what will be seen of images (N, H, W, C). Raises what `train` raises, and
+        TypeError for images that are to be rescaled and are not on the host."""
         h, w = self._size(images)
         if not (self.mirror or self.jitter or self.pad or self.color or (h, w) != images.shape[1:3]):
-            return self._seen(images, 0, 0, h, w)
+            return Glance(images)
         if rng is None:
             raise ValueError("View.train: expected a Generator to draw from, got None; give the Loader an rng, or use "
                              "View.center")
         if self.jitter:
+            if not isinstance(images, np.ndarray):
+                raise TypeError(f"View jitter: expected images on the host, where they are rescaled, got some of "
+                                f"{device_of(images)}")
             images = scale_jitter(images, *self.jitter, self.crop, rng, self.mirror)  # cropped and mirrored already
-        (N, H, W_, C), pad = images.shape, self.pad
-        where = draw_crops(N, H - h + 2 * pad, W_ - w + 2 * pad, rng, self.mirror and not self.jitter)
-        x, colors = np.zeros((N, h, w, C), np.float32), self._draw_colors(N, rng)
-        for y, image, i, j, mirrored, color in zip(x, images, *where, colors, strict=True):
-            top, left, bottom, right = max(i, pad), max(j, pad), min(i + h, H + pad), min(j + w, W_ + pad)
-            inside = y[top - i:bottom - i, left - j:right - j]                       # of the crop: pixels of the image
-            self._seen(image, top - pad, left - pad, bottom - top, right - left, color, inside)
-            if mirrored:
-                flip(y)
+        (N, H, W_, _), pad = images.shape, self.pad
+        top, left, mirrored = draw_crops(N, H - h + 2 * pad, W_ - w + 2 * pad, rng, self.mirror and not self.jitter)
+        return Glance(images, np.stack([top - pad, left - pad, mirrored], axis=1), self._draw_colors(N, rng))
+
+    def show(self, glance: Glance) -> Any:
+        """The second half of `train`: what is seen, (N, h, w, C) float32, on the device that the images are on."""
+        images, where, colors = glance
+        (h, w), device = self._size(images), device_of(images)
+        if where is None:
+            return self._seen(images, 0, 0, h, w)
+        x = device.empty((len(images), h, w, images.shape[-1]), np.float32)
+        scale = self.scale * (1.1 if colors is not None and self.noise == "2012" else 1)
+        with device:
+            look(images, self._mean_on(device), device.asarray(where), None if colors is None else
+                 device.asarray(colors), scale, x, device.xp)
         return x
 
     def center(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
@@ -194,24 +213,31 @@ class View:
         (h, w), (_, H, W_, _) = self._size(images), images.shape
         return (H - h) // 2, (W_ - w) // 2
 
-    def _draw_colors(self, n: int, rng: np.random.Generator) -> np.ndarray | list[None]:
+    def _draw_colors(self, n: int, rng: np.random.Generator) -> np.ndarray | None:
         if self.color is None:
-            return [None] * n
+            return None
         values, vectors = self.color
         return draw_colors(n, (values if self.noise == "paper" else np.sqrt(values), vectors), rng)   # (n, 3)
 
-    def _seen(self, images: np.ndarray, i: int, j: int, h: int, w: int, color: np.ndarray | None = None,
-              out: np.ndarray | None = None) -> np.ndarray:
-        """The crop of images (..., H, W, C) at row i, column j, as a net sees it: (..., h, w, C) float32."""
-        mean = self.mean[i:i + h, j:j + w] if self.mean.ndim == 3 else self.mean
-        x = np.subtract(images[..., i:i + h, j:j + w, :], mean, out, dtype=np.float32, order="C")
-        scale = self.scale
-        if color is not None:                                                        # x is one image (h, w, C)
-            rows = x.reshape(h, -1)                                                  # (h, w·C): a long inner loop
-            rows += np.tile(color, w)
-            scale *= 1.1 if self.noise == "2012" else 1
-        if scale != 1:
-            x /= np.float32(scale)
+    def _mean_on(self, device: Device) -> Any:
+        """The mean on `device`: sent there once."""
+        if device is cpu:
+            return self.mean
+        mean, there = self._sent.get(device.name, (None, None))
+        if mean is not self.mean:
+            there = device.asarray(self.mean)
+            self._sent[device.name] = self.mean, there
+        return there
+
+    def _seen(self, images: Any, i: int, j: int, h: int, w: int) -> Any:
+        """The crop of images (N, H, W, C) at row i, column j, as a net sees it: (N, h, w, C) float32."""
+        with device_of(images) as device:
+            mean = self._mean_on(device)
+            x = device.xp.empty((len(images), h, w, images.shape[-1]), np.float32)
+            device.xp.subtract(images[:, i:i + h, j:j + w], mean[i:i + h, j:j + w] if mean.ndim == 3 else mean, out=x,
+                               dtype=np.float32)
+            if self.scale != 1:
+                x /= np.float32(self.scale)
         return x
 
 

@@ -10,6 +10,17 @@ A copy between two GPUs, or between two streams of one, is in order on both side
 The second wait is what keeps `x` alive: CuPy's memory pool hands freed memory to the next allocation on the
 same stream, and what that stream does next comes after `done`.
 
+What comes from the host need not stop a GPU either. It goes through pinned memory, which the GPU reads by itself, on a
+stream that does nothing else:
+
+    inbound stream    y is allocated; wait for `launched`, copy into y, event `arrived`
+    the GPU's stream  what was launched so far, event `launched`              ...      wait for `arrived`, y may be read
+
+y may be memory in which an earlier batch lay. Python let go of that batch before y was allocated, and whatever reads it
+had been launched by then: so it comes before `launched`, which is recorded after. Hence the order: first allocate, then
+record, then wait. The pinned memory is kept until `arrived`. The null stream stands for all streams of its GPU, but for
+the inbound one, which is non-blocking: else each copy would wait for all that was launched, and all for the copy.
+
 Peer access can be claimed by the driver and still corrupt data, so a pattern is sent both ways before two
 GPUs are trusted. If it does not come back as it went, copies between these two go through the host.
 """
@@ -17,7 +28,9 @@ from __future__ import annotations
 
 import functools
 import sys
+import threading
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -120,6 +133,59 @@ def _copy(x: Any, source: Any, to: Any) -> Any:
     with source:
         source.stream.wait_event(done)
     return y
+
+
+_under_way: list[tuple[Any, list[np.ndarray]]] = []   # event `arrived`, and the pinned memory that is kept until then
+_lock = threading.Lock()
+
+
+def bring(x: Any, to: Any) -> Callable[[], Any]:
+    """Begin to send a host array, or a tuple of them, to the Gpu `to`. A call of what this returns, by whoever is about
+    to launch what reads them, makes the GPU's stream wait for them, and gives them."""
+    xp, inbound, pairs = to.xp, _inbound(to.index), []
+
+    def allocated(host: np.ndarray) -> Any:
+        pairs.append((host, xp.empty(host.shape, host.dtype)))
+        return pairs[-1][1]
+
+    with to, inbound:
+        there = each_array(x, allocated)
+        inbound.wait_event(to.stream.record())        # launched
+        pinned = [_set(y, host) for host, y in pairs]
+        arrived = inbound.record()
+    with _lock:
+        _under_way[:] = [sent for sent in _under_way if not sent[0].done] + [(arrived, pinned)]
+
+    def here() -> Any:
+        with to:
+            to.stream.wait_event(arrived)
+        return there
+    return here
+
+
+def each_array(x: Any, function: Callable[[np.ndarray], Any]) -> Any:
+    """`function` of a host array, or of each one in a tuple; what else is in there stays as it is."""
+    if isinstance(x, tuple):
+        parts = [each_array(part, function) for part in x]
+        return type(x)(*parts) if hasattr(x, "_fields") else tuple(parts)
+    return function(x) if isinstance(x, np.ndarray) else x
+
+
+def _set(y: Any, host: np.ndarray) -> np.ndarray:
+    """Ask the current stream to copy `host` into y. Returns the pinned memory that it will be read from."""
+    from cupyx import empty_pinned
+    pinned = empty_pinned(host.shape, host.dtype)
+    pinned[...] = host
+    y.set(pinned)
+    return pinned
+
+
+@functools.cache
+def _inbound(index: int) -> Any:
+    """The stream for what comes from the host to GPU `index`."""
+    cupy = load_cupy(f"gpu({index})")
+    with cupy.cuda.Device(index):
+        return cupy.cuda.Stream(non_blocking=True)
 
 
 @functools.cache

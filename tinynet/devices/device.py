@@ -21,7 +21,7 @@ import operator
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ import numpy as np
 
 from ..fast.memory import fresh, give_back
 from . import cuda
+from .cuda import each_array
 from .simulated import DeviceMismatch, SimulatedArray, entered
 from .simulated_xp import ArrayModule
 
@@ -76,6 +77,11 @@ class Device:
         """A new array, not cleared; on the CPU, memory of large ones is lent again and again (fast/memory.py)."""
         with self:
             return fresh(shape, dtype, self.xp)
+
+    def bring(self, x: Any) -> Callable[[], Any]:
+        """Begin to send a host array here, or a tuple of them; a call of what this returns gives them. A GPU gets them
+        while it computes, and nobody waits; the call is to be made once, by whoever will use them."""
+        return lambda: each_array(x, self.asarray)
 
     def number(self, x: Any) -> Any:
         """The one number in `x`, an array of this device. An asynchronous device gives it as an array of no dimension:
@@ -153,6 +159,9 @@ class Gpu(Device):
     def synchronize(self) -> None:
         with self:
             self.stream.synchronize()
+
+    def bring(self, x: Any) -> Callable[[], Any]:
+        return cuda.bring(x, gpu(self.index))         # the null stream's, as which the arrays will be known: device_of
 
     def _from_host(self, host: Any) -> Any:
         return host if self.holds(host) else self.xp.asarray(host)
@@ -344,6 +353,14 @@ def send(x: Any, to: Device, label: str = "", source: Device | None = None) -> A
         for log in _logs:
             log.append(crossing)
     return y
+
+
+def to_both(x: np.ndarray, left: Device, right: Device) -> tuple[Any, Any]:
+    """A host array on both devices; two streams of one GPU get it from the host once, and copy it there."""
+    if isinstance(left, Gpu) and isinstance(right, Gpu) and left.index == right.index:
+        y = left.asarray(x)
+        return y, cuda.copy(y, left, right)
+    return left.asarray(x), right.asarray(x)
 
 
 def _copy(x: Any, source: Device, to: Device) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data import Loader, Split, View
-from ..devices.device import Device, cpu
+from ..devices.device import Device, cpu, device_of
 from ..files.reading import DataError, entry, shortened, wrong
 from ..net import Sequential
 from .config import ENTRIES, read_config, view_of
@@ -47,12 +47,15 @@ def probabilities(net: Sequential, split: Split, view: View, ten: bool = False, 
     The net sees the centre of each; with `ten`, ten crops, whose answers are averaged. `batch_size` images or crops
     go through the net at a time; `workers` threads decode and crop in the background.
     """
+    device = net.device[0] if isinstance(net.device, tuple) else net.device
     if not ten:
-        loader = Loader(split, batch_size, transform=view.center, workers=workers)
+        loader = Loader(split, batch_size, finish=view.center, device=device, workers=workers)
         return np.concatenate([net.predict(x, batch_size) for x, _ in loader.epoch()])
-    loader, answers = Loader(split, -(-batch_size // 10), transform=view.ten, workers=workers), []
+    loader, answers = Loader(split, -(-batch_size // 10), finish=view.ten, device=device, workers=workers), []
     for crops, labels in loader.epoch():                                             # ten times (B, h, w, C)
-        p = net.predict(np.concatenate(crops), batch_size)                           # (10 B, classes)
+        with device_of(crops[0]) as here:
+            x = here.xp.concatenate(crops)                                           # (10 B, h, w, C)
+        p = net.predict(x, batch_size)                                               # (10 B, classes)
         answers.append(p.reshape(10, len(labels), -1).mean(axis=0))                  # (B, classes)
     return np.concatenate(answers)
 

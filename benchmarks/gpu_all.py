@@ -1,0 +1,73 @@
+"""All that only a GPU shows, in one go that nobody needs to watch: for a machine that is lent for a while.
+
+    python benchmarks/gpu_all.py OUT --cifar FOLDER --photos FOLDER
+
+    tests       those marked gpu
+    benchmark   gpu.py; its lines are in OUT/times.jsonl
+    figure1     the paper's Figure 1 on all of CIFAR-10, if --cifar says where it is; a fresh folder in OUT
+    photos      one epoch of AlexNet on --photos, a folder for train_imagenet.py: how much of the time it waits
+
+Each part has a limit of its own, after which it is ended, and what it printed is in OUT, a file each. What one part
+finds does not stop the next. The last lines say how each one ended.
+"""
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def parts(args: argparse.Namespace) -> dict[str, tuple[int, list[str]]]:
+    """{name: (its limit in seconds, the arguments to Python)}"""
+    examples, on_gpu = ROOT / "examples", ["--device", "gpu", "--out"]
+    found = {"tests": (240, ["-m", "pytest", "-q", "-m", "gpu", "--durations=10", str(ROOT / "tests")]),
+             "benchmark": (360, [str(ROOT / "benchmarks" / "gpu.py"), "--json", str(args.out / "times.jsonl")])}
+    if args.cifar:
+        found["figure1"] = (180, [str(examples / "train_cifar10.py"), "--data", "full", "--root", args.cifar,
+                                  "--rates", "0.003", "0.01", *on_gpu, str(args.out / "figure1-run")])
+    if args.photos:
+        half = str(max(1, (os.cpu_count() or 2) // 2))
+        found["photos"] = (240, [str(examples / "train_imagenet.py"), args.photos, "--epochs", "1", "--workers", half,
+                                 "--cache", str(args.out / "squares"), *on_gpu, str(args.out / "photos-run")])
+    return {name: part for name, part in found.items() if not args.only or name in args.only}
+
+
+def run(name: str, limit: float, arguments: Sequence[str], out: Path) -> str:
+    """How the part ended, in words; what it printed is in `out`."""
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    began = time.monotonic()
+    with open(out / f"{name}.txt", "wb") as file:
+        try:
+            done = subprocess.run([sys.executable, "-u", *arguments], stdout=file, stderr=subprocess.STDOUT, cwd=ROOT,
+                                  timeout=limit, env={**os.environ, "PYTHONPATH": path})
+            ended = "done" if done.returncode == 0 else f"failed, with the code {done.returncode}"
+        except subprocess.TimeoutExpired:
+            ended = f"ended after its limit of {limit:g} s"
+    return f"{name}: {ended} ({time.monotonic() - began:.0f} s), {file.name}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, metavar="OUT", help="the folder to write to")
+    parser.add_argument("--cifar", metavar="FOLDER", help="the folder of CIFAR-10")
+    parser.add_argument("--photos", metavar="FOLDER", help="photographs, with train/ and val/")
+    parser.add_argument("--only", nargs="+", choices=("tests", "benchmark", "figure1", "photos"), metavar="PART")
+    args = parser.parse_args()
+    args.out = args.out.resolve()
+    args.out.mkdir(parents=True, exist_ok=True)
+    said = []
+    for name, (limit, arguments) in parts(args).items():
+        print(f"{name}: python {' '.join(arguments)}", flush=True)
+        said.append(run(name, limit, arguments, args.out))
+        print(said[-1], flush=True)
+    print("\n" + "\n".join(said))
+
+
+if __name__ == "__main__":
+    main()

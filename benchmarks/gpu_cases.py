@@ -1,0 +1,57 @@
+"""What gpu.py measures: the nets, and who runs them."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from cpu import SMALL, without_lrn
+
+from tinynet import Sequential, gpu, pair
+from tinynet.models import alexnet, cifar, googlenet, vgg, zfnet
+
+
+class Case(NamedTuple):
+    batch: int
+    build: Callable[[int], Sequential]  # of the number of columns
+    input_shape: tuple[int, ...]
+    columns: tuple[int, ...] = (1,)
+    steps: int = 5                      # asked for in a row
+
+
+class Contender(NamedTuple):
+    who: str
+    columns: int = 1
+    layout: str = ""                    # of PyTorch
+    cudnn: bool = True
+    tf32: bool = False
+
+
+CONTENDERS = (
+    Contender("one column"), Contender("PyTorch NCHW", layout="PyTorch NCHW"),
+    Contender("PyTorch channels_last", layout="PyTorch channels_last"), Contender("two columns", columns=2),
+    Contender("one column, TF32", tf32=True), Contender("PyTorch NCHW, TF32", layout="PyTorch NCHW", tf32=True),
+    Contender("PyTorch channels_last, TF32", layout="PyTorch channels_last", tf32=True),
+    Contender("PyTorch NCHW, no cuDNN", layout="PyTorch NCHW", cudnn=False),
+    Contender("PyTorch channels_last, no cuDNN", layout="PyTorch channels_last", cudnn=False))
+
+
+def alexnet_case(batch: int, lrn: bool, **sizes: Any) -> Case:
+    def build(columns: int) -> Sequential:
+        net = alexnet(columns=columns, devices=gpu(0) if columns == 1 else pair("streams"),
+                      rng=np.random.default_rng(0), **sizes)
+        return net if lrn else without_lrn(net)
+    return Case(batch, build, (sizes.get("input_size", 224),) * 2 + (3,), (1, 2))
+
+
+def case(batch: int, make: Callable[..., Sequential], side: int, steps: int = 5, **options: Any) -> Case:
+    return Case(batch, lambda columns: make(rng=np.random.default_rng(0), **options).to(gpu(0)), (side, side, 3), (1,),
+                steps)
+
+
+CASES = {"alexnet-128": alexnet_case(128, lrn=True), "alexnet-128-nolrn": alexnet_case(128, lrn=False),
+         "80sec-128": case(128, cifar.cifar_80sec, 32, steps=100), "vgg16-32": case(32, vgg, 224),
+         "googlenet-128": case(128, googlenet, 224, heads=False), "zfnet-128": case(128, zfnet, 224),
+         "tiny": alexnet_case(4, lrn=True, **SMALL),  # for the tests
+         "tiny-googlenet": case(2, googlenet, 64, heads=False, width=1 / 16, classes=10),
+         "tiny-zfnet": case(2, zfnet, 67, input_size=67, kernels=(4, 4, 4, 4, 4), hidden=8)}
