@@ -256,7 +256,7 @@ def test_progress_on_a_terminal(root, cache, capsys, monkeypatch):
     monkeypatch.setattr("tinynet.data.progress.EVERY", 0)
     prepared_squares(ImageFolder(root), cache, SIZE)
     lines = capsys.readouterr().err.replace("\n", "\r").split("\r")
-    assert re.fullmatch(r"1 of 20 images \(5%\), \d+ images/s, \d+:\d\d left *", lines[2])
+    assert re.fullmatch(r"1 of 20 images \(5%\), [\d,]+ images/s, \d+:\d\d left *", lines[2])
     assert sum(line.startswith("20 of 20 images (100%), ") for line in lines) == 1
 
 
