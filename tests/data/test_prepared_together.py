@@ -221,8 +221,9 @@ def test_an_unfinished_folder_holds_nothing_but_known_files(tmp_path):
 def test_an_interrupt_ends_the_preparation_at_once_and_leaves_nothing(tmp_path, cache):
     root = photographs(tmp_path / "many", {"a": 150, "b": 150})
     process = start(PREPARE.replace("root, cache", """
-import time
+import signal, time
 from tinynet.data.photos import preparing
+signal.signal(signal.SIGINT, signal.default_int_handler)   # a shell's background processes are told to ignore it
 fast = preparing.read_square
 def slow(path, size):
     if path.name == "003.png": print("begun", flush=True)
