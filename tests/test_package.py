@@ -17,7 +17,7 @@ FLOORS = [
     {"fast.parallel", "fast.memory", "fast.operation", "init", "sizes", "softmax"},
     {"devices"},
     {"fast"},
-    {"parameter"},
+    {"parameter", "keeping"},
     {"layer"},
     {"container"},
     {"layers", "net", "columns", "loss"},

@@ -13,16 +13,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from .devices.device import Device, check_kind, cpu, device_of, place_of
 from .fast.parallel import caller, one_blas_thread
+from .keeping import Kept, refuse_another
 from .parameter import Parameter, select
 from .softmax import softmax
 
@@ -39,40 +39,6 @@ def aside() -> Iterator[None]:
         yield
     finally:
         _aside.reset(token)
-
-
-class Kept(tuple):
-    """What a forward kept for backward, and the thread that called it."""
-
-    thread: threading.Thread
-
-    def __new__(cls, thread: threading.Thread, *values: Any) -> Kept:
-        kept = super().__new__(cls, values)
-        kept.thread = thread
-        return kept
-
-
-def by_one_thread(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function(net, ...)`, a training: meanwhile no other thread can begin a forward that keeps something."""
-    @wraps(function)
-    def alone(net: Layer, *args: Any, **kwargs: Any) -> Any:
-        me = caller()
-        free = [layer for layer in (net, *(layer for _, layer in net.walk())) if layer._trainer is not me]
-        try:
-            for layer in free:
-                layer._refuse(vars(layer).setdefault("_trainer", me), me)  # the first of two threads sets it
-                layer._trainer = me
-            return function(net, *args, **kwargs)
-        finally:
-            for layer in free:
-                if layer._trainer is me:
-                    del layer._trainer
-
-    return alone
-
-
-def _is_another(thread: threading.Thread | None, me: threading.Thread) -> bool:
-    return thread is not None and thread is not me and thread.is_alive()
 
 
 class Layer:
@@ -241,8 +207,8 @@ class Layer:
         not `aside`. Raises RuntimeError if it is wanted, and another thread is training this layer."""
         me, other = caller(), getattr(self._kept, "thread", None)
         if wanted:
-            self._refuse(self._trainer, me)
-            self._refuse(other, me)
+            refuse_another(self, self._trainer, me)
+            refuse_another(self, other, me)
             self._kept = Kept(me, *values)
         elif other is me and not _aside.get():  # of another thread, or none: it may have begun to train meanwhile
             self._kept = None
@@ -254,7 +220,7 @@ class Layer:
         if kept is None:
             raise RuntimeError(f"{self.label}: backward has nothing to work from; call forward(x, train=True) or "
                                "forward(x, keep=True) first, once for every backward")
-        self._refuse(getattr(kept, "thread", None), caller())
+        refuse_another(self, getattr(kept, "thread", None), caller())
         self._kept = None
         return kept
 
@@ -262,13 +228,6 @@ class Layer:
         """Forget what forwards of this thread kept, here and in the layers inside; but not `aside`."""
         for layer in (self, *(layer for _, layer in self.walk())):
             layer.remember(False)
-
-    def _refuse(self, other: threading.Thread | None, me: threading.Thread) -> None:
-        """Raise RuntimeError if `other` is another thread than this one, and alive."""
-        if _is_another(other, me):
-            raise RuntimeError(f"{self.label}: thread {other.name!r} is training this net, or has called a forward "
-                               f"whose backward is still to come. Thread {me.name!r} needs a net of its own, "
-                               "copy.deepcopy(net), and calls both forward and backward; predict is safe for all")
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or what comes out of a pickle, is in nobody's training: what was kept stays here."""

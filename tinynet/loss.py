@@ -26,7 +26,8 @@ import numpy as np
 from .devices.device import check_kind, place_of
 from .fast.operation import operation
 from .fast.parallel import caller
-from .layer import Kept, Layer
+from .keeping import Kept
+from .layer import Layer
 
 
 @operation

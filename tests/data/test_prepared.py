@@ -42,16 +42,6 @@ def nothing_of_this_machine(monkeypatch, tmp_path):
         monkeypatch.setenv(variable, str(tmp_path / "user"))
 
 
-@pytest.fixture
-def root(tmp_path):
-    return photographs(tmp_path / "photos", {"a": 9, "b": 4, "c": 7})
-
-
-@pytest.fixture
-def cache(tmp_path):
-    return tmp_path / "cache"
-
-
 def spoil(root, *names):
     for name in names:
         (root / name).write_bytes(b"spoiled")

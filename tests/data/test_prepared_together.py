@@ -32,16 +32,6 @@ print(images.folder.name, len(images), flush=True)
 """
 
 
-@pytest.fixture
-def root(tmp_path):
-    return photographs(tmp_path / "photos", {"a": 9, "b": 4, "c": 7})
-
-
-@pytest.fixture
-def cache(tmp_path):
-    return tmp_path / "cache"
-
-
 def start(code, *arguments):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], text=True, stdin=subprocess.PIPE,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)

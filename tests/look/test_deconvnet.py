@@ -155,7 +155,7 @@ def test_two_columns_project_what_the_same_net_on_one_device_does(kind, method):
             expected = project(one, x, at, whole, method=method)
             assert np.abs(expected).max() > 0
             got = project(two, x, name, unit, method=method)
-            np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+            np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 * np.abs(expected).max())  # float32
 
 
 def test_the_crossings_run_in_reverse_and_are_logged():

@@ -42,7 +42,8 @@ def test_the_energy_is_that_of_the_answers_to_noise():
     conv = Conv2d(3, 2, 5, bias=False).astype(np.float64)
     conv.W.assign(W)
     answers = conv.forward(rng.normal(size=(40, 64, 64, 3)))
-    np.testing.assert_allclose((answers ** 2).mean(axis=(0, 1, 2)), power(W)[0].mean(axis=(0, 1)), rtol=0.03)
+    np.testing.assert_allclose((answers ** 2).mean(axis=(0, 1, 2)), power(W)[0].mean(axis=(0, 1)),
+                               rtol=0.03)  # 144,000 answers, of which neighbours are not independent
 
 
 def test_a_wave_beyond_the_strides_limit_comes_out_as_a_slower_one():

@@ -54,7 +54,7 @@ def test_the_class_of_a_patch_is_lost_where_the_patch_is_hidden():
     expected = np.zeros((16, 16), bool)
     expected[8:16, 0:8] = True                                            # centres whose square touches the patch
     np.testing.assert_array_equal(fell, expected)
-    assert found.probability.argmin() == found.probability.reshape(-1).argmin() and found.activity is None
+    assert found.activity is None
     assert found.probability[11, 3] == pytest.approx(0.5)
 
 

@@ -31,16 +31,27 @@ class Lock:
         if fcntl is None:
             return True
         number = os.open(self.path, os.O_RDONLY)
-        if not claim(number, shared, wait):
-            os.close(number)
+        try:
+            if claim(number, shared, wait):
+                self._number, number = number, None
+                return True
             return False
-        self._number = number
-        return True
+        finally:
+            if number is not None:  # also when Ctrl-C ends the waiting
+                os.close(number)
 
     def release(self) -> None:
         if self._number is not None:
             os.close(self._number)
             self._number = None
+
+
+def keeps_out(folder: str | PathLike) -> bool:
+    """Whether the lock of a folder, which somebody has, keeps others out: not where the disk has no locks."""
+    other = Lock(folder)
+    taken = other.take()
+    other.release()
+    return not taken
 
 
 @contextmanager

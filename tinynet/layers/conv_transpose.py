@@ -36,8 +36,8 @@ class ConvTranspose2d(Layer):
                  groups: int = 1, bias: bool = True, *, device: Device = cpu, rng: np.random.Generator | None = None,
                  weight_init: Initialiser = gaussian(0.01), bias_init: Initialiser = constant(0.0)) -> None:
         kind = "ConvTranspose2d"
-        self.in_channels, self.out_channels = as_int(in_channels, f"{kind} in_channels"), as_int(out_channels,
-                                                                                                 f"{kind} out_channels")
+        self.in_channels = as_int(in_channels, f"{kind} in_channels")
+        self.out_channels = as_int(out_channels, f"{kind} out_channels")
         self.groups = as_int(groups, f"{kind} groups")
         if in_channels % groups or out_channels % groups:
             raise ValueError(f"{kind}: groups={groups} must divide in_channels={in_channels} and "

@@ -71,23 +71,23 @@ def climb(net: Sequential, x: np.ndarray, at: str, unit: int, place: tuple[int, 
     the decay keeps small what the unit does not see. Simonyan et al. 2014, section 2. Raises what `project` raises.
     """
     for _ in range(steps):
-        down = _down(net, x, at, unit, place, "gradient", slope=True)
-        with device_of(down) as device:
-            g = device.tohost(down)
+        g = _down(net, x, at, unit, place, "gradient", slope=True)
         size = np.sqrt((g * g).mean(axis=tuple(range(1, g.ndim)), keepdims=True))
         x = (1 - decay) * x + rate * g / np.where(size > 0, size, 1)
     return x
 
 
 def _down(net: Sequential, x: np.ndarray, at: str, unit: int | np.ndarray, place: tuple[int, int] | None, method: str,
-          slope: bool = False) -> Any:
-    """What comes down from one activation; with `slope`, from 1 in its place."""
+          slope: bool = False) -> np.ndarray:
+    """What comes down from one activation, on the host; with `slope`, from 1 in its place."""
     passed = passed_up(net, x, at)
     with device_of(passed[at][1]) as device:
         y = device.tohost(passed[at][1])
         alone = only(y, at, unit, place)
         alone = device.asarray((alone != 0).astype(y.dtype) if slope else alone)
-    return _WayDown(passed, method).from_layer(net[:at.partition(".")[0]], "", at, alone)
+    down = _WayDown(passed, method).from_layer(net[:at.partition(".")[0]], "", at, alone)
+    with device_of(down) as device:
+        return device.tohost(down)
 
 
 def passed_up(net: Sequential, x: np.ndarray, at: str) -> Passed:

@@ -41,7 +41,8 @@ def likeness(folder: Path, net: Layer) -> dict[str, dict[int, float]]:
     """
     files = epochs_kept(folder)
     if len(files) < 2:
-        raise FileNotFoundError(f"{folder} has not the checkpoints of two epochs or more: train with --keep-every 1")
+        raise FileNotFoundError(f"{folder} has not the checkpoints of two epochs or more: train with Run(..., "
+                                "keep_every=1)")
     names = [name for name, p in net.parameters() if len(p.shape) > 1]
     weights = {epoch: _weights(path, names) for epoch, path in files.items()}
     last = weights[max(weights)]

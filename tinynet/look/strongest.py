@@ -124,11 +124,9 @@ def pieces(net: Sequential, images: Any, at: str, unit: int, found: Strongest, p
         if i < 0:
             break
         stored = images[i:i + 1]
-        down = project(net, prepare(stored), at, unit, tuple(map(int, place)), method)[0]
-        with device_of(down) as device:
-            down = device.tohost(down)
-        seen = pixels(stored)[0]
-        field = receptive_field(net, at, tuple(map(int, place)), seen.shape[:2])
+        place, seen = tuple(map(int, place)), pixels(stored)[0]
+        down = project(net, prepare(stored), at, unit, place, method)[0]
+        field = receptive_field(net, at, place, seen.shape[:2])
         padding = (*field.beyond, (0, 0))
         image = np.pad(seen[field.rows, field.columns], padding, constant_values=127)
         shown.append(Piece(image, np.pad(down[field.rows, field.columns], padding), field))

@@ -27,7 +27,8 @@ from ..container import run_back
 from ..data import Loader, View
 from ..devices.device import device_of
 from ..fast.parallel import one_blas_thread
-from ..layer import Layer, by_one_thread
+from ..keeping import by_one_thread
+from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
 from .diverged import check_step, checked_loss
 from .optimizer import Optimizer

@@ -21,7 +21,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from ...files.locks import Lock
+from ...files.locks import Lock, keeps_out
 from ...files.writing import sync_folder
 
 VARIABLE = "TINYNET_DATA"
@@ -148,9 +148,7 @@ def remove_unfinished(folder: Path, files: Collection[str]) -> None:
 
     To be called inside `alone(folder)`, so that nobody is filling one. Where a disk has no locks, all of them stay.
     """
-    again = Lock(folder)
-    if again.take():
-        again.release()
+    if not keeps_out(folder):
         return
     for path in folder.iterdir():
         if _UNFINISHED.fullmatch(path.name) and path.is_dir() and not path.is_symlink():

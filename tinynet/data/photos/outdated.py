@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from ...files.locks import Lock
+from ...files.locks import Lock, keeps_out
 from ...files.reading import entry, read_json
 from ...files.writing import remove_torn
 from ..dataset import DataError
@@ -29,11 +29,11 @@ def outdated(root: Path, folder: Path) -> dict[Path, int]:
 
 def remove(path: Path) -> str:
     """Delete the squares in the folder `path`; or say why not."""
-    lock, again = Lock(path), Lock(path)
+    lock = Lock(path)
     try:
         if not lock.take():
             return "they are being read"
-        if again.take():
+        if not keeps_out(path):
             return "this disk has no locks, and so nobody knows whether they are being read"
         remove_torn(path)
         others = [file.name for file in path.iterdir() if file.name not in FILES or not file.is_file()]
@@ -47,4 +47,3 @@ def remove(path: Path) -> str:
         return str(error)
     finally:
         lock.release()
-        again.release()

@@ -10,10 +10,9 @@ import errno
 import hashlib
 import json
 import os
-import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import numpy as np
 
 from ...fast.parallel import get_threads
 from ...files.locks import alone
+from ...files.terminal import tell
 from ...sizes import as_int
 from ..background import in_background
 from ..dataset import DataError, Split, wrong
@@ -89,9 +89,7 @@ def _made(photographs: ImageFolder, folder: Path, size: int, skip_unreadable: bo
 
 
 def _say(line: str) -> None:
-    if sys.stderr is not None:  # as under pythonw
-        with suppress(OSError, ValueError):  # a closed terminal is no reason to stop
-            print(line, file=sys.stderr, flush=True)
+    tell("stderr", line + "\n")
 
 
 def _fingerprint(photographs: ImageFolder, size: int) -> str:

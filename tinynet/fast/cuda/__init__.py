@@ -7,5 +7,5 @@
     sums.py             sums of many numbers, of which batch normalisation and the optimisers need some
     lrn.py, conv.py...  the kernels of layers/lrn.py, layers/conv.py, ...
 
-Sums are added in the same order each time, so two runs give the same bits.
+Sums are added in the same order each time, so that two runs give the same bits.
 """
