@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tinynet
 from tinynet import count_parameters, summary
-from tinynet.__main__ import Zeros, main, zeros
+from tinynet.__main__ import COMMANDS, Zeros, __doc__, main, zeros
 from tinynet.models.catalogue import NETS, build
 
 PAGE = Path(__file__).parent.parent / "docs" / "nets.md"
@@ -33,6 +34,23 @@ def test_the_list_of_nets(capsys, monkeypatch):
     monkeypatch.setattr("tinynet.__main__.NETS", dict.fromkeys(("nin-small", "lenet5")))
     main(["nets"])
     assert capsys.readouterr().out.splitlines() == ["nin-small       81,960", "lenet5          60,000"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_commands_and_the_scripts_of_the_same_name(name, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([name, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: python -m tinynet {name} ")
+    module = name.replace("-", "_")
+    script = Path(__file__).parents[1] / "examples" / f"{module}.py"
+    assert f"from tinynet.commands.{module} import main\n" in script.read_text()
+    assert f"    python -m tinynet {name} " in __doc__
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"tinynet {tinynet.__version__}\n"
 
 
 @pytest.mark.parametrize("arguments, message", [

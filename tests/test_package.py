@@ -25,7 +25,9 @@ FLOORS = [
     {"data"},
     {"training"},
     {"look"},
-    {"train", "__main__", ""},                                                       # "" is tinynet itself
+    {"train", ""},                                                                   # "" is tinynet itself
+    {"commands"},
+    {"__main__"},
 ]
 UPWARDS = {  # each with its reason
     ("training.run", ""): "the version is written in tinynet/__init__.py",

@@ -1,18 +1,30 @@
-"""The nets on the command line:
+"""The command line. Each command says more with --help:
 
-    python -m tinynet nets              all nets by name, with their parameters
-    python -m tinynet summary vgg16     a net's table: layers, shapes, neurons, parameters, multiply-adds
+    python -m tinynet nets                  all nets by name, with their parameters
+    python -m tinynet summary vgg16         a net's table: layers, shapes, neurons, parameters, multiply-adds
+
+    python -m tinynet train-cifar10         ReLU against tanh, the paper's Figure 1; and the CIFAR-10 nets of 2012
+    python -m tinynet train-imagenet DATA   AlexNet and its successors on photographs
+    python -m tinynet train-lenet5          LeNet-5 learns to read digits
+    python -m tinynet alexnet-columns       AlexNet in two columns: what crosses, and what that costs
+    python -m tinynet find-lr               which learning rate to begin with
+    python -m tinynet look RUN              what a trained net has learned
 """
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from . import __version__
 from .models.catalogue import NETS, build
 from .summary import count_parameters, summary
+
+COMMANDS = ("train-cifar10", "train-imagenet", "train-lenet5", "alexnet-columns", "find-lr", "look")  # in commands/
 
 
 class Zeros(np.random.Generator):
@@ -25,10 +37,16 @@ class Zeros(np.random.Generator):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] and arguments[0] in COMMANDS:
+        return import_module(f".commands.{arguments[0].replace('-', '_')}", __package__).main(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m tinynet", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"tinynet {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("nets", help="list all nets, with their parameters")
+    for name in COMMANDS:
+        commands.add_parser(name)  # so that they are among those that may be chosen
     table = commands.add_parser("summary", help="print a net's table", description="Print the table of a net.")
     table.add_argument("name", metavar="NAME", help=f"one of {', '.join(NETS)}")
     table.add_argument("--classes", type=int, metavar="N", help="how many classes it tells apart")

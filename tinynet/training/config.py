@@ -24,7 +24,6 @@ from ..data import View
 from ..data.view import read_mean
 from ..files.arrays import ArrayFile
 from ..files.reading import DataError, entry, read_json, shortened, wrong
-from .records import is_number
 
 ENTRIES = ("net", "settings", "view", "classes")
 MAY_DIFFER = ("device", "epochs", "workers")  # in the config of a run that is resumed
@@ -93,8 +92,17 @@ def _may_be(action: argparse.Action, value: Any) -> bool:
         return False
     if (action.nargs == "+" and not value) or (isinstance(action.nargs, int) and len(value) != action.nargs):
         return False
-    kinds = {int: lambda v: is_number(v) and isinstance(v, int), float: is_number, None: lambda v: isinstance(v, str)}
-    return all(kinds[action.type](v) and v in (action.choices or [v]) for v in (value if many else [value]))
+    return all(_fits(action, v) for v in (value if many else [value]))
+
+
+def _fits(action: argparse.Action, value: Any) -> bool:
+    """Whether the option could have got this value from the command line."""
+    if action.type is None:
+        return isinstance(value, str) and value in (action.choices or [value])
+    try:
+        return action.type(str(value)) == value and value in (action.choices or [value])
+    except (ValueError, argparse.ArgumentTypeError):
+        return False
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -1,5 +1,4 @@
 """The paper's recipe on two dozen tiny photographs: every option runs, and says and writes what it promises."""
-import importlib.util
 import json
 import os
 import re
@@ -14,12 +13,12 @@ import pytest
 from mutants import mutants
 
 from tinynet import Sequential
+from tinynet.commands import train_imagenet as command
 from tinynet.parameter import FixedRate
 from tinynet.training.evaluate import load_net
 
 Image = pytest.importorskip("PIL.Image")
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "train_imagenet.py"
 MUTANTS = 20
 TINY = ("--size", "44", "--crop", "40", "--width", "0.03", "--batch", "8", "--columns", "1")
 
@@ -43,19 +42,16 @@ def data(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, data, monkeypatch, capsys):
-    """Runs the example with arguments; returns what it printed, and the folder it wrote to."""
-    spec = importlib.util.spec_from_file_location("train_imagenet", EXAMPLE)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    """Runs the command with arguments; returns what it printed, and the folder it wrote to."""
     monkeypatch.setattr("tinynet.look.curves.draw_training", lambda path, records: None)  # longer than the epochs,
     monkeypatch.setattr("os.fsync", lambda file: None)                              # and so does a busy disk
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, out="out"):
         monkeypatch.setattr(sys, "argv", ["train_imagenet.py", str(data), *(["--out", out] if out else []), *arguments])
-        example.main()
+        command.main()
         return capsys.readouterr().out, tmp_path / (out or "")
-    run.example = example
+    run.command = command
     return run
 
 
@@ -94,7 +90,7 @@ def test_scale_jitter(run, monkeypatch):
     _, out = run(*TINY[:-2], "--net", "vgg-a", "--jitter", "44", "60", "--epochs", "1")
     view = load_net(out).view
     assert view.jitter == (44, 60) and view.mean.shape == (3,) and len(metrics(out)) == 1
-    images = run.example.imagenet("data", 44).train.images[:]
+    images = run.command.imagenet("data", 44).train.images[:]
     np.testing.assert_allclose(view.mean, images.mean(axis=(0, 1, 2)), rtol=1e-5)
     assert json.loads((out / "config.json").read_text())["jitter"] == [44, 60]
 
@@ -102,11 +98,11 @@ def test_scale_jitter(run, monkeypatch):
 def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
     orders = []
 
-    class Noted(run.example.Loader):
+    class Noted(run.command.Loader):
         def epoch(self, skip=0):
             orders.append(self.rng.bit_generator.state["state"])
             return super().epoch(skip)
-    monkeypatch.setattr(run.example, "Loader", Noted)
+    monkeypatch.setattr(run.command, "Loader", Noted)
     for i, more in enumerate(((), ("--width", "0.05"), ("--init", "fan-in"))):
         run(*TINY, *more, "--epochs", "1", out=f"run{i}")
     assert orders[0] == orders[1] == orders[2]
@@ -114,7 +110,7 @@ def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
 
 def test_the_source_variant_keeps_its_bias_rates_and_its_noise(run, monkeypatch):
     sgds = []
-    monkeypatch.setattr(run.example, "SGD", lambda *args, original=run.example.SGD, **kwargs: sgds.append(
+    monkeypatch.setattr(run.command, "SGD", lambda *args, original=run.command.SGD, **kwargs: sgds.append(
         original(*args, **kwargs)) or sgds[-1])
     run(*TINY, "--epochs", "1", "--variant", "source")
     run(*TINY, "--epochs", "1", "--net", "alexnet-source", out="same")
@@ -128,7 +124,7 @@ def test_the_source_variant_keeps_its_bias_rates_and_its_noise(run, monkeypatch)
 def test_stopped_while_the_photographs_are_prepared(run, monkeypatch, capsys):
     def interrupted(*args):
         raise KeyboardInterrupt
-    monkeypatch.setattr(run.example, "imagenet", interrupted)
+    monkeypatch.setattr(run.command, "imagenet", interrupted)
     with pytest.raises(SystemExit, match="130"):
         run(*TINY)
     assert "stopped before the training began" in capsys.readouterr().out
@@ -136,7 +132,7 @@ def test_stopped_while_the_photographs_are_prepared(run, monkeypatch, capsys):
 
 def test_zfnets_filters_are_scaled_back_after_every_step(run, monkeypatch):
     nets = []
-    monkeypatch.setattr(run.example, "renormalise_filters", lambda net: nets.append(net))
+    monkeypatch.setattr(run.command, "renormalise_filters", lambda net: nets.append(net))
     run(*TINY[:-2], "--net", "zfnet", "--size", "64", "--crop", "64", "--epochs", "2")
     assert len(nets) == 2 * 3
     run(*TINY, "--epochs", "1", out="other")
@@ -156,7 +152,7 @@ def test_what_the_net_sees(run, monkeypatch):
         assert x.dtype == np.float32 and x.shape[1:] == (40, 40, 3)
         assert abs(x.mean()) < 0.3 and x.std() == pytest.approx(1, rel=0.25)
     trained = load_net(out)
-    images = run.example.imagenet("data", 44).test.images[:]
+    images = run.command.imagenet("data", 44).test.images[:]
     np.testing.assert_allclose(seen[False][0], trained.view.center(images), rtol=1e-6)
 
 
@@ -195,7 +191,7 @@ def test_nets_are_evaluated_alone_and_together(run):
     printed, _ = run("--evaluate", "run0", "run1", out=None)
     lines = re.findall(r"^(.*): top-1 error (.*)% on 6 images$", printed, re.MULTILINE)
     assert [name for name, _ in lines] == ["run0", "run1", "these 2 nets together"]
-    test = run.example.imagenet("data", 44).test
+    test = run.command.imagenet("data", 44).test
     p = [load_net(name).probabilities(test) for name in ("run0", "run1")]
     errors = [100 * (answers.argmax(axis=1) != test.labels).mean() for answers in (*p, p[0] + p[1])]
     assert [float(error) for _, error in lines] == pytest.approx(errors, abs=0.005)
@@ -234,14 +230,14 @@ def test_a_run_that_was_stopped_goes_on(run, monkeypatch, arguments, capsys):
     _, out = run(*TINY, *arguments, "--epochs", "3", out="whole")
     whole = metrics(out)
     with monkeypatch.context() as patched:
-        def on_batch(self, at, on_batch=run.example.Run.on_batch):
+        def on_batch(self, at, on_batch=run.command.Run.on_batch):
             if at.epoch == 2 and at.batch == 2:
                 signal.raise_signal(signal.SIGINT)
             on_batch(self, at)
-        patched.setattr(run.example.Run, "on_batch", on_batch)
+        patched.setattr(run.command.Run, "on_batch", on_batch)
         with pytest.raises(SystemExit, match="130"):
             run(*TINY, *arguments, "--epochs", "3")
-    assert "go on with: python examples/train_imagenet.py" in capsys.readouterr().out
+    assert "go on with: python -m tinynet train-imagenet" in capsys.readouterr().out
     printed, out = run("--resume", "out", out=None)
     assert metrics(Path("out")) == whole and "centre crop: top-1 error" in printed
 
@@ -313,11 +309,14 @@ def test_wrong_photographs(run, data, what):
 
 @pytest.mark.parametrize("arguments, message", [
     (("--crop", "300"), "--crop: expected 1 to 256 pixels, the --size of the images, got 300"),
-    (("--epochs", "0"), "--epochs: expected 1 or more, got 0"),
-    (("--batch", "0"), "--batch: expected 1 or more, got 0"),
+    (("--lr", "nan"), "--lr: expected a number above 0, got nan"),
+    (("--width", "0"), "--width: expected a number above 0, got 0"),
+    (("--workers", "-2"), "--workers: expected a whole number, 0 or more, got -2"),
+    (("--epochs", "0"), "--epochs: expected a whole number, 1 or more, got 0"),
+    (("--batch", "0"), "--batch: expected a whole number, 1 or more, got 0"),
     (("--jitter", "250", "240"), "--jitter: expected sizes from 224, the --crop, on, the smaller first, got [250, "),
     (("--jitter", "200", "240"), "--jitter: expected sizes from 224"),
-    (("--keep-every", "0"), "--keep-every: expected 1 or more, got 0"),
+    (("--keep-every", "0"), "--keep-every: expected a whole number, 1 or more, got 0"),
     (("--resume", "nowhere"), "nowhere holds no run: there is no config.json in it"),
     (("--fine-tune", "nowhere"), "nowhere holds no run: there is no config.json in it"),
     (("--net", "lenet5"), "invalid choice: 'lenet5'"),
@@ -333,7 +332,6 @@ def test_senseless_options_are_refused(run, capsys, arguments, message):
     (("--net", "zfnet", "--columns", "2"), "ValueError: zfnet has no setting 'columns'; it has "),
     (("--classes", "4"), "ValueError: first_classes: expected 2 to 3 classes"),
     (("--steps", "1"), "ValueError: Steps: expected epochs from 2 on"),
-    (("--lr", "-1"), "ValueError: SGD: expected lr of 0 or more, got -1.0"),
     (("--evaluate", "nowhere"), "FileNotFoundError: nowhere holds no run"),
 ])
 def test_what_cannot_be_done_is_said_before_the_training(run, arguments, message):
@@ -350,7 +348,7 @@ def test_fine_tuning_a_net_of_another_shape_names_what_does_not_fit(run):
 def test_without_a_gpu_it_says_so(run, monkeypatch):
     def missing(index, tf32):
         raise RuntimeError("there is no GPU")
-    monkeypatch.setattr(run.example, "gpu", missing)
+    monkeypatch.setattr(run.command, "gpu", missing)
     with pytest.raises(SystemExit, match="RuntimeError: there is no GPU"):
         run(*TINY, "--device", "gpu")
     assert not Path("out").exists()
@@ -368,7 +366,7 @@ def test_a_config_with_something_else_in_it_ends_in_a_line_or_well(run, tmp_path
         except SystemExit as end:
             ends.append("a line")
             said = capsys.readouterr().err if end.code == 2 else str(end)
-            assert re.search(r"config.json|train_imagenet.py: error: |Error: |Diverged: ", said)
+            assert re.search(r"config.json|train-imagenet: error: |Error: |Diverged: ", said)
     assert "a line" in ends
 
 
@@ -388,9 +386,9 @@ def test_a_second_process_is_refused_before_it_writes(run, tmp_path):
 def test_the_command_to_go_on_with_is_quoted(run, tmp_path, capsys, monkeypatch):
     def train(*args, **kwargs):
         raise KeyboardInterrupt
-    monkeypatch.setattr(run.example, "train", train)
+    monkeypatch.setattr(run.command, "train", train)
     with pytest.raises(SystemExit, match="130"):
         run(*TINY, "--cache", "my cache", out="my run")
     said = capsys.readouterr().out.splitlines()[-1]
-    assert said.startswith("stopped; go on with: python examples/train_imagenet.py ")
+    assert said.startswith("stopped; go on with: python -m tinynet train-imagenet ")
     assert shlex.split(said)[-4:] == ["--cache", "my cache", "--resume", "my run"]

@@ -1,31 +1,25 @@
 """The learning-rate finder as a command, on a handful of images."""
-import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
 
+from tinynet.commands import find_lr as command
 from tinynet.data import Dataset, Split
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "find_lr.py"
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    spec = importlib.util.spec_from_file_location("find_lr", EXAMPLE)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
     rng = np.random.default_rng(0)
     split = Split(rng.integers(0, 256, (12, 32, 32, 3), dtype=np.uint8), np.arange(12) % 10)
-    monkeypatch.setattr(example, "cifar10_sample", lambda: Dataset(split, split, tuple("abcdefghij"), "random images"))
-    monkeypatch.setattr(example, "BATCH_SIZE", 4)
+    monkeypatch.setattr(command, "cifar10_sample", lambda: Dataset(split, split, tuple("abcdefghij"), "random images"))
+    monkeypatch.setattr(command, "BATCH_SIZE", 4)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["find_lr.py", "--out", str(tmp_path / "new/lr.png"), *arguments])
-        example.main()
+        command.main()
         return capsys.readouterr().out, tmp_path / "new/lr.png"
     return run
 
@@ -42,4 +36,4 @@ def test_it_says_a_rate_and_draws(run, arguments):
 def test_senseless_options_are_refused(run, capsys):
     with pytest.raises(SystemExit):
         run("--low", "1", "--high", "0.1")
-    assert "--low, --high, --steps: expected rates above 0, the lower one first" in capsys.readouterr().err
+    assert "--low, --high: expected the lower rate first, got 1.0 and 0.1" in capsys.readouterr().err

@@ -1,5 +1,4 @@
 """The main job on a handful of images: every option runs, and says and writes what it promises."""
-import importlib.util
 import json
 import os
 import shutil
@@ -10,35 +9,38 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinynet.commands import train_cifar10 as command
 from tinynet.data import Dataset, Loader, Split, View
 from tinynet.models.cifar import RECIPES
 from tinynet.training.evaluate import load_net
 from tinynet.training.metrics import top_k_error
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "train_cifar10.py"
-
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Runs the example with arguments on 40 random images; returns what it printed, and the folder it wrote to."""
-    spec = importlib.util.spec_from_file_location("train_cifar10", EXAMPLE)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    """Runs the command with arguments on 40 random images; returns what it printed, and the folder it wrote to."""
     rng = np.random.default_rng(0)
     splits = [Split(rng.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8), np.arange(n) % 10) for n in (40, 20)]
     names = tuple("abcdefghij")
-    monkeypatch.setattr(example, "cifar10_sample", lambda: Dataset(*splits, names, "forty random images"))
-    monkeypatch.setattr(example, "cifar10", lambda root: Dataset(*splits, names, f"all of it, in {root}"))
-    monkeypatch.setattr(example, "RATES", (0.001, 0.01))
+    monkeypatch.setattr(command, "cifar10_sample", lambda: Dataset(*splits, names, "forty random images"))
+    monkeypatch.setattr(command, "cifar10", lambda root: Dataset(*splits, names, f"all of it, in {root}"))
+    monkeypatch.setattr(command, "RATES", (0.001, 0.01))
     monkeypatch.setattr("tinynet.look.curves.draw_training", lambda path, records: None)  # longer than the epochs,
     monkeypatch.setattr("os.fsync", lambda file: None)                              # and so does a busy disk
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--out", str(tmp_path / "out"), *arguments])
-        example.main()
+        command.main()
         return capsys.readouterr().out, tmp_path / "out"
-    run.example = example
+    run.command = command
     return run
+
+
+@pytest.mark.parametrize("init", command.BEST)
+def test_the_default_rates_are_the_best_of_the_committed_sweeps(init):
+    sweep = json.loads((Path(__file__).parents[2] / f"examples/results/sweep-{init}.json").read_text())
+    best = [min(runs, key=lambda rate, runs=runs: command.rank(runs[rate])) for runs in sweep.values()]
+    assert (list(sweep), tuple(map(float, best))) == (["relu", "tanh"], command.BEST[init])
 
 
 def metrics(out):
@@ -52,12 +54,12 @@ def test_the_figure(run, init):
     printed, out = run("--epochs", "2", "--init", init)
     assert "data: forty random images" in printed
     assert "too early for a factor (the paper's Figure 1: 6)" in printed    # nothing is learnt in two steps
-    relu, tanh = run.example.best_rates(init)
+    relu, tanh = run.command.BEST[init]
     assert sorted(file.name for file in out.iterdir()) == ["config.json", f"relu-{relu:g}", "relu_vs_tanh.png",
                                                            f"tanh-{tanh:g}"]
     records = metrics(out)
     assert [(r["net"], r["epoch"]) for r in records] == [("relu", 1), ("relu", 2), ("tanh", 1), ("tanh", 2)]
-    assert [records[0]["lr"], records[2]["lr"]] == run.example.best_rates(init)
+    assert [records[0]["lr"], records[2]["lr"]] == list(run.command.BEST[init])
     assert all(0 <= share <= 1 for record in records for share in record["flat"].values())
     assert "tanh, epoch 2: units that stand where its slope is below 0.1: act1 " in printed
     config = json.loads((out / "config.json").read_text())
@@ -75,7 +77,7 @@ def test_the_figure_of_a_stopped_run_can_be_drawn(run, monkeypatch, capsys, all_
         shutil.rmtree(out / "tanh-0.2")
     (out / "relu_vs_tanh.png").unlink()
     monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--draw", str(out)])
-    run.example.main()
+    run.command.main()
     assert "tanh has not reached 25% training error after 1 epochs" in capsys.readouterr().out
     assert (out / "relu_vs_tanh.png").exists()
 
@@ -88,14 +90,14 @@ def test_the_result_in_one_sentence(run, monkeypatch):
             for i, error in enumerate(curves[name]):
                 file.write(json.dumps({"net": name, "epoch": i + 1, "lr": rate, "train_error": error}) + "\n")
 
-    monkeypatch.setattr(run.example, "run_until_level", measured)
+    monkeypatch.setattr(run.command, "run_until_level", measured)
     printed, _ = run()
     assert ("ReLU reaches 25% training error after 2.0 epochs, tanh has not reached 25% training error after 4 epochs "
             "(it is at 30.0%): a factor of more than 2.0 (the paper's Figure 1: 6).") in printed
 
 
 def test_a_net_stops_two_epochs_past_the_level(run, monkeypatch):
-    monkeypatch.setattr(run.example, "LEVEL", 1.0)   # reached in the first epoch
+    monkeypatch.setattr(run.command, "LEVEL", 1.0)   # reached in the first epoch
     _, out = run("--epochs", "9")
     assert len(metrics(out)) == 2 * 3
     run("--resume", str(out))                        # there is nothing left to do
@@ -136,15 +138,15 @@ def test_a_published_net(run, net):
         assert trained.classes == tuple("abcdefghij") and trained.config["options"]["data"] == "full"
         assert trained.view.config() == View(np.load(out / "mean.npy"), RECIPES[net].scale, RECIPES[net].crop,
                                              RECIPES[net].crop is not None, pad=RECIPES[net].pad).config()
-    error = top_k_error(load_net(out).probabilities(run.example.cifar10(None).test, ten=RECIPES[net].ten),
-                        run.example.cifar10(None).test.labels)
+    error = top_k_error(load_net(out).probabilities(run.command.cifar10(None).test, ten=RECIPES[net].ten),
+                        run.command.cifar10(None).test.labels)
     assert f"test error of {net}: top-1 {error:.1%}" in printed
 
 
 def test_a_recipe_with_padded_crops_is_tested_on_whole_images(run, monkeypatch):
     monkeypatch.setitem(RECIPES, "80sec", RECIPES["80sec"]._replace(crop=32, pad=4))
     printed, out = run("--net", "80sec", "--epochs", "1")
-    trained, test = load_net(out), run.example.cifar10(None).test
+    trained, test = load_net(out), run.command.cifar10(None).test
     assert trained.view.pad == 4 and trained.view.mirror
     assert f"test error of 80sec: top-1 {top_k_error(trained.probabilities(test), test.labels):.1%}" in printed
 
@@ -163,7 +165,7 @@ def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
         def epoch(self, skip=0):
             orders.append(self.rng.bit_generator.state["state"])
             return super().epoch(skip)
-    monkeypatch.setattr(run.example, "Loader", Noted)
+    monkeypatch.setattr(run.command, "Loader", Noted)
     for net in "sample", "80sec", "13pct":
         _, out = run("--net", net, "--epochs", "1")
         shutil.rmtree(out)
@@ -173,11 +175,11 @@ def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
 def test_ctrl_c_ends_with_a_message(run, monkeypatch, tmp_path, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
-    monkeypatch.setattr(run.example, "train", interrupted)
+    monkeypatch.setattr(run.command, "train", interrupted)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="130"):
         run("--out", "my run")
-    assert ("\nstopped; go on with: python examples/train_cifar10.py --resume 'my run'\n") in capsys.readouterr().out
+    assert ("\nstopped; go on with: python -m tinynet train-cifar10 --resume 'my run'\n") in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments, stopped_in", [
@@ -188,11 +190,11 @@ def test_a_run_that_was_stopped_goes_on(run, monkeypatch, tmp_path, arguments, s
     whole = metrics(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
     with monkeypatch.context() as patched:
-        def on_batch(self, at, on_batch=run.example.Run.on_batch):
+        def on_batch(self, at, on_batch=run.command.Run.on_batch):
             if at.epoch == 2 and self.folder.name.startswith(stopped_in):
                 signal.raise_signal(signal.SIGINT)
             on_batch(self, at)
-        patched.setattr(run.example.Run, "on_batch", on_batch)
+        patched.setattr(run.command.Run, "on_batch", on_batch)
         with pytest.raises(SystemExit, match="130"):
             run(*arguments)
     assert len(metrics(tmp_path / "out")) < len(whole)
@@ -230,9 +232,13 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
-    (["--rates", "0.1", "-1"], "--rates, --sweep: expected learning rates above 0, got -1.0"),
-    (["--sweep", "nan"], "--rates, --sweep: expected learning rates above 0, got nan"),
+    (["--epochs", "0"], "--epochs: expected a whole number, 1 or more, got 0"),
+    (["--rates", "0.1", "-1"], "--rates: expected a number above 0, got -1"),
+    (["--sweep", "nan"], "--sweep: expected a number above 0, got nan"),
+    (["--seed", "-1"], "--seed: expected a whole number, 0 or more, got -1"),
+    (["--root", "there"], "--root: the bundled sample needs no folder"),
+    (["--net", "80sec", "--init", "fan-in"], "--init: 80sec is trained by its published recipe"),
+    (["--net", "80sec", "--rates", "1", "1"], "--rates: 80sec is trained by its published recipe"),
 ])
 def test_senseless_options_are_refused(run, capsys, arguments, message):
     with pytest.raises(SystemExit):
@@ -243,12 +249,12 @@ def test_senseless_options_are_refused(run, capsys, arguments, message):
 def test_what_cannot_be_done_is_said_at_once(run, monkeypatch, tmp_path):
     def missing(*_, **__):
         raise FileNotFoundError("no CIFAR-10 here")
-    monkeypatch.setattr(run.example, "cifar10", missing)
+    monkeypatch.setattr(run.command, "cifar10", missing)
     with pytest.raises(SystemExit, match="FileNotFoundError: no CIFAR-10 here"):
         run("--data", "full")
     with pytest.raises(SystemExit, match="FileNotFoundError: .*config.json"):
         run("--draw", str(tmp_path / "nothing"))
-    monkeypatch.setattr(run.example, "gpu", missing)
+    monkeypatch.setattr(run.command, "gpu", missing)
     with pytest.raises(SystemExit, match="FileNotFoundError"):
         run("--device", "gpu")
     assert not (tmp_path / "out").exists()
@@ -271,11 +277,11 @@ def test_a_broken_config_ends_in_a_line(run, monkeypatch, tmp_path, capsys, cont
     (tmp_path / "old/config.json").write_bytes(content)
     monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--resume", str(tmp_path / "old")])
     with pytest.raises(SystemExit, match="2"):
-        run.example.main()
+        run.command.main()
     assert "error: --" in capsys.readouterr().err
     monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--draw", str(tmp_path / "old")])
     with pytest.raises(SystemExit, match="^DataError: .*config.json: expected "):
-        run.example.main()
+        run.command.main()
     assert sorted(os.listdir(tmp_path / "old")) == ["config.json"]
 
 
@@ -286,7 +292,7 @@ def test_broken_records_end_in_a_line(run, monkeypatch, tmp_path, record):
     (out / "relu-0.1/metrics.jsonl").write_text(record + "\n")
     monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--draw", str(out)])
     with pytest.raises(SystemExit, match="^DataError: .*metrics.jsonl: expected "):
-        run.example.main()
+        run.command.main()
 
 
 def test_options_of_a_foreign_run_do_not_lead_elsewhere(run, tmp_path):
@@ -316,7 +322,7 @@ def test_a_start_on_a_full_disk_can_be_made_again(run, monkeypatch, tmp_path):
     with monkeypatch.context() as patched:
         def full(path, value):
             raise OSError(28, "No space left on device", str(path))
-        patched.setattr(run.example, "write_json", full)
+        patched.setattr(run.command, "write_json", full)
         with pytest.raises(SystemExit, match="OSError: .*No space left on device: .*config.json"):
             run("--epochs", "1")
     printed, _ = run("--epochs", "1")
@@ -326,6 +332,6 @@ def test_a_start_on_a_full_disk_can_be_made_again(run, monkeypatch, tmp_path):
 def test_no_memory_is_said_with_how_to_go_on(run, monkeypatch):
     def train(*args, **kwargs):
         raise MemoryError("Unable to allocate 3 TiB")
-    monkeypatch.setattr(run.example, "train", train)
+    monkeypatch.setattr(run.command, "train", train)
     with pytest.raises(SystemExit, match="^MemoryError: Unable to allocate 3 TiB; go on with: .*--resume .*out$"):
         run()

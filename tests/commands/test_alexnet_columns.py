@@ -1,27 +1,21 @@
-"""The two-column example on a handful of images: it trains, and prints its three tables."""
-import importlib.util
+"""The two-column command on a handful of images: it trains, and prints its three tables."""
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tinynet.commands import alexnet_columns as command
 from tinynet.data import Dataset, Split
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "alexnet_columns.py"
 
 
 @pytest.mark.parametrize("kind", ["cpu", "simulated"])
 def test_it_trains_and_prints_traffic_and_times(kind, monkeypatch, capsys):
-    spec = importlib.util.spec_from_file_location("alexnet_columns", EXAMPLE)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
     rng = np.random.default_rng(0)
     split = Split(rng.integers(0, 256, (12, 32, 32, 3), dtype=np.uint8), np.arange(12) % 10)
-    monkeypatch.setattr(example, "cifar10_sample", lambda: Dataset(split, split, tuple("abcdefghij"), "random images"))
-    monkeypatch.setattr(example, "TIMED_STEPS", 1)
+    monkeypatch.setattr(command, "cifar10_sample", lambda: Dataset(split, split, tuple("abcdefghij"), "random images"))
+    monkeypatch.setattr(command, "TIMED_STEPS", 1)
     monkeypatch.setattr(sys, "argv", ["alexnet_columns.py", "--epochs", "1", "--batch", "6", "--pair", kind])
-    example.main()
+    command.main()
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "data: random images, enlarged to 64x64"
     assert printed[1].startswith("columns on cpu:0 and cpu:1" if kind == "cpu" else "columns on simulated(0) and")

@@ -1,35 +1,29 @@
-"""The example on a handful of images: the bundled sample's, and files laid out as the whole of MNIST is."""
+"""The command on a handful of images: the bundled sample's, and files laid out as the whole of MNIST is."""
 import gzip
-import importlib.util
 import re
 import struct
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tinynet.commands import train_lenet5 as command
 from tinynet.data import Dataset, Split
 from tinynet.models.lenet5 import lenet5
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "train_lenet5.py"
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Runs the example with arguments on 40 random images; returns what it printed, and the folder it wrote to."""
-    spec = importlib.util.spec_from_file_location("train_lenet5", EXAMPLE)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    """Runs the command with arguments on 40 random images; returns what it printed, and the folder it wrote to."""
     rng = np.random.default_rng(0)
     splits = [Split(rng.integers(0, 256, (n, 28, 28, 1), dtype=np.uint8), np.arange(n) % 10) for n in (40, 20)]
-    monkeypatch.setattr(example, "mnist_sample", lambda: Dataset(*splits, tuple("0123456789"), "forty random images"))
+    monkeypatch.setattr(command, "mnist_sample", lambda: Dataset(*splits, tuple("0123456789"), "forty random images"))
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["train_lenet5.py", "--out", str(tmp_path / "out"), *arguments])
-        example.main()
+        command.main()
         return capsys.readouterr().out, tmp_path / "out"
-    run.example = example
+    run.command = command
     return run
 
 
@@ -71,7 +65,7 @@ def test_all_of_mnist(run, tmp_path):
 def test_ctrl_c_ends_with_the_report(run, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
-    monkeypatch.setattr(run.example, "train", interrupted)
+    monkeypatch.setattr(run.command, "train", interrupted)
     printed, out = run()
     assert "stopped; this is how far it came:\n" in printed and "test error " in printed
     assert (out / "net.npz").exists()
@@ -83,8 +77,8 @@ def test_a_learning_rate_that_is_too_large_is_reported(run):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["--epochs", "0"], "--epochs: expected 1 or more, got 0"),
-    (["--rate", "-1"], "--rate: expected a learning rate above 0, got -1.0"),
+    (["--epochs", "0"], "--epochs: expected a whole number, 1 or more, got 0"),
+    (["--rate", "-1"], "--rate: expected a number above 0, got -1"),
     (["--output", "softmax"], "--output: invalid choice: 'softmax'"),
 ])
 def test_senseless_options_are_refused(run, capsys, arguments, message):

@@ -1,0 +1,1 @@
+"""What `python -m tinynet` can do, a file for each; the scripts in examples/ call the same."""

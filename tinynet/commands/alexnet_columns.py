@@ -1,0 +1,132 @@
+"""AlexNet in two columns, scaled down, on CIFAR-10 images: it trains, and shows what crosses and what that costs.
+
+    python examples/alexnet_columns.py                      a minute or two on two cores, on the bundled sample
+    python examples/alexnet_columns.py --pair simulated     on devices that would refuse any array of the other column
+    python examples/alexnet_columns.py --device gpu         one column on gpu(0), two columns on what pair() finds
+
+Prints the training, then for each layer the bytes that cross to it beside the multiply-adds it computes, then the time
+of a training step: of the two columns, of the same net in one column, and of the net with half the kernels that the
+paper's section 3.2 compares with ("slightly less time").
+"""
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from .. import (
+    SGD,
+    Device,
+    Sequential,
+    SoftmaxCrossEntropy,
+    cpu,
+    get_threads,
+    gpu,
+    pair,
+    set_threads,
+    summary,
+    traffic,
+)
+from ..data import Loader, Split, View, cifar10, cifar10_sample, mean_image
+from ..data.augment import enlarge
+from ..models import alexnet, alexnet_half
+from ..training.finetune import start_by_fan_in
+from ..training.train import say, show_progress, train
+from .options import at_least, command_line
+
+SIZE = {"classes": 10, "input_size": 64}
+KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # the paper's, about a third as wide
+TIMED_STEPS = 8
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    args = parse(arguments)
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
+    try:
+        device = cpu if args.device == "cpu" else gpu(0)
+        devices = pair(args.pair or ("cpu" if device is cpu else None))
+        data = cifar10(args.root) if args.data == "full" else cifar10_sample()
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    images = Split(enlarge(data.train.images, 2), data.train.labels)
+    view = View(mean_image(images.images))
+    say(f"data: {data.source}, enlarged to 64x64")
+    say(f"columns on {devices[0]} and {devices[1]}; {get_threads()} threads\n")
+
+    net = start_by_fan_in(alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng_net, **SIZE), rng_net)
+    train(net, SGD(net.parameters(), lr=0.01), Loader(images, args.batch, rng_data, view.train), args.epochs,
+          on_batch=show_progress("two columns"), on_epoch=print_epoch)
+    batch, labels = view.center(images.images[:args.batch]), images.labels[:args.batch]
+    print_traffic(net, batch, labels)
+    print_times(device, devices, batch, labels, args.seed)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_line("alexnet-columns", __doc__)
+    parser.add_argument("--data", choices=("sample", "full"), default="sample")
+    parser.add_argument("--root", help="the folder of CIFAR-10, for --data full")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="of the nets in one column")
+    parser.add_argument("--pair", choices=("cpu", "simulated", "streams", "gpu"),
+                        help="the devices of the two columns (default: cpu, or what there is with --device gpu)")
+    parser.add_argument("--epochs", type=at_least(1), default=20)
+    parser.add_argument("--batch", type=at_least(1), default=128)
+    parser.add_argument("--seed", type=at_least(0), default=0)
+    return parser.parse_args(arguments)
+
+
+def print_epoch(record: dict) -> None:
+    say(f"epoch {record['epoch']}  loss {record['train_loss']:.3f}  training error {record['train_error']:.1%}  "
+        f"{record['images_per_second']:.0f} images/s")
+
+
+def print_traffic(net: Sequential, images: np.ndarray, labels: np.ndarray) -> None:
+    """For each layer with weights: what crosses to it, forward and back, and how much it computes, for one image."""
+    loss = SoftmaxCrossEntropy()
+    with traffic() as log:
+        loss.forward(net.forward(images, train=True), labels)
+        forward = len(log)
+        net.backward(loss.backward())
+    sent = {"forward": log[:forward], "backward": log[forward:]}
+    say(f"\nfor one image     {'bytes forward':>13}  {'bytes backward':>14}  {'multiply-adds forward':>21}  "
+        "bytes per 1000 multiply-adds")
+    for row in summary(net, show=False):
+        if row.parameters:
+            there, back = (sum(c.bytes for c in crossings if c.label == f"to_{row.name}") // len(images)
+                           for crossings in sent.values())
+            say(f"{row.name:<16}  {there:>13,}  {back:>14,}  {row.multiply_adds:>21,}  "
+                f"{1000 * there / row.multiply_adds:>10.2f}")
+
+
+def print_times(device: Device, devices: tuple[Device, Device], images: np.ndarray, labels: np.ndarray, seed: int
+                ) -> None:
+    """Medians of a training step, the nets taking turns. The paper's smaller net has one GPU where the larger has two,
+    so here it is also timed on half of the threads."""
+    threads, rng = get_threads(), np.random.default_rng(seed)
+    two = alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng, **SIZE)
+    one = alexnet(columns=1, devices=device, kernels=KERNELS, hidden=HIDDEN, rng=rng, **SIZE)
+    half = alexnet_half(device=device, kernels=HALF, hidden=HIDDEN, rng=rng, **SIZE)
+    nets = {"two columns": (two, threads), "one column, the same net": (one, threads),
+            "one column, half the kernels": (half, threads)}
+    if device is cpu and threads > 1:
+        nets["one column, half the kernels, half the threads"] = (half, threads // 2)
+    seconds: dict[str, list[float]] = {name: [] for name in nets}
+    optimizers = {name: SGD(net.parameters(), lr=0.001) for name, (net, _) in nets.items()}
+    one_batch = Loader(Split(images, labels), len(images), rng)
+    for turn in range(TIMED_STEPS + 1):
+        for name, (net, share) in nets.items():
+            set_threads(share)
+            start = time.perf_counter()
+            train(net, optimizers[name], one_batch, epochs=1)  # one step
+            net["fc8"].device.synchronize()
+            if turn:  # the first one warms up
+                seconds[name].append(time.perf_counter() - start)
+    set_threads(threads)
+    say(f"\na training step of {len(images)} images   threads   median      range    relative to two columns")
+    base = statistics.median(seconds["two columns"])
+    for name, times in seconds.items():
+        say(f"{name:<47} {nets[name][1]:>3}  {statistics.median(times):7.3f} s  {min(times):.3f}-{max(times):.3f}  "
+            f"{statistics.median(times) / base:6.2f}")

@@ -1,0 +1,69 @@
+"""Which learning rate should a net begin with? A hundred steps, each with a higher one, and a picture of the loss.
+
+    python examples/find_lr.py --net 80sec                 on the bundled sample of CIFAR-10: half a minute
+    python examples/find_lr.py --net nin --optimizer adam --data full
+
+Prints the rate with the lowest loss and the tenth of it, which is often a good one to begin with; writes the picture.
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .. import SGD, Adam, cpu, get_threads, gpu
+from ..data import Loader, View, cifar10, cifar10_sample, mean_image
+from ..look.curves import draw_lr_finder
+from ..models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY
+from ..training.lr_finder import a_tenth, find_lr
+from ..training.train import say
+from .options import at_least, command_line, positive
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    args = parse(arguments)
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
+    recipe = RECIPES[args.net]
+    try:
+        net = recipe.build(rng_net).to(cpu if args.device == "cpu" else gpu(0))
+        data = cifar10(args.root) if args.data == "full" else cifar10_sample()
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    say(f"data: {data.source}\n{args.net}, {args.optimizer}, batches of {BATCH_SIZE}; {get_threads()} threads")
+    view = View(mean_image(data.train.images), recipe.scale, recipe.crop, recipe.crop is not None, pad=recipe.pad)
+    loader = Loader(data.train, BATCH_SIZE, rng_data, view.train)
+    optimizer = (SGD(net.parameters(), 1.0, MOMENTUM, WEIGHT_DECAY) if args.optimizer == "sgd"
+                 else Adam(net.parameters(), weight_decay=WEIGHT_DECAY))
+    note = f"{args.net}, {args.optimizer}, batches of {BATCH_SIZE}, seed {args.seed}; {data.name}"
+    try:
+        rates, losses = find_lr(net, optimizer, loader, low=args.low, high=args.high, steps=args.steps)
+        chosen = a_tenth(rates, losses)
+        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+        draw_lr_finder(args.out, rates, losses, chosen=chosen, note="\n".join(textwrap.wrap(note, 125)))
+    except (ImportError, MemoryError, OSError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    say(f"the lowest loss, {min(losses):.3f}, is at a learning rate of {10 * chosen:.1e}; begin with about a tenth, "
+        f"{chosen:.1e}\nthe picture: {args.out}")
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_line("find-lr", __doc__)
+    parser.add_argument("--net", choices=tuple(RECIPES), default="80sec")
+    parser.add_argument("--optimizer", choices=("sgd", "adam"), default="sgd")
+    parser.add_argument("--data", choices=("sample", "full"), default="sample",
+                        help="the bundled sample of 5,000 training images (default), or all of CIFAR-10")
+    parser.add_argument("--root", help="the folder of CIFAR-10, for --data full")
+    parser.add_argument("--low", type=positive, default=1e-6, help="the first learning rate (default: 1e-6)")
+    parser.add_argument("--high", type=positive, default=10.0, help="the last one (default: 10)")
+    parser.add_argument("--steps", type=at_least(2), default=100, help="how many steps there are (default: 100)")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--out", default="runs/find_lr.png", help="the picture (default: runs/find_lr.png)")
+    args = parser.parse_args(arguments)
+    if args.low >= args.high:
+        parser.error(f"--low, --high: expected the lower rate first, got {args.low} and {args.high}")
+    return args

@@ -1,0 +1,246 @@
+"""AlexNet and its successors on photographs, by the paper's recipe.
+
+    python examples/train_imagenet.py DATA                            DATA has train/<class>/ and val/<class>/
+    python examples/train_imagenet.py DATA --device gpu --workers 8   two columns on the GPUs that there are
+    python examples/train_imagenet.py DATA --size 144 --crop 128 --width 0.25 --init fan-in    small, for a CPU
+    python examples/train_imagenet.py DATA --resume RUN               go on with a run that was stopped
+    python examples/train_imagenet.py DATA --evaluate RUN --ten-crop  top-1 and top-5 error of its best net
+    python examples/train_imagenet.py DATA --evaluate RUN RUN RUN     of several nets, their answers averaged
+    python examples/train_imagenet.py DATA --fine-tune RUN            start from its net, with a new last layer
+
+The recipe: squares of 256x256, of them random crops of 224x224, mirrored or not, with colour noise; batches of 128,
+momentum 0.9, weight decay 0.0005, a learning rate of 0.01 that is divided by 10 whenever the validation error stands
+still, three times. A run is a new folder below runs/: config.json, metrics.jsonl, curves.png, checkpoints, and the
+mean image.
+"""
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from .. import SGD, Device, Sequential, SoftmaxCrossEntropy, count_parameters, cpu, get_threads, gpu
+from ..data import Dataset, Loader, View, imagenet
+from ..data.statistics import statistics_of
+from ..data.subset import first_classes
+from ..data.view import MOST_SIDE
+from ..files.reading import entry, wrong
+from ..models.catalogue import NETS, build, settings_of
+from ..models.googlenet import GoogLeNet, GoogLeNetLoss
+from ..models.zfnet import renormalise_filters
+from ..training.config import about_the_net, new_folder, read_config, take_options, view_of
+from ..training.diverged import Diverged
+from ..training.evaluate import load_net, probabilities, weights_in
+from ..training.finetune import replace_last, start_by_fan_in
+from ..training.folder import hold
+from ..training.metrics import top_k_error
+from ..training.rebuilt import rebuilt
+from ..training.run import Run
+from ..training.schedule import Steps, WhenStuck
+from ..training.train import Progress, say, train
+from .options import at_least, command_line, positive
+
+IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
+OF_THE_NET = ("columns", "variant", "width", "extra_conv")            # settings that only some nets have
+MOST_WORKERS = 256
+NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "minutes", "keep_every", "ten_crop")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    args = parse(arguments)
+    try:
+        device = cpu if args.device == "cpu" else gpu(0, tf32=args.tf32)
+        if args.evaluate:
+            return evaluate(args, device)
+        folder = Path(args.resume) if args.resume else new_folder(args.out, f"imagenet-{args.net}")
+        data = photographs(args, args.size)
+        say(f"data: {data.source}\n{get_threads()} threads, batches of {args.batch}; writing to {folder}")
+        net, view, run, learn = set_up(args, data, device, folder)
+    except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        say("\nstopped before the training began")
+        sys.exit(130)
+    say(f"{args.net}: {count_parameters(net):,} parameters")
+    try:
+        with run:
+            learn()
+        net.load(weights_in(folder))
+        for ten in (False, True) if args.ten_crop else (False,):
+            answers = probabilities(net, data.test, view, ten, args.batch, args.workers)
+            report(answers, data, "ten crops" if ten else "centre crop")
+    except (Diverged, OSError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    except MemoryError as error:
+        sys.exit(f"MemoryError: {error}; {run.how_to_resume}")
+    except KeyboardInterrupt:
+        say(f"\nstopped; {run.how_to_resume}")
+        sys.exit(130)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_line("train-imagenet", __doc__)
+    add = parser.add_argument
+    add("data", help="the folder with train/ and val/, in each a folder of photographs for each class")
+    add("--net", choices=IMAGE_NETS, default="alexnet", metavar="NAME", help=f"{', '.join(IMAGE_NETS)}")
+    add("--columns", type=int, choices=(1, 2), help="of AlexNet (default: 2)")
+    add("--variant", choices=("paper", "source"), help="of AlexNet: source is what the code of 2012 did")
+    add("--extra-conv", action="store_const", const=True, help="of AlexNet: the sixth convolution of Table 2")
+    add("--width", type=positive, help="multiplies the number of kernels and hidden units (default: 1)")
+    add("--init", choices=("paper", "fan-in"), default="paper",
+        help="fan-in: weights scaled by fan-in and images of unit variance; a narrow net does not learn without")
+    add("--size", type=at_least(1), default=256, help="images are scaled to squares of so many pixels (default: 256)")
+    add("--crop", type=at_least(1), default=224, help="what the net sees of them (default: 224)")
+    add("--jitter", type=at_least(1), nargs=2, metavar=("LOW", "HIGH"),
+        help="VGG's: scale each image to LOW to HIGH pixels, at random, before it is cropped")
+    add("--no-color-noise", action="store_true", help="only crops and mirror images")
+    add("--classes", type=at_least(1), metavar="N", dest="first_classes", help="only the first N classes")
+    add("--skip-unreadable", action="store_true", help="leave out files that are no images")
+    add("--cache", help="the folder for the squares, one folder in it for each size (default: in DATA)")
+    add("--epochs", type=at_least(1), default=90, help="passes over the training images, at most (default: 90)")
+    add("--batch", type=at_least(1), default=128)
+    add("--lr", type=positive, default=0.01, help="learning rate (default: 0.01)")
+    add("--patience", type=at_least(1), default=5,
+        help="divide it by 10 after so many epochs without progress (default: 5)")
+    add("--steps", type=at_least(1), nargs="+", metavar="EPOCH", help="divide it by 10 at these epochs instead")
+    add("--seed", type=at_least(0), default=0)
+    add("--device", choices=("cpu", "gpu"), default="cpu")
+    add("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
+    add("--workers", type=at_least(0), default=1, help="threads that decode and crop in the background (default: 1)")
+    add("--minutes", type=positive, default=10, help="between two checkpoints within an epoch (default: 10)")
+    add("--keep-every", type=at_least(1), metavar="K", help="keep every K-th epoch, beside the last and the best")
+    add("--out", help="the folder to write to (default: a new one below runs/)")
+    add("--ten-crop", action="store_true", help="at the end, also the error of the mean over ten crops")
+    add("--resume", metavar="RUN", help="go on with the run in this folder, with the options it had")
+    add("--evaluate", metavar="RUN", nargs="+", help="only the error of these runs' best nets, together")
+    add("--fine-tune", metavar="RUN", help="start from the best net of this run, with a new last layer")
+    args = parser.parse_args(arguments)
+    if args.resume or args.fine_tune:
+        try:
+            folder = Path(args.resume or args.fine_tune)
+            told, of_the_net = set(vars(args)) - set(NOT_IN_CONFIG), {"net", "size", "crop", "init", *OF_THE_NET}
+            take_options(parser, folder / "config.json", read_config(folder), told if args.resume else of_the_net)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+        args = parser.parse_args(arguments)
+    if not 1 <= args.crop <= args.size:
+        parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
+    if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1]:
+        parser.error(f"--jitter: expected sizes from {args.crop}, the --crop, on, the smaller first, got {args.jitter}")
+    if args.size > MOST_SIDE or not 0 <= args.workers <= MOST_WORKERS:
+        parser.error(f"--size, --workers: expected at most {MOST_SIDE} pixels, and 0 to {MOST_WORKERS} threads, got "
+                     f"{args.size} and {args.workers}")
+    return args
+
+
+def photographs(args: argparse.Namespace, size: int) -> Dataset:
+    cache = args.cache and Path(args.cache) / str(size)  # the nets that are evaluated together may differ in size
+    data = imagenet(args.data, size, cache, args.skip_unreadable)
+    return first_classes(data, args.first_classes) if args.first_classes else data
+
+
+def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
+           ) -> tuple[Sequential, View, Run, Callable[[], object]]:
+    """The net, what it sees, the folder it learns in, and what makes it learn."""
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
+    given = {name: getattr(args, name) for name in OF_THE_NET if getattr(args, name) is not None}
+    settings = {"classes": len(data.classes), "input_size": args.crop, **given}
+    view = view_of(folder, read_config(folder)) if args.resume else new_view(args, data)
+    run = run_in(folder, args, {"data": data.name, **about_the_net(args.net, settings, view, data.classes)})
+    net = start(args, settings, device, rng_net)
+    loader = Loader(data.train, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers)
+    sgd = SGD(net.parameters(), args.lr, momentum=0.9, weight_decay=0.0005)
+    schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    hold(folder, run)
+    view.save(folder)  # before the config, which says that all is there
+    progress = run.start(net, sgd, loader, schedule)
+
+    def on_batch(at: Progress) -> None:
+        if args.net == "zfnet":
+            renormalise_filters(net)
+        run.on_batch(at)
+
+    def validate() -> dict[str, float]:
+        found = errors(probabilities(net, data.test, view, False, args.batch, args.workers), data)
+        return {"val_error" if k == 1 else f"val_top{k}_error": error for k, error in found.items()}
+
+    loss = GoogLeNetLoss() if isinstance(net, GoogLeNet) else SoftmaxCrossEntropy()
+    return net, view, run, partial(train, net, sgd, loader, args.epochs, loss=loss, progress=progress,
+                                   schedule=schedule, validate=validate, on_batch=on_batch, on_epoch=run.on_epoch)
+
+
+def run_in(folder: Path, args: argparse.Namespace, config: dict) -> Run:
+    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
+    cache = f" --cache {shlex.quote(args.cache)}" if args.cache else ""
+    return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
+               minutes=args.minutes, how_to_resume="go on with: python -m tinynet train-imagenet "
+               f"{shlex.quote(args.data)}{cache} --resume {shlex.quote(str(folder))}")
+
+
+def new_view(args: argparse.Namespace, data: Dataset) -> View:
+    """What the net sees of the squares: section 4.1; with --jitter, as VGG's section 3.1, where the mean is one colour,
+    since a pixel of a rescaled image could be from anywhere; with --init fan-in of about unit variance."""
+    found = statistics_of(data.train.images, "mean and colours of the training images")
+    values, vectors = found.components
+    source = (args.variant or settings_of(args.net).get("variant")) == "source"
+    return View(found.mean.mean(axis=(0, 1)) if args.jitter else found.mean,
+                scale=255 * float(values.mean()) ** 0.5 if args.init == "fan-in" else 1.0, crop=args.crop, mirror=True,
+                jitter=args.jitter and tuple(args.jitter), color=None if args.no_color_noise else (values, vectors),
+                noise="2012" if source else "paper")
+
+
+def start(args: argparse.Namespace, settings: dict, device: Device, rng: np.random.Generator) -> Sequential:
+    """The net as it is before the first step."""
+    if args.resume:
+        last = Path(args.resume) / "checkpoints" / "last.npz"
+        return rebuilt(Path(args.resume) / "config.json", args.net, settings, last, device, rng)
+    if args.fine_tune:
+        before = Path(args.fine_tune)
+        classes = len(entry(before / "config.json", read_config(before), "classes", list))
+        settings_before, weights = {**settings, "classes": classes}, weights_in(before)
+        net = rebuilt(before / "config.json", args.net, settings_before, weights, device, rng)
+        return replace_last(net, settings["classes"], rng)
+    net = build(args.net, **settings, device=device, rng=rng)
+    return start_by_fan_in(net, rng) if args.init == "fan-in" else net
+
+
+def evaluate(args: argparse.Namespace, device: Device) -> None:
+    """The error of the best nets of one or several runs, of each alone and of their mean answer."""
+    answers: list[np.ndarray] = []
+    for run in args.evaluate:
+        trained = load_net(run, device)
+        data = photographs(args, size_in(run, trained.config))
+        if trained.classes != data.classes:
+            raise ValueError(f"{run} was trained on the {len(trained.classes)} classes "
+                             f"{', '.join(trained.classes[:5])}..., {args.data} has the {len(data.classes)} "
+                             f"classes {', '.join(data.classes[:5])}...; evaluate it on those it knows")
+        answers.append(trained.probabilities(data.test, args.ten_crop, args.batch, args.workers))
+        report(answers[-1], data, run)
+    if len(answers) > 1:
+        report(np.mean(answers, axis=0), data, f"these {len(answers)} nets together")
+
+
+def size_in(run: str, config: dict) -> int:
+    """To squares of how many pixels its images were scaled. DataError if the config does not say it."""
+    path = Path(run) / "config.json"
+    size = entry(path, config, "size", int, "how large its images were")
+    if not 1 <= size <= MOST_SIDE:
+        raise wrong(path, f"'size', from 1 to {MOST_SIDE} pixels", f"{size}")
+    return size
+
+
+def errors(answers: np.ndarray, data: Dataset) -> dict[int, float]:
+    """Top-1 and top-5; of five classes or fewer, where the five best are all there are, top-1 alone."""
+    return {k: top_k_error(answers, data.test.labels, k) for k in (1, 5) if k == 1 or k < len(data.classes)}
+
+
+def report(answers: np.ndarray, data: Dataset, what: str) -> None:
+    found = ", ".join(f"top-{k} error {error:.2%}" for k, error in errors(answers, data).items())
+    say(f"{what}: {found} on {len(answers):,} images")
