@@ -1,4 +1,4 @@
-"""`python -m tinynet find-lr`, as a script: --help says what it does, tinynet/commands/find_lr.py how."""
+"""`python -m tinynet find-lr` as a script: see --help, and tinynet/commands/find_lr.py"""
 from tinynet.commands.find_lr import main
 
 if __name__ == "__main__":

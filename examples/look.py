@@ -1,4 +1,4 @@
-"""`python -m tinynet look`, as a script: --help says what it does, tinynet/commands/look.py how."""
+"""`python -m tinynet look` as a script: see --help, and tinynet/commands/look.py"""
 from tinynet.commands.look import main
 
 if __name__ == "__main__":

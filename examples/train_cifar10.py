@@ -1,4 +1,4 @@
-"""`python -m tinynet train-cifar10`, as a script: --help says what it does, tinynet/commands/train_cifar10.py how."""
+"""`python -m tinynet train-cifar10` as a script: see --help, and tinynet/commands/train_cifar10.py"""
 from tinynet.commands.train_cifar10 import main
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m tinynet train-lenet5`, as a script: --help says what it does, tinynet/commands/train_lenet5.py how."""
+"""`python -m tinynet train-lenet5` as a script: see --help, and tinynet/commands/train_lenet5.py"""
 from tinynet.commands.train_lenet5 import main
 
 if __name__ == "__main__":
