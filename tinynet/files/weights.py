@@ -24,7 +24,7 @@ there. docs/weights.md has whole examples.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from ..devices.device import device_of
 from ..layer import Layer
 from .arrays import ArrayFile
 from .layouts import inputs_of, to_ours, to_theirs
+from .safetensors import SafetensorsFile
 from .storage import arrays_of, assign, converted, not_finite
 
 Arrays = Mapping[str, Any] | str | os.PathLike
@@ -41,17 +42,20 @@ PYTORCH = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias",
 CAFFE = {"W": "0", "b": "1"}                                         # the positions among a layer's blobs
 
 
-def from_torch(net: Layer, arrays: Arrays, names: Mapping[str, str] | None = None) -> Layer:
+def from_torch(net: Layer, arrays: Arrays, names: Mapping[str, str] | None = None, ignore: Collection[str] = ()
+               ) -> Layer:
     """Put PyTorch's arrays into `net`, which must have one column; returns `net`.
 
-    arrays   a `state_dict()`, or NumPy arrays called as in one ("features.0.weight", ...), or an .npz file of them
+    arrays   a `state_dict()`, or NumPy arrays called as in one ("features.0.weight", ...), or an .npz or .safetensors
+             file of them. A .pth file is none: it may hold code, and only PyTorch can read it
     names    whose weights are whose, {"features.0": "conv1", ...}. Without it layers go by their names if those are the
              same here and there, and in the order of the arrays otherwise
+    ignore   parts of theirs that are left out: "aux1" stands for "aux1.fc1.weight" and all else in aux1
 
     Raises ValueError that lists every missing, unknown and misshapen array, or every one with NaN, infinity or numbers
     too large for the net, and for layers that PyTorch does not have; nothing has been changed then.
     """
-    return _load(net, arrays, names, PYTORCH, "from_torch")
+    return _load(net, arrays, names, PYTORCH, "from_torch", ignore)
 
 
 def from_caffe(net: Layer, arrays: Arrays, names: Mapping[str, str] | None = None, to_rgb: bool = True) -> Layer:
@@ -82,19 +86,31 @@ def to_torch(net: Layer) -> dict[str, np.ndarray]:
     return theirs
 
 
-def _load(net: Layer, arrays: Arrays, names: Mapping[str, str] | None, terms: dict[str, str], caller: str) -> Layer:
+def _load(net: Layer, arrays: Arrays, names: Mapping[str, str] | None, terms: dict[str, str], caller: str,
+          ignore: Collection[str] = ()) -> Layer:
     if isinstance(arrays, (str, os.PathLike)):
-        with ArrayFile(arrays) as file:
-            return _put(net, file.headers, file.read, names, terms, f"{caller}: the arrays in {arrays}")
+        kind = SafetensorsFile if os.fspath(arrays).endswith(".safetensors") else ArrayFile
+        with kind(arrays) as file:
+            there = _without(file.headers, ignore)
+            return _put(net, there, file.read, names, terms, f"{caller}: the arrays in {arrays}")
     found = {key: np.asarray(array) for key, array in arrays.items()}
-    return _put(net, found, found.__getitem__, names, terms, f"{caller}: the arrays")
+    return _put(net, _without(found, ignore), found.__getitem__, names, terms, f"{caller}: the arrays")
+
+
+def _without(there: Mapping[str, Any], ignore: Collection[str]) -> dict[str, Any]:
+    """What is there but for the parts that are ignored, and for PyTorch's counters of batches."""
+    absent = [part for part in ignore if not any(key.startswith(f"{part}.") for key in there)]
+    if isinstance(ignore, str) or absent:
+        raise ValueError(f"from_torch: ignore: expected parts of what is there, ('aux1', ...), got {ignore!r}; there "
+                         f"are {', '.join(dict.fromkeys(key.partition('.')[0] for key in there))}")
+    return {key: of for key, of in there.items() if not key.endswith("num_batches_tracked")
+            and not any(key.startswith(f"{part}.") for part in ignore)}
 
 
 def _put(net: Layer, there: Mapping[str, Any], read: Callable[[str], np.ndarray], names: Mapping[str, str] | None,
          terms: dict[str, str], what: str) -> Layer:
     """`there` says of each array its shape and dtype, `read(key)` gives it."""
     inputs, ours = inputs_of(net, terms), arrays_of(net)
-    there = {key: of for key, of in there.items() if not key.endswith("num_batches_tracked")}  # a counter
     names, how = _matched(list(there), list(inputs), names)
     theirs = {to: layer for layer, to in names.items()}
 

@@ -1,0 +1,32 @@
+"""torchvision's nets give torchvision's answers: golden_torchvision.npz holds them."""
+from pathlib import Path
+
+import numpy as np
+import pytest
+from make_golden_torchvision import SCORES, draw, image
+
+from tinynet import count_parameters
+from tinynet.files.weights import from_torch
+from tinynet.models import alexnet_torchvision, build, googlenet_torchvision
+
+GOLDEN = Path(__file__).parents[1] / "golden_torchvision.npz"
+NETS = {"alexnet": (alexnet_torchvision, 61_100_840, ()),           # the parameters that torchvision's pages say
+        "googlenet": (googlenet_torchvision, 6_624_904, ("aux1", "aux2")),
+        "vgg11": (lambda: build("vgg-a"), 132_863_336, ())}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_their_weights_give_their_answers(name):
+    with np.load(GOLDEN) as file:
+        keys, shapes, scores = (file[f"{name}/{what}"] for what in ("keys", "shapes", "scores"))
+    make, parameters, heads = NETS[name]
+    net = make()
+    assert count_parameters(net) == parameters
+    from_torch(net, draw((str(key), tuple(map(int, shape.split()))) for key, shape in zip(keys, shapes, strict=True)),
+               ignore=heads)
+    np.testing.assert_allclose(net.forward(image())[0, :SCORES], scores, rtol=0, atol=1e-4 * np.abs(scores).max())
+
+
+def test_arrays_that_are_ignored_must_be_there():
+    with pytest.raises(ValueError, match=r"ignore: expected parts of what .*got \('aux1',\); there are conv1"):
+        from_torch(build("lenet5-linear"), {"conv1.weight": np.zeros(3)}, ignore=("aux1",))
