@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
+from typing import Any
 
 from .columns import Columns, Exchange, Fork, Join
 from .devices.device import Device, DeviceMismatch, cpu, device_of, free_memory, gpu, pair, send, simulated, traffic
@@ -42,8 +42,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """`tinynet.data`, `tinynet.models`, ... are imported when they are first used, to keep `import tinynet` quick."""
+def __getattr__(name: str) -> Any:
+    """`tinynet.data`, `tinynet.models`, ..., and `load_run`, the net of a run with all that it needs
+    (training/evaluate.py), are imported when they are first used, to keep `import tinynet` quick."""
+    if name == "load_run":
+        return importlib.import_module(".training.evaluate", __name__).load_net
     if name in ("data", "files", "look", "models", "train"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

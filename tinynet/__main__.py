@@ -9,6 +9,8 @@
     python -m tinynet alexnet-columns       AlexNet in two columns: what crosses, and what that costs
     python -m tinynet find-lr               which learning rate to begin with
     python -m tinynet look RUN              what a trained net has learned
+    python -m tinynet predict PICTURE --run RUN    what it says of a picture
+    python -m tinynet watch RUN RUN         curves of several runs, while they train
 """
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ from . import __version__
 from .models.catalogue import NETS, build
 from .summary import count_parameters, summary
 
-COMMANDS = ("train-cifar10", "train-imagenet", "train-lenet5", "alexnet-columns", "find-lr", "look")  # in commands/
+COMMANDS = ("train-cifar10", "train-imagenet", "train-lenet5", "alexnet-columns", "find-lr", "look", "predict",
+            "watch")  # each in commands/
 
 
 class Zeros(np.random.Generator):

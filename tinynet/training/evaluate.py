@@ -3,18 +3,22 @@
     trained = load_net("runs/mine")
     p = trained.probabilities(data.test, ten=True)         # the mean over ten views, AlexNet, section 4.1
     top_k_error(p, data.test.labels, k=5)
+    p = trained.predict(["mine.jpg", "yours.png"])         # (2, classes)
 
 The answers of several nets are averaged in the same way: np.mean([trained.probabilities(...) for ...], axis=0).
 """
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..data import Loader, Split, View
+from ..data.photos.photograph import read_square
+from ..data.view import MOST_SIDE
 from ..devices.device import Device, cpu, device_of
 from ..files.reading import DataError, entry, shortened, wrong
 from ..net import Sequential
@@ -38,6 +42,24 @@ class Trained(NamedTuple):
     def probabilities(self, split: Split, ten: bool = False, batch_size: int = 128, workers: int = 0) -> np.ndarray:
         """As the function below. Raises ValueError if the images are not of the size that the net was trained with."""
         return probabilities(self.net, split, self.view, ten, batch_size, workers)
+
+    def predict(self, paths: Iterable[str | os.PathLike], ten: bool = False) -> np.ndarray:
+        """The class probabilities (N, classes) of the pictures in N files, of any form that `photos.photograph` reads.
+
+        Raises ValueError for a net that does not see colours, and what `read_square` raises, which names the file.
+        """
+        images = self.squares(paths)
+        return self.probabilities(Split(images, np.zeros(len(images), np.int64)), ten)
+
+    def squares(self, paths: Iterable[str | os.PathLike]) -> np.ndarray:
+        """The pictures in files as the net's own were: the central square of each, (N, S, S, 3) uint8."""
+        *_, side, channels = self.net.input_shape
+        if channels != 3:
+            raise ValueError(f"a picture has three channels, the net sees images of {channels}")
+        side = self.view.mean.shape[0] if self.view.mean.ndim == 3 else self.config.get("size", side)
+        if type(side) is not int or not 1 <= side <= MOST_SIDE:
+            raise ValueError(f"the run's config: expected a 'size' from 1 to {MOST_SIDE} pixels, got {shortened(side)}")
+        return np.stack([read_square(path, side) for path in paths])
 
 
 def probabilities(net: Sequential, split: Split, view: View, ten: bool = False, batch_size: int = 128, workers: int = 0

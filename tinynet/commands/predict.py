@@ -1,0 +1,60 @@
+"""What a trained net says of pictures.
+
+    python -m tinynet predict PICTURE PICTURE --run RUN             five labels with bars for each
+    python -m tinynet predict PICTURE --run RUN --ten --out p.png   the mean answer to ten crops; and as a picture
+
+RUN is the folder of a run of train-imagenet, or of train-cifar10 --net ...
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .. import cpu, gpu
+from ..look.predictions import MOST, draw_predictions
+from ..training.evaluate import load_net
+from ..training.train import say
+from .options import at_least, command_line
+
+BAR = 40  # letters, for a probability of 1
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    args = parse(arguments)
+    try:
+        trained = load_net(args.run, cpu if args.device == "cpu" else gpu(0))
+        answers = trained.predict(args.pictures, args.ten)                           # (N, classes)
+        for path, p in zip(args.pictures, answers, strict=True):
+            say("\n".join([path, *bars(p, trained.classes, args.best)]))
+        if args.out:
+            shown = trained.view.pixels(trained.squares(args.pictures[:MOST]))
+            Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+            draw_predictions(args.out, shown, None, answers[:MOST], trained.classes, args.best,
+                             names=[Path(path).name for path in args.pictures])
+            say(f"the picture: {args.out}" + f", of the first {MOST}" * (len(answers) > MOST))
+    except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    except KeyboardInterrupt:
+        say("\nstopped")
+        sys.exit(130)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_line("predict", __doc__)
+    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file: JPEG, PNG, GIF, BMP, WebP, TIFF, PPM")
+    parser.add_argument("--run", required=True, help="the folder of the run that trained the net")
+    parser.add_argument("--best", type=at_least(1), default=5, metavar="K", help="how many labels (default: 5)")
+    parser.add_argument("--ten", action="store_true", help="the mean of the answers to ten crops: AlexNet, section 4.1")
+    parser.add_argument("--out", metavar="PNG", help="draw the pictures and the labels there, too")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    return parser.parse_args(arguments)
+
+
+def bars(p: np.ndarray, classes: Sequence[str], best: int) -> list[str]:
+    """A line for each of the `best` most probable classes."""
+    order, width = np.argsort(-p, kind="stable")[:best], max(map(len, classes))
+    return [f"  {classes[c]:<{width}}  {p[c]:6.1%}  {'#' * round(BAR * float(p[c]))}".rstrip() for c in order]
