@@ -1,6 +1,8 @@
 """The command on a handful of images: the bundled sample's, and files laid out as the whole of MNIST is."""
 import gzip
+import json
 import re
+import signal
 import struct
 import sys
 
@@ -10,6 +12,7 @@ import pytest
 from tinynet.commands import train_lenet5 as command
 from tinynet.data import Dataset, Split
 from tinynet.models.lenet5 import lenet5
+from tinynet.training.run import Run
 
 
 @pytest.fixture
@@ -31,16 +34,18 @@ def run(tmp_path, monkeypatch, capsys):
 def test_it_trains_and_leaves_a_picture_and_the_net(run, output, parameters):
     printed, out = run("--epochs", "2", "--output", output)
     assert printed.startswith(f"data: forty random images\n{parameters} parameters; ")
-    errors = re.findall(r"^epoch  (\d).*test error (\S+)%", printed, re.MULTILINE)
+    errors = re.findall(r"^out  epoch   (\d).*test error (\S+)%", printed, re.MULTILINE)
     assert [epoch for epoch, _ in errors] == ["1", "2"]
-    assert f"\ntest error {errors[-1][1]}% (the paper, on all of MNIST: 0.95%)" in printed
-    assert sorted(file.name for file in out.iterdir()) == ["confusion.png", "net.npz"]
+    assert f"\ntest error {float(errors[-1][1]):.2f}% (the paper, on all of MNIST: 0.95%)" in printed
+    assert sorted(file.name for file in out.iterdir()) == ["checkpoints", "config.json", "confusion.png", "curves.png",
+                                                           "metrics.jsonl", "net.npz"]
     lenet5(output).load(out / "net.npz")
 
 
 def test_the_rate_falls_from_epoch_to_epoch(run):
-    printed, _ = run("--epochs", "3", "--rate", "0.01")
-    assert re.findall(r"rate (\S+)", printed) == ["0.01000", "0.00900", "0.00810"]
+    _, out = run("--epochs", "3", "--rate", "0.01")
+    rates = [json.loads(line)["lr"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    np.testing.assert_allclose(rates, [0.01, 0.009, 0.0081])
 
 
 def test_the_same_seed_gives_the_same_net_and_another_another(run, tmp_path):
@@ -62,13 +67,36 @@ def test_all_of_mnist(run, tmp_path):
     assert printed.startswith(f"data: MNIST, 32 training and 10 test images, read from {tmp_path}\n")
 
 
-def test_ctrl_c_ends_with_the_report(run, monkeypatch):
-    def interrupted(*args, **kwargs):
+def test_a_run_that_was_stopped_goes_on_to_the_same_end(run, tmp_path, monkeypatch, capsys):
+    _, whole = run("--epochs", "2")
+    whole = whole.rename(tmp_path / "whole")
+
+    def stopped(self, progress, on_batch=Run.on_batch):
+        if (progress.epoch, progress.batch) == (2, 2):
+            signal.raise_signal(signal.SIGINT)
+        on_batch(self, progress)
+    with monkeypatch.context() as patched, pytest.raises(SystemExit, match="130"):
+        patched.setattr(Run, "on_batch", stopped)
+        run("--epochs", "2")
+    out = tmp_path / "out"
+    assert f"stopped in epoch 2, after batch 2; go on with: python -m tinynet train-lenet5 --resume {out}\n" in (
+        capsys.readouterr().out)
+    monkeypatch.setattr(sys, "argv", ["train_lenet5.py", "--resume", str(out)])
+    run.command.main()
+    with np.load(whole / "net.npz") as expected, np.load(out / "net.npz") as got:
+        assert all((expected[name] == got[name]).all() for name in expected)
+    with pytest.raises(SystemExit):
+        run("--resume", str(tmp_path / "none"))
+    assert "holds no run that could be resumed: " in capsys.readouterr().err
+
+
+def test_ctrl_c_before_the_training(run, monkeypatch, capsys):
+    def interrupted():
         raise KeyboardInterrupt
-    monkeypatch.setattr(run.command, "train", interrupted)
-    printed, out = run()
-    assert "stopped; this is how far it came:\n" in printed and "test error " in printed
-    assert (out / "net.npz").exists()
+    monkeypatch.setattr(run.command, "mnist_sample", interrupted)
+    with pytest.raises(SystemExit, match="130"):
+        run()
+    assert capsys.readouterr().out == "\nstopped\n"
 
 
 def test_a_learning_rate_that_is_too_large_is_reported(run):
@@ -79,6 +107,7 @@ def test_a_learning_rate_that_is_too_large_is_reported(run):
 @pytest.mark.parametrize("arguments, message", [
     (["--epochs", "0"], "--epochs: expected a whole number, 1 or more, got 0"),
     (["--rate", "-1"], "--rate: expected a number above 0, got -1"),
+    (["--root", "there"], "--root: the bundled sample needs no folder"),
     (["--output", "softmax"], "--output: invalid choice: 'softmax'"),
 ])
 def test_senseless_options_are_refused(run, capsys, arguments, message):
@@ -91,6 +120,6 @@ def test_what_cannot_be_done_is_said_at_once(run, tmp_path):
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"")
     with pytest.raises(SystemExit, match="DataError: .*: expected the four files of MNIST"):
         run("--data", "full", "--root", str(tmp_path))
-    (tmp_path / "out").mkdir()
-    with pytest.raises(SystemExit, match="FileExistsError: .*out"):
+    run("--epochs", "1")
+    with pytest.raises(SystemExit, match="FileExistsError: .*out holds an earlier run"):
         run()

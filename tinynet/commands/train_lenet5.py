@@ -3,15 +3,16 @@
     python examples/train_lenet5.py                          on the bundled sample of MNIST: under a minute
     python examples/train_lenet5.py --data full              on all of MNIST
     python examples/train_lenet5.py --output linear          with ten learned output units instead of the ten pictures
+    python examples/train_lenet5.py --resume runs/...        go on with a run that was stopped, by Ctrl-C or by a crash
 
-Prints the test error after each epoch and what was taken for what; writes that as a picture, and the trained net, to a
-new folder below runs/.
+Prints the test error after each epoch and what was taken for what. A run is a new folder below runs/: config.json,
+metrics.jsonl, curves.png, checkpoints; at the end what was taken for what as a picture, and the trained net.
 """
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +22,10 @@ from .. import SGD, Sequential, SoftmaxCrossEntropy, count_parameters, cpu, get_
 from ..data import Dataset, Loader, mnist, mnist_sample
 from ..look.confusion import draw_confusion
 from ..models.lenet5 import MAPLoss, lenet5, normalised
+from ..training.config import new_folder, read_config, take_options
 from ..training.diverged import Diverged
 from ..training.metrics import confusion_matrix, confusion_table, top_k_error
+from ..training.run import Run
 from ..training.schedule import ByEpoch
 from ..training.train import say, train
 from .options import at_least, command_line, positive
@@ -31,29 +34,28 @@ LOSSES = {"rbf": MAPLoss, "linear": SoftmaxCrossEntropy}
 RATES = {"rbf": 0.002, "linear": 0.03}  # of the first epoch; distances are steeper than learned units
 DECAY = 0.9                             # each epoch's rate is so much of the one before
 BATCH_SIZE, SHIFT = 16, 2               # each batch is moved by up to two pixels, another way in each epoch
+NOT_IN_CONFIG = ("root", "out", "resume")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
-    out = Path(args.out or f"runs/lenet5-{args.output}-{time.strftime('%Y%m%d-%H%M%S')}")
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # with --output linear the same order of images
     try:
         net = lenet5(args.output, rng_net, device=gpu(0) if args.device == "gpu" else cpu)
         data = mnist(args.root) if args.data == "full" else mnist_sample()
-        out.mkdir(parents=True)
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        folder = Path(args.resume) if args.resume else new_folder(args.out, f"lenet5-{args.output}")
+        say(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {folder}")
+        run = Run(folder, config_of(args, data), resume=bool(args.resume), how_to_resume=how_to_resume(folder))
+        with run:
+            learn(net, args, data, rng_data, run)
+            report(net, data, folder)
+    except (Diverged, ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    say(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {out}")
-    try:
-        learn(net, args, data, rng_data)
+    except MemoryError as error:
+        sys.exit(f"MemoryError: {error}; {how_to_resume(folder)}")
     except KeyboardInterrupt:
-        say("\nstopped; this is how far it came:")
-    except (Diverged, MemoryError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    try:
-        report(net, data, out)
-    except (ImportError, OSError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        say("\nstopped")
+        sys.exit(130)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -69,28 +71,45 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--out", help="the folder to write to, a new one (default: one below runs/)")
-    return parser.parse_args(arguments)
+    parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
+    args = parser.parse_args(arguments)
+    if args.resume:
+        try:
+            config, path = read_config(args.resume), Path(args.resume) / "config.json"
+            take_options(parser, path, config, set(vars(args)) - set(NOT_IN_CONFIG))
+        except (OSError, ValueError) as error:
+            parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
+        args = parser.parse_args(arguments)
+    if args.root and args.data != "full":
+        parser.error("--root: the bundled sample needs no folder; for all of MNIST add --data full")
+    return args
 
 
-def learn(net: Sequential, args: argparse.Namespace, data: Dataset, rng: np.random.Generator) -> None:
+def config_of(args: argparse.Namespace, data: Dataset) -> dict:
+    """What decides the result; `images` says in words which they were."""
+    return {**{name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}, "images": data.name}
+
+
+def how_to_resume(folder: Path) -> str:
+    return f"go on with: python -m tinynet train-lenet5 --resume {shlex.quote(str(folder))}"
+
+
+def learn(net: Sequential, args: argparse.Namespace, data: Dataset, rng: np.random.Generator, run: Run) -> None:
     """The whole training."""
     rate = args.rate or RATES[args.output]
+    sgd, loader = SGD(net.parameters(), rate, weight_decay=0), Loader(data.train, BATCH_SIZE, rng, shifted)
+    schedule = ByEpoch(lambda epoch: rate * DECAY ** (epoch - 1))
+    progress = run.start(net, sgd, loader, schedule)
 
     def test() -> dict[str, float]:
         return {"test_error": top_k_error(probabilities(net, data), data.test.labels)}
 
-    train(net, SGD(net.parameters(), rate, weight_decay=0), Loader(data.train, BATCH_SIZE, rng, shifted),
-          args.epochs, loss=LOSSES[args.output](), schedule=ByEpoch(lambda epoch: rate * DECAY ** (epoch - 1)),
-          validate=test, on_epoch=print_epoch)
+    train(net, sgd, loader, args.epochs, loss=LOSSES[args.output](), progress=progress, schedule=schedule,
+          validate=test, on_batch=run.on_batch, on_epoch=run.on_epoch)
 
 
 def shifted(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.roll(normalised(images), rng.integers(-SHIFT, SHIFT + 1, 2), axis=(1, 2))  # (B, 32, 32, 1)
-
-
-def print_epoch(record: dict) -> None:
-    say(f"epoch {record['epoch']:2}  rate {record['lr']:.5f}  loss {record['train_loss']:.4f}  "
-        f"test error {record['test_error']:.2%}  {record['images_per_second']:.0f} images/s")
 
 
 def probabilities(net: Sequential, data: Dataset) -> np.ndarray:
