@@ -3,6 +3,7 @@
     python examples/alexnet_columns.py                      a minute or two on two cores, on the bundled sample
     python examples/alexnet_columns.py --pair simulated     on devices that would refuse any array of the other column
     python examples/alexnet_columns.py --device gpu         one column on gpu(0), two columns on what pair() finds
+    python examples/alexnet_columns.py --resume runs/...    go on with a run that was stopped
 
 Prints the training, then for each layer the bytes that cross to it beside the multiply-adds it computes, then the time
 of a training step: of the two columns, of the same net in one column, and of the net with half the kernels that the
@@ -11,10 +12,11 @@ paper's section 3.2 compares with ("slightly less time").
 from __future__ import annotations
 
 import argparse
+import shlex
 import statistics
-import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -31,38 +33,42 @@ from .. import (
     summary,
     traffic,
 )
-from ..data import Loader, Split, View, cifar10, cifar10_sample, mean_image
+from ..data import Dataset, Loader, Split, View, cifar10, cifar10_sample, mean_image
 from ..data.augment import enlarge
 from ..models import alexnet, alexnet_half
+from ..training.config import about_the_net, new_folder
 from ..training.finetune import start_by_fan_in
-from ..training.train import say, show_progress, train
-from .options import at_least, command_line
+from ..training.run import Run
+from ..training.train import say, train
+from .options import again_with, at_least, command_line, ends_in_a_line
 
 SIZE = {"classes": 10, "input_size": 64}
 KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # the paper's, about a third as wide
+SETTINGS = {**SIZE, "kernels": KERNELS, "hidden": HIDDEN}
+NOT_IN_CONFIG = ("root", "out", "resume")
 TIMED_STEPS = 8
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
-    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
-    try:
+    with ends_in_a_line():
         device = cpu if args.device == "cpu" else gpu(0)
         devices = pair(args.pair or ("cpu" if device is cpu else None))
         data = cifar10(args.root) if args.data == "full" else cifar10_sample()
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    images = Split(enlarge(data.train.images, 2), data.train.labels)
-    view = View(mean_image(images.images))
-    say(f"data: {data.source}, enlarged to 64x64")
+        folder = Path(args.resume) if args.resume else new_folder(args.out, "alexnet-columns")
+        images = Split(enlarge(data.train.images, 2), data.train.labels)
+        view = View(mean_image(images.images))
+    say(f"data: {data.source}, enlarged to 64x64; writing to {folder}")
     say(f"columns on {devices[0]} and {devices[1]}; {get_threads()} threads\n")
 
-    net = start_by_fan_in(alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng_net, **SIZE), rng_net)
-    train(net, SGD(net.parameters(), lr=0.01), Loader(images, args.batch, rng_data, view.train), args.epochs,
-          on_batch=show_progress("two columns"), on_epoch=print_epoch)
+    how = f"go on with: python -m tinynet alexnet-columns --resume {shlex.quote(str(folder))}"
+    config = config_of(args, data, view)
+    with ends_in_a_line(how), Run(folder, config, resume=bool(args.resume), how_to_resume=how) as run:
+        net = learn(args, images, view, devices, run)
     batch, labels = view.center(images.images[:args.batch]), images.labels[:args.batch]
-    print_traffic(net, batch, labels)
-    print_times(device, devices, batch, labels, args.seed)
+    with ends_in_a_line():
+        print_traffic(net, batch, labels)
+        print_times(device, devices, batch, labels, args.seed)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -75,12 +81,27 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=at_least(1), default=20)
     parser.add_argument("--batch", type=at_least(1), default=128)
     parser.add_argument("--seed", type=at_least(0), default=0)
-    return parser.parse_args(arguments)
+    parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
+    parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
+    args = parser.parse_args(arguments)
+    return again_with(parser, arguments, args, NOT_IN_CONFIG) if args.resume else args
 
 
-def print_epoch(record: dict) -> None:
-    say(f"epoch {record['epoch']}  loss {record['train_loss']:.3f}  training error {record['train_error']:.1%}  "
-        f"{record['images_per_second']:.0f} images/s")
+def config_of(args: argparse.Namespace, data: Dataset, view: View) -> dict:
+    """What decides the result, and what the net can be built from again."""
+    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
+    return {**options, "images": data.name, **about_the_net("alexnet", SETTINGS, view, data.classes)}
+
+
+def learn(args: argparse.Namespace, images: Split, view: View, devices: tuple[Device, Device], run: Run) -> Sequential:
+    """The net of two columns, trained."""
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
+    net = start_by_fan_in(alexnet(devices=devices, rng=rng_net, **SETTINGS), rng_net)
+    sgd, loader = SGD(net.parameters(), lr=0.01), Loader(images, args.batch, rng_data, view.train)
+    view.save(run.folder)
+    train(net, sgd, loader, args.epochs, progress=run.start(net, sgd, loader), on_batch=run.on_batch,
+          on_epoch=run.on_epoch)
+    return net
 
 
 def print_traffic(net: Sequential, images: np.ndarray, labels: np.ndarray) -> None:
@@ -106,8 +127,8 @@ def print_times(device: Device, devices: tuple[Device, Device], images: np.ndarr
     """Medians of a training step, the nets taking turns. The paper's smaller net has one GPU where the larger has two,
     so here it is also timed on half of the threads."""
     threads, rng = get_threads(), np.random.default_rng(seed)
-    two = alexnet(devices=devices, kernels=KERNELS, hidden=HIDDEN, rng=rng, **SIZE)
-    one = alexnet(columns=1, devices=device, kernels=KERNELS, hidden=HIDDEN, rng=rng, **SIZE)
+    two = alexnet(devices=devices, rng=rng, **SETTINGS)
+    one = alexnet(columns=1, devices=device, rng=rng, **SETTINGS)
     half = alexnet_half(device=device, kernels=HALF, hidden=HIDDEN, rng=rng, **SIZE)
     nets = {"two columns": (two, threads), "one column, the same net": (one, threads),
             "one column, half the kernels": (half, threads)}

@@ -8,7 +8,6 @@ Prints the rate with the lowest loss and the tenth of it, which is often a good 
 from __future__ import annotations
 
 import argparse
-import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,31 +20,26 @@ from ..look.curves import draw_lr_finder
 from ..models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY
 from ..training.lr_finder import a_tenth, find_lr
 from ..training.train import say
-from .options import at_least, command_line, positive
+from .options import at_least, command_line, ends_in_a_line, positive
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
     recipe = RECIPES[args.net]
-    try:
+    with ends_in_a_line():
         net = recipe.build(rng_net).to(cpu if args.device == "cpu" else gpu(0))
         data = cifar10(args.root) if args.data == "full" else cifar10_sample()
-    except (ImportError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    say(f"data: {data.source}\n{args.net}, {args.optimizer}, batches of {BATCH_SIZE}; {get_threads()} threads")
-    view = View(mean_image(data.train.images), recipe.scale, recipe.crop, recipe.crop is not None, pad=recipe.pad)
-    loader = Loader(data.train, BATCH_SIZE, rng_data, view.train)
-    optimizer = (SGD(net.parameters(), 1.0, MOMENTUM, WEIGHT_DECAY) if args.optimizer == "sgd"
-                 else Adam(net.parameters(), weight_decay=WEIGHT_DECAY))
-    note = f"{args.net}, {args.optimizer}, batches of {BATCH_SIZE}, seed {args.seed}; {data.name}"
-    try:
+        say(f"data: {data.source}\n{args.net}, {args.optimizer}, batches of {BATCH_SIZE}; {get_threads()} threads")
+        view = View(mean_image(data.train.images), recipe.scale, recipe.crop, recipe.crop is not None, pad=recipe.pad)
+        loader = Loader(data.train, BATCH_SIZE, rng_data, view.train)
+        optimizer = (SGD(net.parameters(), 1.0, MOMENTUM, WEIGHT_DECAY) if args.optimizer == "sgd"
+                     else Adam(net.parameters(), weight_decay=WEIGHT_DECAY))
+        note = f"{args.net}, {args.optimizer}, batches of {BATCH_SIZE}, seed {args.seed}; {data.name}"
         rates, losses = find_lr(net, optimizer, loader, low=args.low, high=args.high, steps=args.steps)
         chosen = a_tenth(rates, losses)
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
         draw_lr_finder(args.out, rates, losses, chosen=chosen, note="\n".join(textwrap.wrap(note, 125)))
-    except (ImportError, MemoryError, OSError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
     say(f"the lowest loss, {min(losses):.3f}, is at a learning rate of {10 * chosen:.1e}; begin with about a tenth, "
         f"{chosen:.1e}\nthe picture: {args.out}")
 

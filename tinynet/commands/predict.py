@@ -8,7 +8,6 @@ RUN is the folder of a run of train-imagenet, or of train-cifar10 --net ...
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,14 +17,14 @@ from .. import cpu, gpu
 from ..look.predictions import MOST, draw_predictions
 from ..training.evaluate import load_net
 from ..training.train import say
-from .options import at_least, command_line
+from .options import at_least, command_line, ends_in_a_line
 
 BAR = 40  # letters, for a probability of 1
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
-    try:
+    with ends_in_a_line():
         trained = load_net(args.run, cpu if args.device == "cpu" else gpu(0))
         answers = trained.predict(args.pictures, args.ten)                           # (N, classes)
         for path, p in zip(args.pictures, answers, strict=True):
@@ -36,11 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             draw_predictions(args.out, shown, None, answers[:MOST], trained.classes, args.best,
                              names=[Path(path).name for path in args.pictures])
             say(f"the picture: {args.out}" + f", of the first {MOST}" * (len(answers) > MOST))
-    except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except KeyboardInterrupt:
-        say("\nstopped")
-        sys.exit(130)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,13 +21,12 @@ from .. import SGD, Sequential, SoftmaxCrossEntropy, count_parameters, cpu, get_
 from ..data import Dataset, Loader, mnist, mnist_sample
 from ..look.confusion import draw_confusion
 from ..models.lenet5 import MAPLoss, lenet5, normalised
-from ..training.config import new_folder, read_config, take_options
-from ..training.diverged import Diverged
+from ..training.config import new_folder
 from ..training.metrics import confusion_matrix, confusion_table, top_k_error
 from ..training.run import Run
 from ..training.schedule import ByEpoch
 from ..training.train import say, train
-from .options import at_least, command_line, positive
+from .options import again_with, at_least, command_line, ends_in_a_line, positive
 
 LOSSES = {"rbf": MAPLoss, "linear": SoftmaxCrossEntropy}
 RATES = {"rbf": 0.002, "linear": 0.03}  # of the first epoch; distances are steeper than learned units
@@ -40,22 +38,15 @@ NOT_IN_CONFIG = ("root", "out", "resume")
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # with --output linear the same order of images
-    try:
+    with ends_in_a_line():
         net = lenet5(args.output, rng_net, device=gpu(0) if args.device == "gpu" else cpu)
         data = mnist(args.root) if args.data == "full" else mnist_sample()
         folder = Path(args.resume) if args.resume else new_folder(args.out, f"lenet5-{args.output}")
-        say(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {folder}")
-        run = Run(folder, config_of(args, data), resume=bool(args.resume), how_to_resume=how_to_resume(folder))
-        with run:
-            learn(net, args, data, rng_data, run)
-            report(net, data, folder)
-    except (Diverged, ImportError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except MemoryError as error:
-        sys.exit(f"MemoryError: {error}; {how_to_resume(folder)}")
-    except KeyboardInterrupt:
-        say("\nstopped")
-        sys.exit(130)
+    say(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {folder}")
+    how = f"go on with: python -m tinynet train-lenet5 --resume {shlex.quote(str(folder))}"
+    with ends_in_a_line(how), Run(folder, config_of(args, data), resume=bool(args.resume), how_to_resume=how) as run:
+        learn(net, args, data, rng_data, run)
+        report(net, data, folder)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -74,12 +65,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
     args = parser.parse_args(arguments)
     if args.resume:
-        try:
-            config, path = read_config(args.resume), Path(args.resume) / "config.json"
-            take_options(parser, path, config, set(vars(args)) - set(NOT_IN_CONFIG))
-        except (OSError, ValueError) as error:
-            parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
-        args = parser.parse_args(arguments)
+        args = again_with(parser, arguments, args, NOT_IN_CONFIG)
     if args.root and args.data != "full":
         parser.error("--root: the bundled sample needs no folder; for all of MNIST add --data full")
     return args
@@ -88,10 +74,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def config_of(args: argparse.Namespace, data: Dataset) -> dict:
     """What decides the result; `images` says in words which they were."""
     return {**{name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}, "images": data.name}
-
-
-def how_to_resume(folder: Path) -> str:
-    return f"go on with: python -m tinynet train-lenet5 --resume {shlex.quote(str(folder))}"
 
 
 def learn(net: Sequential, args: argparse.Namespace, data: Dataset, rng: np.random.Generator, run: Run) -> None:

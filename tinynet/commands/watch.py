@@ -8,23 +8,19 @@ A run is a folder with a metrics.jsonl, or one with such folders in it. A line i
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..look.watch import watch
 from ..training.train import say
-from .options import command_line, positive
+from .options import command_line, ends_in_a_line, positive
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
-    try:
-        say(f"the picture: {args.out}" + (", whenever an epoch is over; Ctrl-C ends it" if not args.once else ""))
+    say(f"the picture: {args.out}" + (", whenever an epoch is over; Ctrl-C ends it" if not args.once else ""))
+    with ends_in_a_line(), suppress(KeyboardInterrupt):
         watch(args.runs, args.out, args.seconds, args.once)
-    except (ImportError, OSError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except KeyboardInterrupt:
-        say("")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -45,7 +45,7 @@ def replace_last(net: Sequential, classes: int, rng: np.random.Generator,
 def start_by_fan_in(net: Sequential, rng: np.random.Generator) -> Sequential:
     """Draw the weights of all but the last layers from N(0, sqrt(2 / inputs)); biases stay. Returns the net.
 
-    For images of about unit variance (`train.minus` with a scale). The paper's N(0, 0.01) suits layers of thousands of
+    For images of about unit variance (a View with a scale). The paper's N(0, 0.01) suits layers of thousands of
     inputs: in a narrower net the signal fades from layer to layer, and the net never begins to learn. A first layer
     whose kernels are large enough to be looked at, above 3x3, keeps its small weights: it learns with them too, and its
     kernels soon show what they have learned rather than what was drawn.
