@@ -47,7 +47,7 @@ def run(tmp_path, data, monkeypatch, capsys):
     monkeypatch.setattr("os.fsync", lambda file: None)                              # and so does a busy disk
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments, out="out"):
+    def run(*arguments, out="out", data=data):
         monkeypatch.setattr(sys, "argv", ["train_imagenet.py", str(data), *(["--out", out] if out else []), *arguments])
         command.main()
         return capsys.readouterr().out, tmp_path / (out or "")
@@ -240,6 +240,16 @@ def test_a_run_that_was_stopped_goes_on(run, monkeypatch, arguments, capsys):
     assert "go on with: python -m tinynet train-imagenet" in capsys.readouterr().out
     printed, out = run("--resume", "out", out=None)
     assert metrics(Path("out")) == whole and "centre crop: top-1 error" in printed
+
+
+def test_a_run_goes_on_with_data_in_a_folder_that_was_renamed(run, tmp_path):
+    run(*TINY, "--epochs", "1")
+    (tmp_path / "data").rename(tmp_path / "moved")
+    run("--resume", "out", "--epochs", "2", out=None, data="moved")
+    assert len(metrics(Path("out"))) == 2
+    photographs(tmp_path / "moved/train", {"a/more": 1})
+    with pytest.raises(SystemExit, match="another run .*\n.*data: now 'moved, 22 training .*, the run has 'data, 21"):
+        run("--resume", "out", "--epochs", "3", out=None, data="moved")
 
 
 def test_a_run_of_the_version_before_goes_on(run):

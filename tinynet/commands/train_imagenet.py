@@ -151,7 +151,8 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     given = {name: getattr(args, name) for name in OF_THE_NET if getattr(args, name) is not None}
     settings = {"classes": len(data.classes), "input_size": args.crop, **given}
     view = view_of(folder, read_config(folder)) if args.resume else new_view(args, data)
-    run = run_in(folder, args, {"data": data.name, **about_the_net(args.net, settings, view, data.classes)})
+    told = about_the_net(args.net, settings, view, data.classes)
+    run = run_in(folder, args, {"data": name_of(data, folder if args.resume else None), **told})
     net = start(args, settings, device, rng_net)
     loader = Loader(data.train, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers)
     sgd = SGD(net.parameters(), args.lr, momentum=0.9, weight_decay=0.0005)
@@ -174,6 +175,16 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     loss = GoogLeNetLoss() if isinstance(net, GoogLeNet) else SoftmaxCrossEntropy()
     return net, view, run, partial(train, net, sgd, loader, args.epochs, loss=loss, progress=progress,
                                    schedule=schedule, validate=validate, on_batch=on_batch, on_epoch=run.on_epoch)
+
+
+def name_of(data: Dataset, before: Path | None) -> str:
+    """What the run is told of its data. In one that is gone on with, the folder has the name that it had then: it may
+    have been renamed since, and the images are the same."""
+    if before:
+        name = entry(before / "config.json", read_config(before), "data", str)
+        if name.partition(",")[2] == data.name.partition(",")[2]:
+            return name
+    return data.name
 
 
 def run_in(folder: Path, args: argparse.Namespace, config: dict) -> Run:
