@@ -33,6 +33,7 @@ def test_a_last_line_that_was_cut_is_said_and_left_out(tmp_path, capsys):
     ({**RECORD, "epoch": "2"}, "in line 2 the error epoch: expected a whole number"),
     ({**RECORD, "lr": float("nan")}, "in line 2 the error lr: expected a finite number, got nan"),
     ({**RECORD, "train_loss": 10 ** 400}, "in line 2 the error train_loss: expected a finite number"),
+    ({**RECORD, "train_loss": 2 ** 63}, "in line 2 the error train_loss: expected a finite number"),
     ({**RECORD, "train_error": None}, "in line 2 the error train_error: expected a number, got None"),
     ({**RECORD, "val_error": [1]}, "in line 2 the error val_error: expected a number, got "),
     ({"epoch": 1, "lr": 0.1}, "in line 2 the error expected a val_error, train_error or train_loss, got "),

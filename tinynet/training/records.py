@@ -14,6 +14,7 @@ from .progress import Record, judged_by, say
 
 LARGEST = sys.float_info.max
 MOST_COUNTED = 2 ** 53  # epochs, batches, steps
+MOST_INT = 2 ** 63
 MEASURED = ("train_error", "val_error", "test_error", "grad_norm", "images_per_second", "waited")  # may be NaN
 
 
@@ -24,8 +25,10 @@ def is_number(value: Any) -> bool:
 
 
 def expect_number(what: str, value: Any, least: float = -LARGEST, most: float = LARGEST) -> None:
-    """Raise ValueError unless `value` is a number from `least` to `most`."""
-    if not (is_number(value) and least <= value <= most):
+    """Raise ValueError unless `value` is a number from `least` to `most`; of a whole one that needs more than 64 bits
+    NumPy would make an object."""
+    huge = isinstance(value, int) and not -MOST_INT <= value < MOST_INT
+    if huge or not (is_number(value) and least <= value <= most):
         limits = f" from {least:g}" * (least > -LARGEST) + f" to {most:g}" * (most < LARGEST)
         raise ValueError(f"{what}: expected a finite number{limits}, got {shortened(value)}")
 
