@@ -86,8 +86,8 @@ class Parameter:
         self.value = np.broadcast_to(np.float32(0), shape)           # one number, seen everywhere
 
     def draw(self, rng: np.random.Generator) -> None:
-        """Give a parameter its numbers, if it has none yet."""
-        if self._init is not None:
+        """Give a parameter its numbers, if it has none yet; within `drawn_later`, later."""
+        if self._init is not None and not _later.get():
             self.value, self._init = Parameter.drawn(self._init, rng, self.shape, self.device).value, None
 
     def gradient(self) -> Any:
