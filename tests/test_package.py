@@ -26,6 +26,7 @@ FLOORS = [
     {"training"},
     {"look"},
     {"train", ""},                                                                   # "" is tinynet itself
+    {"claims"},
     {"commands"},
     {"__main__"},
 ]
