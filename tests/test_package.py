@@ -21,6 +21,7 @@ FLOORS = [
     {"layer"},
     {"container"},
     {"layers", "net", "columns", "loss"},
+    {"one_vs_rest"},
     {"models", "files", "gradcheck", "summary"},
     {"data"},
     {"training"},
