@@ -28,8 +28,8 @@ def exercise_2(lrn_backward):
              f"dx is not what nudging gives, for n={n}, k={k}, α={alpha}, β={beta}. The first term is dy s^-β. In the "
              "second, which of a_i, a_j, s_i, dy_i belong to the i that is summed over, and which is before the sum?")
     half = untouched(lrn_backward, x.astype(np.float32), dy.astype(np.float32), n, k, alpha, beta)
-    require(half.dtype == np.float32, f"for float32, dx should be float32, yours is {half.dtype}. A layer never changes "
-                                      "the precision.")
+    require(half.dtype == np.float32, f"for float32, dx should be float32, yours is {half.dtype}. A layer never "
+                                      "changes the precision.")
 
 
 def exercise_3(paired):
