@@ -4,7 +4,7 @@
 
 Training: the first 5,000 images of CIFAR-10, 60 epochs, the rate divided by ten for the last quarter. Validation: the
 next 5,000. Test: all 10,000 test images, counted once at the end of each run. One learning rate for all, 0.01: at three
-times that, the plain net's ReLUs die. A script that was stopped goes on when it is started again.
+times that, the plain net learned nothing. A script that was stopped goes on when it is started again.
 """
 from __future__ import annotations
 

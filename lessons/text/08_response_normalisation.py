@@ -95,11 +95,12 @@ print(f"{np.mean(a > 0):.0%} of the activations are above 0, those around {a[a >
 # one of those is 0). At the ends of the row there are fewer.
 
 # %%
-pixel = a[3, 8, 8]                                                     # (32,)
-i, half = 18, 2
+image, row, column = 51, 10, 9
+pixel = a[image, row, column]                                          # (32,)
+i, half = 8, 2
 fig, axes = plt.subplots(1, 2, figsize=(8, 2.6), width_ratios=(1, 2.5))
-axes[0].imshow(a[3, ..., i])
-axes[0].plot(8, 8, "s", color="C3", markersize=8, fillstyle="none")
+axes[0].imshow(a[image, ..., i])
+axes[0].plot(column, row, "s", color="C3", markersize=8, fillstyle="none")
 axes[0].set_title("one map, and a pixel of it")
 colors = ["C3" if j == i else "C1" if abs(j - i) <= half else "0.8" for j in range(32)]
 axes[1].bar(range(32), pixel, color=colors)
@@ -157,11 +158,11 @@ def bars(ax, values, title):
     ax.set(xlabel="map", title=title)
 
 
-row = pixel[None, None, None].astype(np.float64)                       # (1, 1, 1, 32)
+one = pixel[None, None, None].astype(np.float64)                       # (1, 1, 1, 32)
 fig, axes = plt.subplots(1, 3, figsize=(9, 2.4), sharey=True)
 bars(axes[0], pixel, "before")
-bars(axes[1], lrn(row)[0, 0, 0], "the paper's α")
-bars(axes[2], lrn(row, alpha=0.1)[0, 0, 0], "α = 0.1")
+bars(axes[1], lrn(one)[0, 0, 0], "the paper's α")
+bars(axes[2], lrn(one, alpha=0.1)[0, 0, 0], "α = 0.1")
 axes[0].set_ylabel("share of the tallest");
 
 # %% [markdown]
@@ -233,7 +234,7 @@ check("8.1", loudest);
 # normalise with an $\alpha$ large enough:
 
 # %%
-maps = a[3:4].astype(np.float64)                                       # (1, 16, 16, 32)
+maps = a[image:image + 1].astype(np.float64)                           # (1, 16, 16, 32)
 dark = maps.copy()
 dark[:, :, 8:] *= 0.33
 
@@ -262,12 +263,12 @@ for column, (title, f) in zip(axes.T, (("no LRN", lambda m: m), ("paper's α", l
 
 # %%
 nudge = 1e-4 * np.eye(32)[:, None, None]                               # (32, 1, 1, 32): one a map
-slopes = (lrn(row + nudge, alpha=0.01) - lrn(row - nudge, alpha=0.01)) / 2e-4
+slopes = (lrn(one + nudge, alpha=0.001) - lrn(one - nudge, alpha=0.001)) / 2e-4
 slopes = slopes.reshape(32, 32).T
 
 fig, ax = plt.subplots(figsize=(3.8, 3.2))
-shown = ax.imshow(slopes, cmap="RdBu_r", vmin=-0.5, vmax=0.5)
-ax.set(xlabel="nudged: a of map j", ylabel="what b of map i does", title="α = 0.01")
+shown = ax.imshow(slopes, cmap="RdBu_r", vmin=-0.15, vmax=0.15)
+ax.set(xlabel="nudged: a of map j", ylabel="what b of map i does", title="α = 0.001")
 fig.colorbar(shown);
 
 # %% [markdown]
