@@ -49,7 +49,7 @@ def test_what_could_not_be_counted_is_refused(counting):
 def test_the_slow_layer_of_lesson_12_costs_what_its_checker_says(counting, monkeypatch):
     text = (LESSONS / "text" / "12_faster.py").read_text("utf-8")
     wanted = [node for node in ast.parse(text).body if getattr(node, "name", None) in ("neighbours", "SlowLRN")]
-    names = {"np": np, "tinynet": tinynet}
+    names = {"np": np, "Layer": tinynet.Layer}
     exec(compile(ast.Module(wanted, []), "lesson 12", "exec"), names)
     layer, x = names["SlowLRN"](5, 2.0, 1e-4, 0.75), counting.counted(np.ones((2, 4, 4, 16)))
     with counting.operations() as log:

@@ -44,7 +44,7 @@ def halved(images):
 
 x_all = halved(data.train.images)
 x_all -= x_all[:4000].mean(axis=0)                                     # training images' mean
-x, x_valid = x_all[:4000], x_all[4000:]                                # 4,000 and 1,000 of (16, 16, 3)
+x, x_valid = x_all[:4000], x_all[4000:]                                # each (N, 16, 16, 3)
 labels, labels_valid = data.train.labels[:4000], data.train.labels[4000:]
 
 # %% [markdown]

@@ -474,7 +474,7 @@ ax.set(ylabel="wrong answers", ylim=(0, 0.7), title="5,000 images, 60 epochs, th
 ax.legend(fontsize=8, loc="upper right", ncols=2);
 
 # %% [markdown]
-# Now it can be read, and every start says the same:
+# Now it can be read, and but for the colour noise every start says the same:
 #
 # - The plain net knows its five thousand images by heart, every single one, and is wrong on half of all others.
 # - Dropout alone does not keep it from that: the training error is 0 as before. But what it has learned on the way is
@@ -482,8 +482,8 @@ ax.legend(fontsize=8, loc="upper right", ncols=2);
 # - Crops and mirrors do twice as much, and here the training error rises far.
 # - Dropout on top of them still gains one to two points. The paper says that without dropout its net "exhibits
 #   substantial overfitting" (section 4.2); ours, with crops, does so a little.
-# - Colour noise adds nothing that could be seen; if anything, it costs half a point. The paper's one point came from
-#   photographs in a thousand kinds of light, and from three hundred times as many.
+# - Colour noise adds nothing that could be seen; if anything, it costs a little. The paper's one point came from
+#   photographs in a thousand kinds of light, and from 240 times as many.
 # - All that after sixty epochs. Remedies take time: the fewer the steps, the less they show. Whoever adds remedies must
 #   add steps.
 #

@@ -19,7 +19,7 @@ import numpy as np
 from check import check
 
 import tinynet
-from tinynet import SGD, Conv2d, Parameter, SoftmaxCrossEntropy, get_threads, set_threads
+from tinynet import SGD, Conv2d, Layer, Parameter, SoftmaxCrossEntropy, get_threads, set_threads
 from tinynet.models import alexnet
 
 # %% [markdown]
@@ -334,7 +334,7 @@ def neighbours(x, n):
     return sum(padded[..., i:i + C] for i in range(n))
 
 
-class SlowLRN(tinynet.Layer):
+class SlowLRN(Layer):
     """Equations (1) and (2) as they stand."""
 
     def __init__(self, n, k, alpha, beta):
@@ -369,7 +369,7 @@ print(f"{cost(SlowLRN(5, 2, 1e-4, 0.75)):.0f} operations for each number")
 # for any `n`, `k`, `alpha` and `beta`. What is computed twice? What do $b$ and $s^{-\beta}$ have to do with each other?
 
 # %%
-class QuickLRN(tinynet.Layer):
+class QuickLRN(Layer):
     """Equations (1) and (2), with half of the work."""
 
     def __init__(self, n, k, alpha, beta):
