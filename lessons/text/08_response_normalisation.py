@@ -417,8 +417,9 @@ print(f"wrong in both {np.sum(wrong['without'] & wrong['with LRN'])}, "
       f"only without LRN {a_only}, only with it {b_only}")
 
 # %% [markdown]
-# Each image contributes $+1$, $0$ or $-1$ to the difference. If the nets were equally good, every one of those $n_{10}
-# + n_{01}$ images would be a throw of a fair coin, and so many throws scatter by $\sqrt{n_{10} + n_{01}}$. Hence
+# Each image contributes $+1$, $0$ or $-1$ to the difference. If the nets were equally good, every image on which they
+# differ would be a throw of a fair coin. There are $n_{10} + n_{01}$ of them, and so many throws scatter by
+# $\sqrt{n_{10} + n_{01}}$. Hence
 #
 # $$\text{difference} = \frac{n_{10} - n_{01}}{N} \;\pm\; \frac{\sqrt{n_{10} + n_{01}}}{N}$$
 #
@@ -508,7 +509,7 @@ for layer, given in (without["conv1"], x[:128]), (ReLU(), maps), (LRN(), maps):
 # ### Exercise 8.4, an open one
 #
 # Four epochs on 4,000 images, as above, and **fewer than 54.5 % wrong** of the thousand set aside. Our net without
-# normalisation has about 57. At most 20,000 parameters. `rng` is for your layers; return the net, for images (N, 16,
+# normalisation has 58. At most 20,000 parameters. `rng` is for your layers; return the net, for images (N, 16,
 # 16, 3) as above; a learning rate for each of the four epochs, in a list; and the size of a batch. LRN,
 # `tinynet.BatchNorm2d` (after which other rates are right, by far), none of them: find out, and write down what you
 # try. The checker trains it, in some seconds.
