@@ -62,7 +62,7 @@ def exercise_2(total_parameters):
 def exercise_3(field):
     alexnet_layers = [(11, 4), (3, 2), (5, 1), (3, 2), (3, 1), (3, 1), (3, 1), (3, 2)]
     for layers in [(7, 1)], [(5, 3)], [(3, 1), (3, 1)], [(3, 2), (3, 1)], [(2, 2), (2, 2), (3, 1)], alexnet_layers:
-        got = untouched(field, list(layers))
+        got = untouched(lambda layers=layers: field(list(layers)))     # whatever it does with its list
         require(_whole(got), f"for {layers} it should return a whole number, an int, yours is {got!r}.")
         seen = {0}                                                         # from one neuron of the top, downwards
         for kernel, stride in reversed(layers):
