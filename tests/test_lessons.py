@@ -36,8 +36,9 @@ def stub(twin, name):
     return names[name]
 
 
-def wrong_answers(twin, number):
-    path = Path(__file__).parent / "wrong_answers" / twin.name
+def answers(folder, twin, number):
+    """All answers to an exercise in wrong_answers/ or right_answers/."""
+    path = Path(__file__).parent / folder / twin.name
     found = runpy.run_path(str(path)) if path.exists() else {}
     return [answer for name, answer in found.items() if name.startswith(f"exercise_{number.split('.')[1]}_")]
 
@@ -63,7 +64,7 @@ def test_the_empty_answer_does_not(twin, number, name, capsys):
 
 @pytest.mark.parametrize("number, answer", [
     pytest.param(number, answer, id=f"{number} {answer.__name__}")
-    for twin, number, _ in EXERCISES for answer in wrong_answers(twin, number)])
+    for twin, number, _ in EXERCISES for answer in answers("wrong_answers", twin, number)])
 def test_no_wrong_answer_passes_and_each_gets_a_hint(number, answer, capsys):
     assert check(number, answer) is False
     hint = capsys.readouterr().out
@@ -71,12 +72,20 @@ def test_no_wrong_answer_passes_and_each_gets_a_hint(number, answer, capsys):
     assert not re.search("raised (Name|Attribute|Import)Error", hint)   # wrong as was meant, not by a slip in the test
 
 
+@pytest.mark.parametrize("number, answer", [
+    pytest.param(number, answer, id=f"{number} {answer.__name__}")
+    for twin, number, _ in EXERCISES for answer in answers("right_answers", twin, number)])
+def test_right_answers_in_other_styles_pass(number, answer, capsys):
+    assert check(number, answer) is True
+    assert capsys.readouterr().out == "Right.\n"
+
+
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.stem)
 def test_a_lesson_is_complete(twin):
     exercises = [number for t, number, _ in EXERCISES if t == twin]
     assert exercises == [f"{int(twin.stem[:2])}.{k}" for k in range(1, len(exercises) + 1)]
-    assert 2 <= len(exercises) <= 4
-    assert all(len(wrong_answers(twin, number)) >= 2 for number in exercises)
+    assert 2 <= len(exercises) <= 5
+    assert all(len(answers("wrong_answers", twin, number)) >= 2 for number in exercises)
     assert f"({twin.stem}.ipynb)" in (LESSONS / "README.md").read_text("utf-8")
     code = [line for line in twin.read_text("utf-8").splitlines() if not line.startswith("#")]
     assert max(map(len, code)) <= 100
@@ -84,7 +93,8 @@ def test_a_lesson_is_complete(twin):
     notebook = json.loads((LESSONS / f"{twin.stem}.ipynb").read_text("utf-8"))
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
     printed = "".join("".join(output.get("text", [])) for output in outputs)
-    assert printed.count("Not yet: ") == len(exercises)                 # committed as the student finds it
+    checks = len(re.findall(r'\bcheck\("', "\n".join(code)))            # some ask again, to go on with the answer
+    assert printed.count("Not yet: ") == checks >= len(exercises)       # committed as the student finds it
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
 
 
@@ -93,6 +103,17 @@ def test_a_lesson_is_complete(twin):
                                             (Path(__file__).parent / "wrong_answers", "py")])
 def test_every_lesson_has_its_files_and_every_file_its_lesson(folder, ending):
     assert {path.stem for path in folder.glob(f"*.{ending}")} == {twin.stem for twin in TWINS}
+
+
+def test_right_answers_belong_to_a_lesson():
+    assert {path.stem for path in (Path(__file__).parent / "right_answers").glob("*.py")} <= {t.stem for t in TWINS}
+
+
+def test_stored_results_are_those_that_their_scripts_write():
+    for results in (LESSONS / "stored").glob("*.json"):
+        script = results.with_suffix(".py").read_text("utf-8")
+        assert f'"{results.name}"' in script and f"writes {results.name}" in script
+        assert json.loads(results.read_text("utf-8"))
 
 
 def test_an_answer_that_raises_is_not_right_yet(capsys):
