@@ -89,8 +89,8 @@ def exercise_4(tanh_net):
                              "inputs, too. What could the net do to the pixels, before anything else?")
     wrong = np.mean(net.predict(raw[4000:]).argmax(axis=1) != data.train.labels[4000:])
     require(wrong < TARGET, f"nothing is saturated. But after three epochs {wrong:.0%} of the 1,000 images that were "
-                            f"set aside are wrong; the target is below {TARGET:.0%}. Do the scores have spread 1 at the "
-                            "start (exercise 6.3), in each layer?")
+                            f"set aside are wrong; the target is below {TARGET:.0%}. Do the scores have spread 1 at "
+                            "the start (exercise 6.3), in each layer?")
 
 
 def _sigma(x):
