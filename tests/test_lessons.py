@@ -116,9 +116,24 @@ def test_stored_results_are_those_that_their_scripts_write():
         assert json.loads(results.read_text("utf-8"))
 
 
-def test_an_answer_that_raises_is_not_right_yet(capsys):
-    assert check("1.1", lambda f, w, h=1e-6: 1 / 0) is False
-    assert capsys.readouterr().out == "Not yet: your code raised ZeroDivisionError: division by zero\n"
+def numerical_gradient_that_raises(f, w, h=1e-6):
+    return np.linalg.inv(w)
+
+
+@pytest.mark.parametrize("number, answer, error, line", [
+    ("1.1", lambda f, w, h=1e-6: 1 / 0, "ZeroDivisionError: division by zero", "1 / 0"),
+    ("1.1", numerical_gradient_that_raises, "LinAlgError: 1-dimensional array given. Array must be at least "
+     "two-dimensional", "return np.linalg.inv(w)")])
+def test_an_answer_that_raises_is_not_right_yet_and_its_own_line_is_shown(number, answer, error, line, capsys):
+    assert check(number, answer) is False
+    said, shown = capsys.readouterr().out.rstrip("\n").split("\n")
+    assert re.fullmatch(rf"Not yet: your code raised {re.escape(error)}, in line \d+ of the cell:", said)
+    assert shown.startswith("    ") and line in shown
+
+
+def test_an_answer_that_is_no_function_has_no_line_to_show(capsys):
+    assert check("1.1", ...) is False
+    assert capsys.readouterr().out == "Not yet: your code raised TypeError: 'ellipsis' object is not callable\n"
 
 
 @pytest.mark.parametrize("number", ["1.9", "99.1", "1", "", "a.b"])
@@ -159,11 +174,12 @@ def twin(tmp_path):
 
 def test_a_lesson_is_run_in_its_folder_and_written_and_is_then_in_step(run, twin, tmp_path, capsys):
     assert run.out_of_step(twin) == ["there is no 01_small.ipynb"]
-    assert run.run(twin, write=True) == []
+    seconds, wrong = run.run(twin, write=True)
+    assert seconds > 0 and wrong == []
     assert capsys.readouterr().out.startswith("01_small ")
     written = (tmp_path / "01_small.ipynb").read_text("utf-8")
     assert tmp_path.name in written
-    assert run.run(twin, write=True) == [] and (tmp_path / "01_small.ipynb").read_text("utf-8") == written
+    assert run.run(twin, write=True)[1] == [] and (tmp_path / "01_small.ipynb").read_text("utf-8") == written
 
 
 def test_what_is_wrong_with_a_notebook_is_said(run, twin, tmp_path, monkeypatch):
@@ -177,11 +193,26 @@ def test_what_is_wrong_with_a_notebook_is_said(run, twin, tmp_path, monkeypatch)
                                      f"01_small.ipynb has {notebook.stat().st_size:,} bytes, more than 100"]
 
 
-@pytest.mark.parametrize("code, seconds, what", [
-    ("1 / 0", 60, "ZeroDivisionError"), ("import time; time.sleep(30)", 2, "timed out")])
-def test_a_cell_that_raises_or_takes_too_long_fails_and_nothing_is_written(run, twin, code, seconds, what, monkeypatch):
-    monkeypatch.setattr(run, "SECONDS", seconds)
-    twin.write_text(TWIN + code + "\n", "utf-8")
-    failed, = run.run(twin, write=True)
-    assert failed.startswith("a cell of text/01_small.py failed:\n") and what in failed
+def test_a_cell_that_raises_fails_and_nothing_is_written(run, twin):
+    twin.write_text(TWIN + "1 / 0\n", "utf-8")
+    _, (failed,) = run.run(twin, write=True)
+    assert failed.startswith("a cell of text/01_small.py failed:\n") and "ZeroDivisionError" in failed
     assert not run.notebook_of(twin).exists()
+
+
+def test_of_a_cell_that_hangs_only_its_name_is_said(run, twin, monkeypatch, capfd):
+    monkeypatch.setattr(run, "SECONDS", 1)
+    monkeypatch.setattr(run, "PATIENCE", 2)
+    twin.write_text(TWIN + "\n# %%\nimport time\ntime.sleep(30)\n", "utf-8")
+    assert run.run(twin, write=True)[1] == ["a cell of text/01_small.py did not end within 2 s: cell 2: import time"]
+    assert not run.notebook_of(twin).exists() and capfd.readouterr().err == ""
+
+
+def test_what_is_limited_is_the_work_not_the_waiting(run, twin, monkeypatch):
+    monkeypatch.setattr(run, "SECONDS", 0.9)
+    twin.write_text(TWIN + "import time\ntime.sleep(1)\n", "utf-8")
+    seconds, wrong = run.run(twin, write=True)
+    busy = "import time\nwhile time.process_time() < 2:\n    pass\n"
+    twin.write_text(TWIN + busy, "utf-8")
+    assert run.run(twin, write=True)[1] == ["text/01_small.py took 2 s of CPU time, more than 0.9"]
+    assert seconds < 2

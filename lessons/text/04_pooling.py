@@ -131,15 +131,16 @@ for ax, (length, z, s, ceil) in zip(axes.flat, rows, strict=True):
 #
 # ### Exercise 4.1
 #
-# How many windows are there along an axis of `length` pixels? If `ceil` is true and pixels are left over at the end,
-# there is one window more, unless it would begin beyond the last pixel. (That can happen where $s > z$.)
+# Write max-pooling that rounds up: `y` (N, P, Q, C) for maps `x` (N, H, W, C). The windows begin at pixel 0, `s` pixels
+# apart. If pixels are left over behind the last whole window, there is one window more, which has fewer pixels, unless
+# it would begin beyond the last pixel. (That can happen where $s > z$.) Loops are fine.
 
 # %%
-def pool_windows(length, z, s, ceil=False):
+def pool_up(x, z, s):
     ...
 
 
-check("4.1", pool_windows);
+check("4.1", pool_up);
 
 # %% [markdown]
 # AlexNet's maps shrink from 55 to 27 to 13 to 6. Section 3.4 compares its overlapping windows with $z = 2$, $s = 2$,

@@ -188,18 +188,45 @@ print(f"{len(pairs)} marks of {6 * 16}")
 assert np.allclose(C3.forward(small), ordinary.forward(small), atol=1e-6)
 
 # %% [markdown]
+# The other way round is more useful: train an *ordinary* convolution, and make it stay C3.
+#
 # ### Exercise 5.2
 #
-# How many parameters has such a layer? Like `C3_TABLE`, `table` holds for each output map the input maps that it sees;
-# the kernels are `size` × `size`. Every output map has one bias. For C3 the paper says 1,516, and a full table would
-# have 2,416.
+# `dW` (KH, KW, C, F) is the gradient of an ordinary convolution's kernels. Return it with 0 in place of everything that
+# belongs to a pair of maps without a mark: for each output map, `table` holds the input maps that it sees, as
+# `C3_TABLE` does. Kernels that start at 0 and get no gradient stay at 0.
 
 # %%
-def table_parameters(table, size):
+def keep_to_table(dW, table):
     ...
 
 
-check("5.2", table_parameters);
+check("5.2", keep_to_table);
+
+# %% [markdown]
+# Every kernel that is kept has 25 weights, and every map of C3 has a bias. For C3 the paper says 1,516 parameters; a
+# full table would have 2,416.
+
+# %%
+assert len(pairs) * 25 + 16 == rows["C3"].parameters == 1516
+assert 6 * 16 * 25 + 16 == 2416
+
+# %% [markdown]
+# *If you like:* ten steps of the ordinary convolution with your answer, and of the library's `TableConv2d`, towards the
+# same maps. Do they stay the same layer?
+
+# %%
+if check("5.2", keep_to_table):
+    for _ in range(10):
+        target = np.ones((1, 10, 10, 16), np.float32)
+        for layer in C3, ordinary:
+            layer.backward(layer.forward(small, train=True) - target)
+        ordinary.W.grad = keep_to_table(ordinary.W.grad, C3_TABLE)
+        for layer in C3, ordinary:
+            for _, p in layer.parameters():
+                p.value -= 0.001 * p.grad
+    difference = np.abs(C3.forward(small) - ordinary.forward(small)).max()
+    print(f"after ten steps the maps differ by {difference:.0e} at most")
 
 # %% [markdown]
 # ## C5: a convolution that looks like something else
