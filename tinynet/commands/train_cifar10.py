@@ -47,7 +47,7 @@ BEST = {"2012": (0.003, 0.03), "fan-in": (0.01, 0.03)}    # ReLU, tanh: the best
 LEVEL = 0.25                                              # the training error that Figure 1 compares at
 ACTIVATIONS = {"relu": ReLU, "tanh": Tanh}
 IN_CATALOGUE = {"relu": "cifar-sample", "tanh": "cifar-sample-tanh"}
-NOT_IN_CONFIG = ("root", "out", "draw", "resume")
+NOT_IN_CONFIG = ("root", "out", "draw", "resume", "keep_every")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -105,6 +105,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
     parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--keep-every", type=at_least(1), metavar="K",
+                        help="keep every K-th epoch, beside the last and the best: look --evolution shows them")
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
     args = parser.parse_args(arguments)
@@ -136,14 +138,15 @@ def how_to_resume(out: Path) -> str:
 
 
 def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,
-          schedule: Schedule | None = None) -> tuple[Run, Progress]:
+          schedule: Schedule | None = None, keep_every: int | None = None) -> tuple[Run, Progress]:
     """Begin a training in `folder`, or go on with the one that is there."""
     try:
         there = (folder / "config.json").exists()
         if there and "options" not in read_config(folder):
             raise ValueError(f"{folder} was written by tinynet 0.1.0, and this version cannot go on with it: begin "
                              "anew, in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
-        run = Run(folder, config, resume=there, how_to_resume=how_to_resume(folder.parent))
+        run = Run(folder, config, resume=there, keep_every=keep_every,
+                  how_to_resume=how_to_resume(folder.parent))
         folder.mkdir(parents=True, exist_ok=True)
         hold(folder, run)
         view.save(folder)  # before the config, which says that all is there
@@ -205,7 +208,7 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
     sgd, view = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0), View(found.mean, scale)
     loader, first_images = loader_of(args, data, view, rng_data), view.center(data.train.images[:256])
     config = config_of(args, data) | about_the_net(IN_CATALOGUE[name], {}, view, data.classes)
-    run, at = start(out / f"{name}-{rate:g}", config, view, net, sgd, loader)
+    run, at = start(out / f"{name}-{rate:g}", config, view, net, sgd, loader, keep_every=args.keep_every)
 
     def past_level() -> bool:
         return len(at.history) > 2 and at.history[-3]["train_error"] <= LEVEL
@@ -266,7 +269,7 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
         return {"net": args.net, "test_error": top_k_error(answers(), data.test.labels)}
 
     config = config_of(args, data) | about_the_net(f"cifar-{args.net}", {}, view, data.classes)
-    run, at = start(out / args.net, config, view, net, sgd, loader, schedule)
+    run, at = start(out / args.net, config, view, net, sgd, loader, schedule, args.keep_every)
     with run:
         train(net, sgd, loader, args.epochs or recipe.epochs, progress=at, schedule=schedule, validate=test,
               on_batch=run.on_batch, on_epoch=run.on_epoch)
