@@ -34,13 +34,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..training.evaluate import Trained, load_net
+from .. import Device, cpu, gpu
+from ..training.evaluate import Trained
 from .looks.asked import bundled, data_of, images_of, layers_of, maps_of, need, net_of
 from .looks.first_layers import diagnose
 from .looks.growth import evolution, kept_in
 from .looks.hiding import hide, hide_in_many, sizes
 from .looks.paper import figures_3_and_4
-from .looks.projections import compare, down
+from .looks.projections import compare, control_of, down
 from .looks.top9 import top9
 from .options import at_least, command_line
 
@@ -100,23 +101,24 @@ def asked_for(args: argparse.Namespace) -> bool:
 
 
 def draw_all(args: argparse.Namespace) -> None:
-    trained = net_of(args)
+    device = cpu if args.device == "cpu" else gpu(0)
+    trained = net_of(args.run, device)
     out = Path(args.out or (f"runs/look-{args.run}" if bundled(args.run) else args.run))
     if asked_for(args):
-        return draw_those(args, trained, out)
+        return draw_those(args, trained, out, device)
     data = data_of(args, trained.config)
     out.mkdir(parents=True, exist_ok=True)
     figures_3_and_4(out, trained, data, args.seed)
 
 
-def draw_those(args: argparse.Namespace, trained: Trained, out: Path) -> None:
+def draw_those(args: argparse.Namespace, trained: Trained, out: Path, device: Device) -> None:
     """The pictures that were named; all that can be wrong is looked at first."""
     shapes = layers_of(trained.net, args.layer)
     every = args.map == ["all"]
     maps = maps_of(shapes, None if every else args.map)
     square, stride = sizes(trained, args.square, args.stride)
     kept = kept_in(args.run) if args.evolution else None
-    others = {Path(run).name: load_net(run, trained.net.device) for run in args.diagnosis or ()}
+    others = {Path(run).name: net_of(run, device) for run in args.diagnosis or ()}
     data = data_of(args, trained.config)
     chosen = images_of(args, trained, data) if args.ways or args.compare or args.occlusion else None
     out.mkdir(parents=True, exist_ok=True)
@@ -124,7 +126,7 @@ def draw_those(args: argparse.Namespace, trained: Trained, out: Path) -> None:
     if args.ways:
         down(out, trained, chosen, args.ways, layers, maps)
     if args.compare:
-        compare(out, trained, chosen, at, maps, args.seed)
+        compare(out, trained, control_of(trained, device, args.seed), chosen, at, maps)
     if args.top9:
         top9(out, trained, need(data, "--top9"), shapes, maps, every, args.seed)
     if args.occlusion and args.average:

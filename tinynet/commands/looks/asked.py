@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ... import Sequential, cpu, gpu
+from ... import Device, Sequential
 from ...data import Dataset, Split, cifar10, cifar10_sample, imagenet
 from ...data.subset import first_classes
 from ...data.view import MOST_SIDE
@@ -31,10 +31,9 @@ class Chosen(NamedTuple):
     names: list[str]
 
 
-def net_of(args: argparse.Namespace) -> Trained:
+def net_of(run: str, device: Device) -> Trained:
     """That of a run, or one that comes with tinynet."""
-    device = cpu if args.device == "cpu" else gpu(0)
-    return pretrained(args.run, device) if bundled(args.run) else load_net(args.run, device)
+    return pretrained(run, device) if bundled(run) else load_net(run, device)
 
 
 def bundled(run: str) -> bool:

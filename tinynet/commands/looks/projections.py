@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
+from ... import Device, Sequential
 from ...layers.pool import MaxPool2d
 from ...look.compare import WAYS, alike, pick, shown_by
 from ...look.sheet import draw_sheet
 from ...look.strongest import as_picture
 from ...models.catalogue import build
-from ...net import Sequential
 from ...training.evaluate import Trained
 from ...training.train import say
 from .asked import Chosen
 
-DRAWN = 4  # images in the comparison; its numbers are of all
+DRAWN = 3  # images in the comparison; its numbers are of all
 NOTE = "grey is 0; each picture is stretched to its own largest number"
 
 
@@ -45,10 +45,15 @@ def switches(net: Sequential, at: str) -> bool:
     return names[0] != at
 
 
-def compare(out: Path, trained: Trained, chosen: Chosen, at: str, maps: list[int] | None, seed: int) -> None:
-    """All ways side by side, of the trained net and of one with random weights; and how alike they are."""
-    config, x = trained.config, trained.view.center(chosen.images)
-    control = build(config["net"], **config["settings"], rng=np.random.default_rng(seed)).to(trained.net.device)
+def control_of(trained: Trained, device: Device, seed: int) -> Sequential:
+    """The same net, with the random weights that it starts from."""
+    config = trained.config
+    return build(config["net"], **config["settings"], device=device, rng=np.random.default_rng(seed))
+
+
+def compare(out: Path, trained: Trained, control: Sequential, chosen: Chosen, at: str, maps: list[int] | None) -> None:
+    """All ways side by side, of the trained net and of the control; and how alike they are."""
+    x = trained.view.center(chosen.images)
     found = {}
     picked = pick(trained.net, x, at, maps and maps[0])
     at_random = pick(control, x, at, flat=picked.flat)
