@@ -634,7 +634,7 @@ check("7.4", mended);
 # ### Exercise 7.5, an open one
 #
 # Everything of this lesson at once. The reference net of above has about one error in eight after five epochs on 1,500
-# digits. **Get below 9.5 %** of the 500 set aside, on average over three starts, in five epochs. You may choose: the
+# digits. **Get below 10 %** of the 500 set aside, on average over three starts, in five epochs. You may choose: the
 # hidden layers' sizes (at most 600 neurons in all), a learning rate for each of the five epochs, momentum, decay, and
 # the size of a batch. `hidden` is a tuple, such as `(100, 100)`, `lr` a list of five. The checker trains your net,
 # which takes a few seconds, and says how far you have come. No formula leads there; write down what you try.

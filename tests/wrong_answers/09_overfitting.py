@@ -300,8 +300,8 @@ def _net(rng, hidden):
         fc4=Linear(hidden, 10, rng=rng, weight_init=fan_in(1.0)))
 
 
-def exercise_4_the_plain_net(rng):
-    return _net(rng, 128), lambda x, rng: center_crop(x, 24), [0.01] * 8 + [0.001] * 2, 25
+def exercise_4_the_plain_net_with_too_large_a_rate(rng):
+    return _net(rng, 128), lambda x, rng: center_crop(x, 24), [0.03] * 8 + [0.003] * 2, 25
 
 
 def exercise_4_too_many_parameters(rng):
