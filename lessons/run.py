@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -62,6 +63,17 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> float:
     return float(notebook.cells.pop().outputs[0].text)
 
 
+def describe(notebook: nbformat.NotebookNode) -> None:
+    """Give each figure a description, for readers who cannot see it: the last paragraph before its cell."""
+    words = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            words = re.sub(r"[*`$#]", "", " ".join(cell.source.split("\n\n")[-1].split()))
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.metadata["image/png"] = {"alt": words[:400]}
+
+
 def hanging(notebook: nbformat.NotebookNode) -> str:
     """The cell that was being run when the kernel was stopped, the last with a number: its place and its first line."""
     at, cell = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.get("execution_count")][-1]
@@ -98,6 +110,7 @@ def run(twin: Path, write: bool) -> tuple[float, list[str]]:
     except CellTimeoutError:
         return 0.0, [f"a cell of text/{twin.name} did not end within {PATIENCE * SECONDS} s: {hanging(notebook)}"]
     if write:
+        describe(notebook)
         nbformat.write(notebook, notebook_of(twin))
     wrong = out_of_step(twin)
     if seconds > SECONDS:

@@ -193,6 +193,14 @@ def test_what_is_wrong_with_a_notebook_is_said(run, twin, tmp_path, monkeypatch)
                                      f"01_small.ipynb has {notebook.stat().st_size:,} bytes, more than 100"]
 
 
+def test_a_figure_is_described_by_the_last_paragraph_before_it(run, twin):
+    twin.write_text(TWIN + "\n# %% [markdown]\n# First.\n#\n# The *curve* of\n# $y$.\n\n# %%\n1\n", "utf-8")
+    notebook = run.read(twin)
+    notebook.cells[-1].outputs = [run.nbformat.v4.new_output("display_data", {"image/png": ""})]
+    run.describe(notebook)
+    assert notebook.cells[-1].outputs[0].metadata == {"image/png": {"alt": "The curve of y."}}
+
+
 def test_a_cell_that_raises_fails_and_nothing_is_written(run, twin):
     twin.write_text(TWIN + "1 / 0\n", "utf-8")
     _, (failed,) = run.run(twin, write=True)

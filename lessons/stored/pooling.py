@@ -1,6 +1,6 @@
 """Lesson 4: five nets that differ in their pooling, on digits that moved; three starts each.
 
-    python lessons/stored/pooling.py            about 15 minutes on one core; writes pooling.json beside it
+    python lessons/stored/pooling.py            about five minutes on one core; writes pooling.json beside it
 
 The nets and the training of the lesson, 16 epochs, on the sample of MNIST that comes with tinynet; the errors are
 noted after 4 epochs, too, when some nets have not finished learning. A script that was stopped goes on when it is
