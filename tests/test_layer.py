@@ -585,7 +585,7 @@ def test_length_iteration_and_indexing():
     relu, tanh = ReLU(), Tanh()
     net = Sequential(relu=relu, tanh=tanh)
     assert len(net) == 2 and list(net) == [relu, tanh] and net["tanh"] is tanh
-    assert repr(net) == "Sequential(relu=ReLU(), tanh=Tanh())"
+    assert repr(net).splitlines() == ["Sequential of 2 layers, 0 parameters", "  relu  ReLU()", "  tanh  Tanh()"]
 
 
 def test_slices_include_both_ends_and_share_the_layers():

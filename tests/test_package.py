@@ -18,6 +18,7 @@ FLOORS = [
     {"devices"},
     {"fast"},
     {"parameter", "keeping"},
+    {"described"},
     {"layer"},
     {"container"},
     {"layers", "net", "columns", "loss"},

@@ -25,8 +25,9 @@ import numpy as np
 from ..devices.device import Device, cpu, place_of
 from ..sizes import as_int
 from .background import in_background
-from .dataset import Split
+from .dataset import Dataset, Split
 from .minibatch import check, draw_parts
+from .photos.image_folder import ImageFolder
 
 Batch = tuple[Any, np.ndarray]
 
@@ -58,6 +59,7 @@ class Loader:
     def __init__(self, split: Split, batch_size: int, rng: np.random.Generator | None = None,
                  transform: Callable[[np.ndarray, np.random.Generator | None], Any] | None = None, *,
                  finish: Callable[[Any], Any] | None = None, device: Device = cpu, workers: int = 0) -> None:
+        split = _as_split(split)
         check("Loader", *split, batch_size, rng)
         if not (transform is None or callable(transform)):
             raise TypeError(f"Loader: expected a transform that can be called with (images, rng), got {transform!r}")
@@ -115,6 +117,20 @@ class Loader:
                 if batch is None:
                     return
                 yield batch
+
+
+def _as_split(split: Any) -> Split:
+    """Raises TypeError that says what to write for what is no pair of images and labels."""
+    if isinstance(split, ImageFolder):
+        raise TypeError("Loader: expected a Split (images, labels), got an ImageFolder, whose images differ in size; "
+                        "make squares of them: Loader(prepared_squares(folder, cache), ...)")
+    if isinstance(split, Dataset):
+        raise TypeError("Loader: expected a Split (images, labels), got a Dataset of two; write "
+                        "Loader(data.train, ...) or Loader(data.test, ...)")
+    if not (isinstance(split, (tuple, list)) and len(split) == 2):
+        raise TypeError(f"Loader: expected a Split (images, labels), got {type(split).__name__}; write "
+                        "Loader(Split(images, labels), ...)")
+    return Split(*split)
 
 
 def images_of(split: Split, part: slice | np.ndarray) -> Any:

@@ -62,6 +62,9 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     Raises Diverged, and leaves the step out, when scores, loss or a gradient are not finite (on a GPU it is found some
     steps later); ValueError for a loader without an rng.
     """
+    if not hasattr(loader, "epoch"):
+        raise TypeError(f"train: expected a Loader, got a {type(loader).__name__}; write Loader(Split(images, labels), "
+                        "batch_size, rng)")
     if loader.rng is None:
         raise ValueError("train: the loader gives the images in order, in every epoch the same; expected one with a "
                          "random order: Loader(split, batch_size, rng)")
