@@ -362,3 +362,29 @@ def test_an_error_of_the_second_half_ends_the_threads(busy):
     with pytest.raises(OSError, match="spoilt"):
         list(Loader(SPLIT, B, finish=spoilt, device=busy, workers=2).epoch())
     assert no_worker_left()
+
+
+# ---------------------------------------------------------------------------------------- a short last batch
+
+
+def test_a_short_last_batch_is_left_out():
+    def all_batches(**how):
+        loader = Loader(Split(np.arange(11)[:, None], np.arange(11)), 4, np.random.default_rng(0), **how)
+        return loader, [y.tolist() for _, y in loader.epoch()]
+    (whole, every), (loader, some) = all_batches(), all_batches(drop_last=True)
+    assert some == every[:2] and len(every) == len(whole) == 3 and len(loader) == 2
+    assert (whole.size, loader.size) == (11, 8)
+    with pytest.raises(ValueError, match="expected to skip at most the 2 batches there are, got 3"):
+        loader.epoch(skip=3)
+
+
+def test_a_transform_gets_the_same_generators_without_the_last_batch():
+    data = Split(np.zeros((5, 1)), np.arange(5))
+    drawn = [[x for x, _ in Loader(data, 2, np.random.default_rng(0), lambda x, rng: rng.integers(99), drop_last=drop
+                                   ).epoch()] for drop in (False, True)]
+    assert len(drawn[0]) == 3 and drawn[1] == drawn[0][:2]
+
+
+def test_no_batch_left():
+    with pytest.raises(ValueError, match="Loader: drop_last leaves no batch: 3 images, batch_size=4"):
+        Loader(Split(np.zeros((3, 1)), np.arange(3)), 4, drop_last=True)

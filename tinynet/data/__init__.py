@@ -7,7 +7,8 @@ from folders, ImageNet's for example.
 
 where what is: `dataset.py` the form every data set has; `minibatch.py` batches; `view.py` what a net sees of an image,
 with the crops, mirror images and colour noise of `augment.py`; `loader.py` batches made in the background;
-`statistics.py` the mean image and the components of the colours; `subset.py` the first classes of a data set;
+`statistics.py` the mean image and the components of the colours; `subset.py` the first classes of a data set, and
+its validation part;
 `sets/` CIFAR-10 and MNIST, and the bundled samples of them; `photos/` photographs from folders; `download/` where files
 are looked for, and how they are fetched.
 """
@@ -22,7 +23,9 @@ from .sets.cifar10 import cifar10
 from .sets.mnist import mnist
 from .sets.samples import cifar10_sample, mnist_sample
 from .statistics import mean_image
+from .subset import split
 from .view import View
 
 __all__ = ["DataError", "Dataset", "ImageFolder", "Loader", "PreparedImages", "Split", "View", "batches", "cifar10",
-           "cifar10_sample", "imagenet", "mean_image", "mnist", "mnist_sample", "prepared_squares"]
+           "cifar10_sample", "imagenet", "mean_image", "mnist", "mnist_sample", "prepared_squares",
+           "split"]

@@ -50,15 +50,19 @@ class Loader:
     an array of indices (or, in order, a slice): it may be an array, a memory map, or anything with a length that
     decodes the images it is asked for. The batches are the same bits for any number of workers and on every device.
 
+    `drop_last` leaves out a last batch that is shorter than the others, of other images in each epoch.
+
     `len(loader)` is the number of batches in an epoch, `size` that of images; `waited` the seconds that the consumer
     has waited for batches in the current or last epoch.
 
-    Raises what `batches` raises, and ValueError if `workers` is no whole number of 0 or more.
+    Raises what `batches` raises, and ValueError if `workers` is no whole number of 0 or more, or nothing is left
+    without the last batch.
     """
 
     def __init__(self, split: Split, batch_size: int, rng: np.random.Generator | None = None,
                  transform: Callable[[np.ndarray, np.random.Generator | None], Any] | None = None, *,
-                 finish: Callable[[Any], Any] | None = None, device: Device = cpu, workers: int = 0) -> None:
+                 finish: Callable[[Any], Any] | None = None, device: Device = cpu, workers: int = 0,
+                 drop_last: bool = False) -> None:
         split = _as_split(split)
         check("Loader", *split, batch_size, rng)
         if not (transform is None or callable(transform)):
@@ -70,7 +74,10 @@ class Loader:
         self.split, self.batch_size, self.rng, self.transform = split, batch_size, rng, transform
         self.finish, self.device = finish or (lambda x: x), device
         self.workers = as_int(workers, "Loader workers", least=0)
-        self.size = len(split.labels)
+        self.drop_last = bool(drop_last)
+        self.size = len(split.labels) // batch_size * batch_size if drop_last else len(split.labels)
+        if not self.size:
+            raise ValueError(f"Loader: drop_last leaves no batch: {len(split.labels)} images, batch_size={batch_size}")
         self.waited = 0.0
 
     def __len__(self) -> int:
@@ -87,7 +94,7 @@ class Loader:
         """
         if as_int(skip, "Loader.epoch skip", least=0) > len(self):
             raise ValueError(f"Loader.epoch: expected to skip at most the {len(self)} batches there are, got {skip}")
-        parts = draw_parts(self.size, self.batch_size, self.rng)
+        parts = draw_parts(len(self.split.labels), self.batch_size, self.rng)[:len(self)]
         seeds = self.rng.integers(0, 2 ** 63, len(self)) if self.rng and self.transform else [None] * len(self)
         jobs = list(zip(parts, seeds, strict=True))[skip:]
         self.waited = 0.0
