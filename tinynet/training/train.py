@@ -30,6 +30,7 @@ from ..fast.parallel import one_blas_thread
 from ..keeping import by_one_thread
 from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
+from .chance import at_chance
 from .diverged import check_step, checked_loss
 from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
@@ -57,7 +58,8 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     or without one at the training error, or the loss.
 
     The training error is that of each batch *before* the step it causes, over the epoch: it costs nothing and, while a
-    net learns, lies a little above the error at the epoch's end.
+    net learns, lies a little above the error at the epoch's end. If it is no better than guessing in the first three
+    epochs, a line says so, once, with the likely cause (chance.py).
 
     Raises Diverged, and leaves the step out, when scores, loss or a gradient are not finite (on a GPU it is found some
     steps later); ValueError for a loader without an rng.
@@ -73,7 +75,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     while progress.epoch <= epochs and not (schedule and schedule.finished):
         optimizer.lr = schedule.lr if schedule else optimizer.lr
         _begin(progress, loader, epochs)
-        began, waited = time.perf_counter() - progress.seconds, progress.waited
+        began, waited, classes = time.perf_counter() - progress.seconds, progress.waited, 0
         for x, targets in loader.epoch(skip=progress.batch):
             scores = net.forward(x, train=True)                                      # (B, classes)
             L = checked_loss(loss, scores, targets, net, x, progress)
@@ -84,11 +86,14 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
             optimizer.step()
 
             answers = loss.probs if isinstance(scores, tuple) else scores            # (B, classes), of several heads
+            classes = answers.shape[-1]
             progress.count(len(targets), L, metric(answers, targets) if metric else None, grad_norm)
             progress.seconds, progress.waited = time.perf_counter() - began, waited + loader.waited
             if on_batch and on_batch(progress):
                 return progress.history
         record = progress.end_epoch(optimizer.lr)
+        if metric is wrong_answers and (advice := at_chance(progress.history, classes, loader.size)):
+            say(advice)
         record |= validate() if validate else {}
         if schedule:
             schedule.seen(judged_by(record))
