@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    data = imagenet(args.data, SIZE, args.cache)
+    data = imagenet(args.data, SIZE, args.cache and Path(args.cache) / str(SIZE))  # as train-imagenet and look have it
     for name in NETS:
         for renormalised in (False, True):
             folder = Path(args.out) / f"{name}{'-renormalised' if renormalised else ''}"

@@ -96,7 +96,7 @@ def draw_diagnosis(path: str | os.PathLike, nets: dict[str, FirstLayers], note: 
             first.imshow(kernel_grid(net.kernels, 8, scale), interpolation="nearest")
             first.set_title(f"{name}: {F} kernels {KH}x{KW}, stride {net.stride[0]}", fontsize=8, loc="left")
             if net.second:
-                second.imshow(_on_one_scale(net.second), interpolation="nearest")
+                second.imshow(_on_one_scale(net.second))
             second.set_title(f"second layer, {len(net.second)} maps", fontsize=8, loc="left")
             for ax in first, second:
                 ax.axis("off")
@@ -104,10 +104,11 @@ def draw_diagnosis(path: str | os.PathLike, nets: dict[str, FirstLayers], note: 
 
 
 def _on_one_scale(shown: Sequence[Piece]) -> np.ndarray:
-    """Projections as one picture: of each the middle that all have, since those at an edge may be cut."""
+    """Projections as one picture: black and white are the median of their largest numbers, and what exceeds it."""
     all_of_them = np.stack([piece.projection for piece in shown])                    # (n, h, w, C)
-    largest = np.abs(all_of_them).max() or 1
-    return tile(np.rint(127.5 + 127.5 * all_of_them / largest).astype(np.uint8), 12)
+    scale = float(np.median(np.abs(all_of_them).max(axis=(1, 2, 3)))) or 1.0
+    pixels = np.rint(127.5 + 127.5 * np.clip(all_of_them / scale, -1, 1)).astype(np.uint8)
+    return tile(pixels, 12, gap=max(1, pixels.shape[1] // 10))
 
 
 def _draw_shares(ax: Any, values: Sequence[float]) -> None:

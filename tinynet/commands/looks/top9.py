@@ -34,7 +34,7 @@ def top9(out: Path, trained: Trained, data: Dataset, shapes: dict[str, tuple[int
                  for unit in units}
         path = out / f"top9-{at}.png"
         draw_strongest(path, shown, "left: the deconvnet's projections, each around grey and stretched by itself; "
-                       f"right: what the unit sees of the images\n{data.name}", per_row=4)
+                       f"right: what the unit sees of the images\n{data.name}", per_row=min(4, len(shown)))
         say(f"  the picture: {path}, after {time.perf_counter() - start:.1f} s")
 
 
