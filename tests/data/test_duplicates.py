@@ -13,12 +13,13 @@ IMAGES = np.clip(RNG.normal(110, 30, (40, 8, 8, 3)).repeat(4, axis=1).repeat(4, 
 
 def changed(how):
     x = IMAGES[7].astype(float)
-    return {"copied": x, "brighter": x + 30, "less contrast": 60 + 0.5 * x, "noisy": x + RNG.normal(0, 10, x.shape),
+    return {"copied": x, "brighter": x + 30, "less contrast": 60 + 0.5 * x, "in another light": x + [20, 0, -20],
+            "noisy": x + RNG.normal(0, 10, x.shape),
             "larger": x.repeat(2, axis=0).repeat(2, axis=1), "mirrored": x[:, ::-1], "turned": x[::-1],
             "moved": np.roll(x, 4, axis=1)}[how].clip(0, 255).astype(np.uint8)[None]
 
 
-@pytest.mark.parametrize("how", ["copied", "brighter", "less contrast", "noisy", "larger"])
+@pytest.mark.parametrize("how", ["copied", "brighter", "less contrast", "in another light", "noisy", "larger"])
 @pytest.mark.parametrize("block", [3, 1024])
 def test_a_planted_copy_is_found(how, block):
     pairs, found = near_duplicates(changed(how), IMAGES, block=block)
@@ -37,10 +38,15 @@ def test_mirrored_copies_by_looking_for_them():
 
 def test_the_correlation_is_numpys_and_the_order_that_of_the_pairs():
     pairs, found = near_duplicates(IMAGES[:6], IMAGES[3:], threshold=0.01, block=2)
-    small = IMAGES.reshape(40, 8, 4, 8, 4, 3).mean(axis=(2, 4)).reshape(40, -1)
-    expected = np.corrcoef(small)[:6, 3:]
+    small = IMAGES.reshape(40, 8, 4, 8, 4, 3).mean(axis=(2, 4))
+    expected = np.corrcoef((small - small.mean(axis=(1, 2), keepdims=True)).reshape(40, -1))[:6, 3:]
     np.testing.assert_array_equal(pairs, np.argwhere(expected >= 0.01))
     np.testing.assert_allclose(found, expected[expected >= 0.01], atol=1e-5)
+
+
+def test_two_blue_skies_are_not_the_same():
+    skies = RNG.normal(0, 3, (2, 32, 32, 3)) + [70, 140, 230]
+    assert not len(near_duplicates(skies[:1].astype(np.uint8), skies[1:].astype(np.uint8), 0.5)[0])
 
 
 def test_images_of_one_colour_are_never_found():

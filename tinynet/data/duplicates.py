@@ -1,13 +1,15 @@
 """Photographs that are in two data sets at once: a net that learned one of them has seen them already. ZFNet, section
 5.2, found 5 such images in Caltech-101 and 254 in Caltech-256 by normalised correlation, and removed them.
 
-    u = (t - mean t) / |t - mean t|        t: the image as a small thumbnail, all its numbers in a row        (1)
-    correlation = u·v, from -1 to 1        1: the same but for brightness and contrast                        (2)
+    u = (t - mean t) / |t - mean t|        t: the image as a small thumbnail, minus the mean of each colour   (1)
+    correlation = u·v, from -1 to 1        1: the same but for brightness, contrast and a tint                (2)
 
-A thumbnail averages, so a copy is found after a small change: brightness and contrast, noise, JPEG, another size. What
-is mirrored, turned, or cropped by more than about a thumbnail's pixel is another image here: to find mirrored copies,
-look for `images[:, :, ::-1]` as well. An image of one colour has no correlation: it is never found. Smooth images are
-alike, skies for example: look at what is found, or choose a higher threshold.
+The mean is taken of each colour by itself: with one mean for all three, any two blue skies are alike.
+
+A thumbnail averages, so a copy is found after a small change: brightness, contrast, a tint, noise, JPEG, another size.
+What is mirrored, turned, or cropped by more than about a thumbnail's pixel is another image here: to find mirrored
+copies, look for `images[:, :, ::-1]` as well. An image of one colour has no correlation: it is never found. Smooth
+images are alike: look at what is found, or choose a higher threshold.
 """
 from __future__ import annotations
 
@@ -39,8 +41,8 @@ def _normalised(images: np.ndarray, side: int) -> np.ndarray:
         edges = np.arange(side + 1) * images.shape[axis] // side
         shape = [-1 if each == axis else 1 for each in range(4)]
         small = np.add.reduceat(small, edges[:-1], axis=axis) / np.diff(edges).reshape(shape)
+    small -= small.mean(axis=(1, 2), keepdims=True)
     u = small.reshape(len(images), -1)                                               # (n, side · side · C)
-    u = u - u.mean(axis=1, keepdims=True)
     length = np.sqrt(np.einsum("nd,nd->n", u, u))[:, None]
     return np.where(length > 1e-2, u / np.maximum(length, 1e-2), 0).astype(np.float32)   # eq. (1)
 
