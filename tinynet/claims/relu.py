@@ -27,14 +27,11 @@ SIDES = {"tanh": Tanh, "ReLU": ReLU}
 
 def epochs_to_level(work: Work, side: str, scaled: bool) -> dict[str, float]:
     *parts, _ = cifar_in_three(work.root, COUNT)
-    found, curve = statistics_of(parts[0].images), []
+    found = statistics_of(parts[0].images)
     init = fan_in(2.0 if side == "ReLU" else 1.0) if scaled else None
     net, view = cifar_sample(work.generators()[0], SIDES[side], init), View(found.mean, found.spread if scaled else 1.0)
-
-    def reached(record: dict) -> bool:
-        curve.append(record["train_error"])
-        return curve[-1] <= LEVEL
-    fit(work, net, parts, view, MOST, decay=0.0, on_epoch=reached)
+    records = fit(work, net, parts, view, MOST, decay=0.0, until=lambda record: record["train_error"] <= LEVEL)
+    curve = [record["train_error"] for record in records]
     return {**errors(work, net, parts, view), "epochs": crossing(curve, LEVEL) or float(MOST)}
 
 
