@@ -117,6 +117,25 @@ def test_a_rate_that_is_too_large_is_tried_and_not_chosen(tmp_path):
         run(replace(CLAIM, measure=diverging, rates=(0.2,)), tmp_path / "other", tmp_path / "work", None, 1)
 
 
+def test_trainings_at_another_rate_than_the_best_do_not_count(tmp_path):
+    rows = run(CLAIM, tmp_path, tmp_path / "work", None, 2)
+    other = replace(CLAIM, rates=(0.1, 0.4))                             # of which 0.1 is the best
+    assert len(pairs(CLAIM, rows)) == 2 and not pairs(other, rows)
+    rows = run(other, tmp_path, tmp_path / "work", None, 1)
+    assert [(row["seed"], row["rate"]) for row in rows[10:]] == [(0, 0.1), (0, 0.1)]
+    assert list(pairs(other, rows)) == [0] and list(pairs(CLAIM, rows)) == [0, 1]
+
+
+def test_rates_that_make_training_fast():
+    claim = replace(CLAIM, chosen_by="epochs")
+
+    def rows(*found):
+        return [{"side": "a", "seed": RATE_SEED, "rate": rate, "val_error": error, **epochs}
+                for rate, (error, epochs) in zip(CLAIM.rates, found, strict=True)]
+    assert best_rate(claim, rows((0.3, {"epochs": 60}), (0.4, {"epochs": 30}), (1.0, {})), "a") == 0.2
+    assert best_rate(claim, rows((0.5, {"epochs": 60}), (0.4, {"epochs": 60}), (1.0, {})), "a") == 0.2
+
+
 def test_no_training_begins_when_the_time_is_over(tmp_path, capsys):
     clock = iter(range(0, 36_000, 1800))                             # half an hour passes between two looks
     rows = run(CLAIM, tmp_path, tmp_path / "work", None, 6, hours=2, clock=lambda: next(clock))

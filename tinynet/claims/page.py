@@ -18,7 +18,7 @@ LINEAR = 4  # points, beyond which the figure is logarithmic: most differences a
 HEAD = """# The papers' claims, run
 
 Each row is an experiment in miniature: two sides that differ in one thing, trained from the same starts on the same
-images in the same order; the learning rate of each side chosen on validation images; the test images read once. The
+images in the same order; the learning rate of each side chosen without the test images, which are read once. The
 difference has an interval of 95 % (Student's t over the pairs). What counts as held was fixed before the first run, in
 `tinynet/claims/claim.py`; what is compared, and what would refute it, stands at the top of each claim's file. "Not seen
 at this scale" says no more than that: nets half to an eighth as wide as the published ones, 5,000 or 10,000 images of
