@@ -11,12 +11,13 @@ import pytest
 from tinynet.claims import training
 from tinynet.claims.catalogue import CLAIMS
 from tinynet.claims.claim import WORDS, Claim, T, interval, verdict
-from tinynet.claims.page import write_page
+from tinynet.claims.page import section, write_page
 from tinynet.claims.runner import RATE_SEED, best_rate, pairs, read_rows, run
 from tinynet.claims.training import Work, cifar_in_three
 from tinynet.commands.claims import main
 from tinynet.data import Dataset, Split
 from tinynet.files.reading import DataError
+from tinynet.training.diverged import Diverged
 from tinynet.training.run import Run
 
 
@@ -105,6 +106,36 @@ def test_a_run_that_fails_keeps_what_is_there(tmp_path):
     assert len(run(CLAIM, tmp_path, tmp_path / "work", None, 1)) == 8
 
 
+def test_a_rate_that_is_too_large_is_tried_and_not_chosen(tmp_path):
+    def diverging(work, side):
+        if work.rate == 0.2 and side == "a":
+            raise Diverged("the loss is NaN")
+        return measured(work, side)
+    rows = run(replace(CLAIM, measure=diverging), tmp_path, tmp_path / "work", None, 1)
+    assert best_rate(CLAIM, rows, "a") == 0.1 and best_rate(CLAIM, rows, "b") == 0.2
+    with pytest.raises(Diverged):
+        run(replace(CLAIM, measure=diverging, rates=(0.2,)), tmp_path / "other", tmp_path / "work", None, 1)
+
+
+def test_trainings_at_another_rate_than_the_best_do_not_count(tmp_path):
+    rows = run(CLAIM, tmp_path, tmp_path / "work", None, 2)
+    other = replace(CLAIM, rates=(0.1, 0.4))                             # of which 0.1 is the best
+    assert len(pairs(CLAIM, rows)) == 2 and not pairs(other, rows)
+    rows = run(other, tmp_path, tmp_path / "work", None, 1)
+    assert [(row["seed"], row["rate"]) for row in rows[10:]] == [(0, 0.1), (0, 0.1)]
+    assert list(pairs(other, rows)) == [0] and list(pairs(CLAIM, rows)) == [0, 1]
+
+
+def test_rates_that_make_training_fast():
+    claim = replace(CLAIM, chosen_by="epochs")
+
+    def rows(*found):
+        return [{"side": "a", "seed": RATE_SEED, "rate": rate, "val_error": error, **epochs}
+                for rate, (error, epochs) in zip(CLAIM.rates, found, strict=True)]
+    assert best_rate(claim, rows((0.3, {"epochs": 60}), (0.4, {"epochs": 30}), (1.0, {})), "a") == 0.2
+    assert best_rate(claim, rows((0.5, {"epochs": 60}), (0.4, {"epochs": 60}), (1.0, {})), "a") == 0.2
+
+
 def test_no_training_begins_when_the_time_is_over(tmp_path, capsys):
     clock = iter(range(0, 36_000, 1800))                             # half an hour passes between two looks
     rows = run(CLAIM, tmp_path, tmp_path / "work", None, 6, hours=2, clock=lambda: next(clock))
@@ -144,7 +175,9 @@ def tiny(monkeypatch):
 
     def short(work, net, parts, view, epochs, falls=(), **how):
         return fit(work, net, parts, view, min(epochs, 2), (), **how)
-    for module in ("training", "relu", "views", "together", "neighbours", "iterations", "biases"):
+    monkeypatch.setattr("tinynet.claims.deep.WIDTH", 1 / 32)
+    for module in ("training", "relu", "views", "together", "neighbours", "iterations", "biases", "transfer", "colors",
+                   "settling", "hiding", "deep", "nin", "filters"):
         for name, value in (("cifar_in_three", few), ("fit", short)):
             monkeypatch.setattr(f"tinynet.claims.{module}.{name}", value, raising=False)
 
@@ -158,7 +191,8 @@ def test_both_sides_of_every_claim(name, tiny, tmp_path):
             found = claim.measure(Work(0, claim.rates[0], None, folder, test), side)
             assert math.isfinite(found["val_error"]) and all(math.isfinite(value) for value in found.values())
             assert (claim.number in found) or not test
-            assert test or not {"test_error", "other"} & set(found)  # the test images are not read to choose a rate
+            of_test = {"test_error", "other", "probability"}
+            assert test or not of_test & set(found)                      # these images are not read to choose a rate
 
 
 @pytest.mark.parametrize("name", CLAIMS)
@@ -170,9 +204,11 @@ def test_a_claim_says_before_it_is_run_what_would_refute_it(name):
     assert claim.seeds == 6 or claim.published is None or claim.published >= 1.8
 
 
-def test_a_training_that_was_stopped_goes_on(tiny, tmp_path, monkeypatch):
-    claim, whole, stopped = CLAIMS["pooling"], tmp_path / "whole", tmp_path / "stopped"
-    expected = claim.measure(Work(3, 0.001, None, whole), "2x2")
+@pytest.mark.parametrize("name", ["pooling", "relu", "iterations", "settling", "finetune"])
+def test_a_training_that_was_stopped_goes_on(name, tiny, tmp_path, monkeypatch):
+    claim, whole, stopped = CLAIMS[name], tmp_path / "whole", tmp_path / "stopped"
+    side, rate = claim.sides[-1], claim.rates[0]
+    expected = claim.measure(Work(3, rate, None, whole), side)
 
     def stop(self, record):
         on_epoch(self, record)
@@ -181,8 +217,36 @@ def test_a_training_that_was_stopped_goes_on(tiny, tmp_path, monkeypatch):
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         on_epoch = Run.on_epoch
         patched.setattr(Run, "on_epoch", stop)
-        claim.measure(Work(3, 0.001, None, stopped), "2x2")
-    assert claim.measure(Work(3, 0.001, None, stopped), "2x2") == expected
+        claim.measure(Work(3, rate, None, stopped), side)
+    assert claim.measure(Work(3, rate, None, stopped), side) == expected
+
+
+def fitted(folder, until=lambda record: False):
+    """The records of two epochs, in which `validate` counts its calls."""
+    work, calls = Work(3, 0.001, None, folder), []
+    net = training.build("cifar-18pct", width=0.1, rng=work.generators()[0])
+    parts = cifar_in_three.__wrapped__(None, 40)[:3]
+
+    def validate():
+        calls.append(len(parts[1].labels))
+        return {"seen": sum(calls)}
+    return training.fit(work, net, parts, training.View(128.0), 2, validate=validate, until=until)
+
+
+def test_the_records_of_a_training_that_was_stopped_are_those_of_all_epochs(tiny, tmp_path, monkeypatch):
+    def stop(self, record):
+        on_epoch(self, record)
+        raise KeyboardInterrupt
+    on_epoch = Run.on_epoch
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Run, "on_epoch", stop)
+        fitted(tmp_path)
+    assert [(record["epoch"], record["seen"]) for record in fitted(tmp_path)] == [(1, 20), (2, 20)]
+
+
+def test_a_training_that_had_reached_its_level_is_over(tiny, tmp_path):
+    for _ in range(2):
+        assert len(fitted(tmp_path, until=lambda record: record["epoch"] == 1)) == 1
 
 
 def test_the_three_parts_are_apart(monkeypatch):
@@ -203,15 +267,21 @@ def test_the_three_parts_are_apart(monkeypatch):
 
 
 def test_the_page(tmp_path):
+    write_page({"try": CLAIM}, tmp_path, tmp_path / "claims.md")
+    assert not (tmp_path / "claims.png").exists() and "claims.png" not in (tmp_path / "claims.md").read_text()
     run(CLAIM, tmp_path, tmp_path / "work", None, 3)
     other = replace(CLAIM, name="other", unit="times", published=6.0)
     write_page({"try": CLAIM, "other": other}, tmp_path, tmp_path / "claims.md")
     text = (tmp_path / "claims.md").read_text()
     assert ("| [A try](#try) | a paper | test error: a less b | +2.0 points | +3.0 points (+3.0 to +3.0) | 3 | held |"
             in text)
-    assert "| [A try](#other) | a paper | test error: a over b | 6.00 times |  | 0 | not run yet |" in text
+    assert "| A try | a paper | test error: a over b | 6.00 times |  | 0 | not run yet |" in text
     assert "| 1 | 51.0% | 48.0% | +3.0 points |" in text and "Learning rates of 0.1, 0.2, 0.4: a 0.2, b 0.2." in text
-    assert matplotlib.image.imread(tmp_path / "claims.png").std() > 0.02
+    small, large = replace(CLAIM, rates=(0.2, 0.4)), replace(CLAIM, rates=(0.1, 0.2))
+    rows = read_rows(tmp_path / "try.jsonl", CLAIM)
+    assert "a 0.2 (the smallest tried), b 0.2 (the smallest tried)." in section(small, rows, verdict(small, []))
+    assert "a 0.2 (the largest tried)" in section(large, rows, verdict(large, []))
+    assert "](claims.png)" in text and matplotlib.image.imread(tmp_path / "claims.png").std() > 0.02
 
 
 def test_the_committed_page_is_that_of_the_committed_results(tmp_path):

@@ -37,7 +37,8 @@ class Claim:
     sides      two words or more: what is worse by the claim, what is better
     measure    measure(work, side): trains once and gives its numbers, {"train_error": ..., "val_error": ..., ...}; the
                Work (training.py) has the seed, the learning rate, the images
-    rates      learning rates that are tried for each side, on validation images
+    rates      learning rates that are tried for each side, with a seed of their own
+    chosen_by  which number says what the best rate is, the smallest of it, of equal ones that of the lowest val_error
     number     the one that is compared
     published  by how much it is smaller on the second side, or how many times; None if the paper gives no number
     unit       "points": of a percent; or "times"
@@ -52,6 +53,7 @@ class Claim:
     sides: tuple[str, str]
     measure: Callable[[Any, str], dict[str, float]]
     rates: tuple[float, ...]
+    chosen_by: str = "val_error"
     number: str = "test_error"
     published: float | None = None
     unit: str = "points"

@@ -8,7 +8,7 @@ Equal       start, images and their order, the learning rate (one for both: the 
 Refuted     if the net without dropout takes longer: the interval of the factor lies below 1
 """
 from ..look.curves import crossing
-from ..training.train import Record
+from ..training.progress import Record
 from .claim import Claim
 from .training import Work, errors, fit, small_net
 
@@ -17,12 +17,12 @@ LEVEL, MOST = 0.4, 30
 
 def measure(work: Work, side: str) -> dict[str, float]:
     net, parts, view, decay = small_net(work, {} if side == "with dropout" else {"dropout": False}, 10_000)
-    curve: list[float] = []
 
-    def reached(record: Record) -> bool:
-        curve.append(errors(work, net, parts[:2], view, test=False)["train_error"])
-        return curve[-1] <= LEVEL
-    fit(work, net, parts, view, MOST, decay=decay, on_epoch=reached)
+    def measured() -> Record:
+        return {"error_at_test": errors(work, net, parts[:2], view, test=False)["train_error"]}
+    records = fit(work, net, parts, view, MOST, decay=decay, validate=measured,
+                  until=lambda record: record["error_at_test"] <= LEVEL)
+    curve = [record["error_at_test"] for record in records]
     return {**errors(work, net, parts, view), "epochs": crossing(curve, LEVEL) or float(MOST)}
 
 

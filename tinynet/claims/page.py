@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..files.writing import write_text
 from ..look.figure import figure
@@ -11,31 +12,38 @@ from .runner import Row, best_rate, pairs, read_rows
 
 COLORS = {"held": "#009E73", "held weaker": "#56B4E9", "not seen at this scale": "#999999", "contradicted": "#D55E00",
           "not run yet": "#CCCCCC"}
-TIMES = (0.5, 1, 2, 4, 8)
+TIMES = (0.25, 0.5, 1, 2, 4, 8, 16)
+POINTS = (-40, -20, -10, -4, -2, 0, 2, 4, 10, 20, 40)
+LINEAR = 4  # points, beyond which the figure is logarithmic: most differences are small, some are very large
 HEAD = """# The papers' claims, run
 
 Each row is an experiment in miniature: two sides that differ in one thing, trained from the same starts on the same
-images in the same order; the learning rate of each side chosen on validation images; the test images read once. The
+images in the same order; the learning rate of each side chosen without the test images, which are read once. The
 difference has an interval of 95 % (Student's t over the pairs). What counts as held was fixed before the first run, in
 `tinynet/claims/claim.py`; what is compared, and what would refute it, stands at the top of each claim's file. "Not seen
-at this scale" says no more than that: nets a sixth or half as wide as the published ones, 5,000 or 10,000 images of
-CIFAR-10 (JPEG-once copies in the committed runs), minutes of training.
+at this scale" says no more than that: nets half to an eighth as wide as the published ones, 5,000 or 10,000 images of
+CIFAR-10 (JPEG-once copies in the committed runs), minutes of training. Where the best learning rate is the smallest or
+the largest of those tried, a better one may lie beyond: the trainings below say so.
 
     python -m tinynet claims                              lists them
     python -m tinynet claims run lrn --seeds 6            runs what is missing, and goes on where it was stopped
     python -m tinynet claims page                         writes this page from examples/results/claims
 
-![The difference of each claim's two sides with its interval, beside what was published](claims.png)
+"""
+PICTURE = """![The difference of each claim's two sides with its interval, beside what was published](claims.png)
 
 """
 
 
 def write_page(claims: Mapping[str, Claim], results: Path, page: Path) -> None:
-    """Write `page` and, beside it, claims.png from the files in `results`. Raises what `read_rows` raises."""
+    """Write `page` from the files in `results` and, beside it, claims.png, if two pairs of any claim are there. Raises
+    what `read_rows` raises."""
     found = {name: read_rows(results / f"{name}.jsonl", claim) for name, claim in claims.items()}
     said = {name: verdict(claim, differences(claim, found[name])) for name, claim in claims.items()}
-    draw(page.parent / "claims.png", claims, said)
-    parts = [HEAD, table(claims, found, said)]
+    measured = any(one.mean is not None for one in said.values())
+    if measured:
+        draw(page.parent / "claims.png", claims, said)
+    parts = [HEAD, PICTURE if measured else "", table(claims, found, said)]
     parts += [section(claim, found[name], said[name]) for name, claim in claims.items() if found[name]]
     write_text(page, "".join(parts).rstrip("\n") + "\n")
 
@@ -51,7 +59,8 @@ def table(claims: Mapping[str, Claim], found: Mapping[str, list[Row]], said: Map
         what = f"{claim.number.replace('_', ' ')}: {claim.sides[0]} {'less' if claim.unit == 'points' else 'over'} " \
                f"{claim.sides[1]}"
         published = "" if claim.published is None else amount(claim, claim.published)
-        lines.append(f"| [{claim.title}](#{name}) | {claim.paper} | {what} | {published} | {here(claim, said[name])} | "
+        title = f"[{claim.title}](#{name})" if found[name] else claim.title
+        lines.append(f"| {title} | {claim.paper} | {what} | {published} | {here(claim, said[name])} | "
                      f"{len(pairs(claim, found[name]))} | {said[name].word} |")
     return "\n".join(lines) + "\n\n"
 
@@ -76,16 +85,25 @@ def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
         a, b = first[claim.number], second[claim.number]
         shown = (f"{a:.1%}", f"{b:.1%}") if claim.unit == "points" else (f"{a:.1f}", f"{b:.1f}")
         lines.append(f"| {seed} | {' | '.join(shown)} | {amount(claim, claim.difference(a, b))} |")
-    rates = [f"{side} {rate:g}" for side in claim.sides if (rate := best_rate(claim, rows, side)) is not None]
+    rates = [f"{side} {rate:g}{edge(claim, rate)}" for side in claim.sides
+             if (rate := best_rate(claim, rows, side)) is not None]
     tried = f" of {', '.join(f'{rate:g}' for rate in claim.rates)}" if len(claim.rates) > 1 else ""
     return "\n".join(lines) + (f"\n\nLearning rates{tried}: {', '.join(rates)}." if rates else "") + "\n\n"
+
+
+def edge(claim: Claim, rate: float) -> str:
+    """A note if the rate is the least or the largest of several."""
+    if rate == min(claim.rates) < max(claim.rates):
+        return " (the smallest tried)"
+    return " (the largest tried)" if rate == max(claim.rates) > min(claim.rates) else ""
 
 
 def draw(path: Path, claims: Mapping[str, Claim], said: Mapping[str, Verdict]) -> None:
     """Write to `path` the claims in points, left, and those in times, right: mean, interval and what was published."""
     groups = [[name for name, claim in claims.items() if claim.unit == unit and said[name].mean is not None]
               for unit in ("points", "times")]
-    with figure(path, 10, 1.2 + 0.34 * max(map(len, groups)), "lines: 95 % of repetitions; diamonds: published",
+    most = max(map(len, groups))
+    with figure(path, 10, 1.2 + 0.28 * most, "lines: 95 % of repetitions; diamonds: published",
                 grid=(1, 2)) as axes:
         for ax, names, unit in zip(axes[0], groups, ("points", "times"), strict=True):
             for y, name in enumerate(reversed(names)):
@@ -95,10 +113,21 @@ def draw(path: Path, claims: Mapping[str, Claim], said: Mapping[str, Verdict]) -
                 if claim.published is not None:
                     ax.plot([claim.published], [y], "D", color="black", markerfacecolor="none", markersize=5)
             ax.set_yticks(range(len(names)), [f"{name}: {said[name].word}" for name in reversed(names)], fontsize=8)
+            ax.set_ylim(len(names) - most - 0.6, len(names) - 0.4)
             ax.axvline(0 if unit == "points" else 1, color="0.7", linewidth=1)
-            ax.set_xlabel("points better on the paper's side" if unit == "points" else "how many times as long")
-            if unit == "times":
-                ax.set_xscale("log")
-                ax.set_xticks(TIMES, [f"{x:g}" for x in TIMES])
-                ax.set_xticks([], minor=True)
-                ax.set_xlim(TIMES[0], TIMES[-1])
+            scale(ax, unit)
+
+
+def scale(ax: Any, unit: str) -> None:
+    """The axis of the differences."""
+    ticks = POINTS if unit == "points" else TIMES
+    if unit == "points":
+        ax.set_xscale("symlog", linthresh=LINEAR)
+        ax.set_xlabel(f"points better on the paper's side (logarithmic beyond {LINEAR})")
+    else:
+        ax.set_xscale("log")
+        ax.set_xlabel("how many times as long")
+    low, high = ax.get_xlim()
+    ax.set_xticks(ticks, [f"{x:g}" for x in ticks], fontsize=8)
+    ax.set_xticks([], minor=True)
+    ax.set_xlim(low, high)

@@ -1,12 +1,13 @@
 """Runs claims, a training at a time, and keeps what each gave: a line of JSON in the claim's file of results.
 
-First each learning rate of each side is tried once, with a seed of its own, on the validation images; then the pairs,
+First each learning rate of each side is tried once, with a seed of its own, without the test images; then the pairs,
 each side at its best rate. What is there already is not run again, so a claim that was stopped, also by a kill, goes
 on, and another time may add seeds.
 """
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import Any
 from .. import __version__
 from ..files.reading import entry, parse_json, read_text, wrong
 from ..files.writing import write_text
+from ..training.diverged import Diverged
 from ..training.folder import held
 from ..training.progress import say
 from .claim import Claim
@@ -39,14 +41,18 @@ def read_rows(path: Path, claim: Claim) -> list[Row]:
 
 
 def best_rate(claim: Claim, rows: list[Row], side: str) -> float | None:
-    """The learning rate with the lowest validation error; None as long as not all were tried."""
-    tried = {row["rate"]: row["val_error"] for row in rows if row["side"] == side and row["seed"] == RATE_SEED}
+    """The learning rate with the lowest `claim.chosen_by`; None as long as not all were tried. One at which the net
+    diverged has none, so it comes last."""
+    tried = {row["rate"]: (row.get(claim.chosen_by, math.inf), row["val_error"]) for row in rows
+             if row["side"] == side and row["seed"] == RATE_SEED}
     return min(claim.rates, key=lambda rate: tried[rate]) if set(claim.rates) <= set(tried) else None
 
 
 def pairs(claim: Claim, rows: list[Row]) -> dict[int, tuple[Row, Row]]:
-    """The two trainings of each seed that is complete."""
-    of = {(row["side"], row["seed"]): row for row in rows if row["seed"] != RATE_SEED}
+    """The two trainings of each seed that is complete, each at the best rate of its side; others do not count."""
+    best = {side: best_rate(claim, rows, side) for side in claim.sides}
+    of = {(row["side"], row["seed"]): row for row in rows
+          if row["seed"] != RATE_SEED and row["rate"] == best[row["side"]]}
     first, second = claim.sides
     return {seed: (of[first, seed], of[second, seed]) for seed in sorted({seed for _, seed in of})
             if (first, seed) in of and (second, seed) in of}
@@ -64,21 +70,21 @@ def run(claim: Claim, results: Path, folder: Path, root: str | None, seeds: int,
     here.mkdir(parents=True, exist_ok=True)
     with held(here):
         rows = read_rows(path, claim)
-        for side, seed, rate in _missing(claim, rows, seeds):
+        while missing := _missing(claim, rows, seeds):
             if clock() - begin >= 3600 * hours:
                 say(f"{claim.name}: the time is over; the same command goes on")
                 break
-            _measure(claim, path, rows, here, root, side, seed, rate or best_rate(claim, rows, side))
+            _measure(claim, path, rows, here, root, *missing[0])
     return rows
 
 
-def _missing(claim: Claim, rows: list[Row], seeds: int) -> list[tuple[str, int, float | None]]:
-    """What is to be run: (side, seed, learning rate, or None for the best)."""
-    there = {(row["side"], row["seed"], row["rate"]) for row in rows if row["seed"] == RATE_SEED}
-    done = {(row["side"], row["seed"]) for row in rows}
-    wanted = [(side, RATE_SEED, rate) for rate in claim.rates for side in claim.sides]
-    return [one for one in wanted if one not in there] + \
-        [(side, seed, None) for seed in range(seeds) for side in claim.sides if (side, seed) not in done]
+def _missing(claim: Claim, rows: list[Row], seeds: int) -> list[tuple[str, int, float]]:
+    """What is to be run, (side, seed, learning rate): the rates; when all were tried, the pairs."""
+    there = {(row["side"], row["seed"], row["rate"]) for row in rows}
+    best = {side: best_rate(claim, rows, side) for side in claim.sides}
+    rates = [(side, RATE_SEED, rate) for rate in claim.rates for side in claim.sides]
+    wanted = rates if None in best.values() else [(side, seed, best[side]) for seed in range(seeds) for side in best]
+    return [one for one in wanted if one not in there]
 
 
 def _measure(claim: Claim, path: Path, rows: list[Row], here: Path, root: str | None, side: str, seed: int, rate: float
@@ -89,7 +95,12 @@ def _measure(claim: Claim, path: Path, rows: list[Row], here: Path, root: str | 
                 how_to_resume=f"go on with: python -m tinynet claims run {claim.name}")
     say(f"{claim.name}: {side}, {'to choose the rate' if seed == RATE_SEED else f'seed {seed}'}, rate {rate:g}")
     begin = time.perf_counter()
-    found = claim.measure(work, side)
+    try:
+        found = claim.measure(work, side)
+    except Diverged:
+        if work.test:
+            raise
+        found = {"val_error": 1.0}  # a rate too large is tried, too
     rows.append({"side": side, "seed": seed, "rate": rate, **found, "seconds": round(time.perf_counter() - begin, 1),
                  "tinynet": __version__})
     path.parent.mkdir(parents=True, exist_ok=True)

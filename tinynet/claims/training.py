@@ -61,24 +61,24 @@ def cifar_in_three(root: str | None, count: int, times: int = 1) -> tuple[Split,
 
 
 def fit(work: Work, net: Sequential, parts: Sequence[Split], view: View, epochs: int, falls: Sequence[int] = (),
-        momentum: float = 0.9, decay: float = 0.0005, on_epoch: Callable[[Record], bool | None] | None = None
-        ) -> list[Record]:
-    """Train the net; the learning rate falls to a tenth at each of the epochs `falls`. The records of all epochs."""
+        momentum: float = 0.9, decay: float = 0.0005, validate: Callable[[], Record] | None = None,
+        until: Callable[[Record], bool] = lambda record: False, keep_every: int | None = None) -> list[Record]:
+    """Train the net; the learning rate falls to a tenth at each of the epochs `falls`. The records of all epochs, also
+    of those before it was stopped: what `validate()` gives is in each, and with one that is `until` it is over."""
     _, rng = work.generators()
     sgd = SGD(net.parameters(), work.rate, momentum, decay)
     loader, schedule = Loader(parts[0], 128, rng, view.train), Steps(work.rate, tuple(falls))
     config = {"seed": work.seed, "rate": work.rate, "epochs": epochs, "falls": list(falls), "momentum": momentum,
               "decay": decay, "view": view.config()}
-    run = Run(work.folder, config, resume=(work.folder / "config.json").exists(), how_to_resume=work.how_to_resume)
+    run = Run(work.folder, config, resume=(work.folder / "config.json").exists(), keep_every=keep_every,
+              how_to_resume=work.how_to_resume)
     view.save(work.folder)
     with run:
         progress = run.start(net, sgd, loader, schedule)
-
-        def after(record: Record) -> bool:
-            run.on_epoch(record)
-            return bool(on_epoch and on_epoch(record))
+        if progress.history and until(progress.history[-1]):
+            return progress.history
         return train(net, sgd, loader, epochs, schedule=schedule, progress=progress, on_batch=run.on_batch,
-                     on_epoch=after)
+                     validate=validate, on_epoch=lambda record: run.on_epoch(record) or until(record))
 
 
 def errors(work: Work, net: Sequential, parts: Sequence[Split], view: View, ten: bool = False, test: bool = True
@@ -94,14 +94,14 @@ def cifar_net(name: str, sides: dict[str, dict[str, Any]], *, count: int = 10_00
               falls: tuple[int, ...] = (13,), crop: int | None = None, **settings: Any
               ) -> Callable[[Work, str], dict[str, float]]:
     """A `measure` with a net of models/cifar.py: what `sides` says of each side are settings of the net, but for
-    `crops` and `mirror`, which are the view's, and `decay`, a factor."""
+    `crops`, `mirror` and `color`, which are the view's, and `decay`, a factor."""
     def measure(work: Work, side: str) -> dict[str, float]:
         of = dict(sides[side])
         how = {"crops": of.pop("crops", "random"), "mirror": of.pop("mirror", crop is not None)}
-        decay = of.pop("decay", 1.0)
+        color, decay = of.pop("color", False), of.pop("decay", 1.0)
         *parts, _ = cifar_in_three(work.root, count)
-        net = build(name, rng=work.generators()[0], **settings, **of)
-        view = View(statistics_of(parts[0].images).mean, crop=crop, **how)
+        net, found = build(name, rng=work.generators()[0], **settings, **of), statistics_of(parts[0].images)
+        view = View(found.mean, crop=crop, color=found.components if color else None, **how)
         fit(work, net, parts, view, epochs, falls, decay=decay)
         return errors(work, net, parts, view)
     return measure

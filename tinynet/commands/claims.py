@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 rows = read_rows(Path(args.results) / f"{name}.jsonl", claim)
                 of = verdict(claim, differences(claim, rows))
                 said = f"{len(pairs(claim, rows))} pairs  {of.word}  {here(claim, of)}"
-                say(f"{name:<12} {claim.title:<52}  {said}".rstrip())
+                say(f"{name:<15} {claim.title:<52}  {said}".rstrip())
         elif args.what == "show":
             say(CLAIMS[args.name].about.strip())
         elif args.what == "run":
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 run(claim, Path(args.results), Path(args.folder), args.root, args.seeds or claim.seeds, args.hours)
         else:
             write_page(CLAIMS, Path(args.results), Path(args.page))
-            say(f"{args.page}, and claims.png beside it")
+            say(args.page)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
