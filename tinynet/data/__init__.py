@@ -7,7 +7,7 @@ photographs from folders, ImageNet's for example.
 
 where what is: `dataset.py` the form every data set has; `minibatch.py` batches; `view.py` what a net sees of an image,
 with the crops, mirror images and colour noise of `augment.py`; `loader.py` batches made in the background;
-`statistics.py` the mean image and the components of the colours; `subset.py` the first classes of a data set;
+`statistics.py` the mean image and the components of the colours; `subset.py` parts of a data set;
 `sets/` CIFAR-10, CIFAR-100 and MNIST, and the bundled samples; `photos/` photographs from folders; `download/` where
 files are looked for, and how they are fetched.
 """
@@ -15,7 +15,7 @@ from .dataset import DataError, Dataset, Split
 from .loader import Loader
 from .minibatch import batches
 from .photos.image_folder import ImageFolder
-from .photos.imagenet import imagenet
+from .photos.imagenet import imagenet, imagenet_classes, imagenet_halves
 from .photos.prepared import PreparedImages
 from .photos.preparing import prepared_squares
 from .sets.cifar10 import cifar10
@@ -23,7 +23,9 @@ from .sets.cifar100 import cifar100
 from .sets.mnist import mnist
 from .sets.samples import cifar10_sample, mnist_sample
 from .statistics import mean_image
+from .subset import divide
 from .view import View
 
 __all__ = ["DataError", "Dataset", "ImageFolder", "Loader", "PreparedImages", "Split", "View", "batches", "cifar10",
-           "cifar10_sample", "cifar100", "imagenet", "mean_image", "mnist", "mnist_sample", "prepared_squares"]
+           "cifar10_sample", "cifar100", "divide", "imagenet", "imagenet_classes", "imagenet_halves", "mean_image",
+           "mnist", "mnist_sample", "prepared_squares"]
