@@ -84,6 +84,13 @@ def test_missing_texts(net, name, message):
         imagenet(net, SIZE)
 
 
+def test_a_folder_without_images_is_not_flat(net):
+    for path in (net / "val").iterdir():
+        path.rename(path.with_suffix(".txt"))
+    with pytest.raises(DataError, match="val: expected a folder with one folder of images for each class, got 4 files"):
+        imagenet(net, SIZE)
+
+
 def test_of_two_ground_truths_none_is_taken(net):
     (net / "ILSVRC2012_validation_ground_truth.txt").write_text("1\n1\n1\n1\n")
     with pytest.raises(DataError, match="got .*ILSVRC2012_val.*, .*ILSVRC2015_clsloc_val"):

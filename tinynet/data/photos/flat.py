@@ -52,10 +52,10 @@ class FlatFolder:
 
 
 def is_flat(folder: Path) -> bool:
-    """Whether there are files and no folder in it, but hidden ones."""
+    """Whether there are images and no folder in it, but hidden ones."""
     with os.scandir(folder) as entries:
-        kinds = {entry.is_dir() for entry in entries if not entry.name.startswith(".")}
-    return kinds == {False}
+        seen = [entry for entry in entries if not entry.name.startswith(".")]
+        return not any(entry.is_dir() for entry in seen) and any(e.name.lower().endswith(SUFFIXES) for e in seen)
 
 
 def numbers(root: Path) -> dict[int, str]:
