@@ -1,9 +1,9 @@
-"""The first classes of a data set, and a share of it, without reading an image."""
+"""The first classes of a data set, and random parts of it, without reading an image."""
 import numpy as np
 import pytest
 
-from tinynet.data import Dataset, Loader, Split, split
-from tinynet.data.subset import first_classes
+from tinynet.data import Dataset, Loader, Split
+from tinynet.data.subset import divide, first_classes
 
 
 class Unread:
@@ -57,39 +57,37 @@ def test_a_test_set_without_them(data):
         first_classes(data, 2)
 
 
-# ---------------------------------------------------------------------------------------- a part for validation
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.8, 0.1, 0.1), (0.4, 0.11, 0.09, 0.4)])
+def test_random_parts_are_disjoint_and_together_the_whole(shares):
+    labels = np.random.default_rng(1).choice(4, 200, p=(0.1, 0.2, 0.3, 0.4))
+    whole = Split(Unread(200), labels)
+    parts = divide(whole, shares, np.random.default_rng(0))
+    assert len(parts) == len(shares) and whole.images.asked == []
+    indices = [part.images[:].ravel()[::3] for part in parts]               # of Unread, which image it is
+    assert sorted(np.concatenate(indices).tolist()) == list(range(200))
+    for share, part, which in zip(shares, parts, indices, strict=True):
+        assert np.array_equal(labels[which], part.labels) and (np.diff(which.astype(int)) > 0).all()
+        for label in range(4):
+            assert abs((part.labels == label).sum() - share * (labels == label).sum()) < 2
 
 
-def test_a_share_of_each_class_is_held_out():
-    labels = np.repeat([0, 1, 2], [20, 10, 2])
-    images = np.arange(32)[:, None, None, None].astype(np.uint8)
-    train, val = split(Split(images, labels), 0.2, np.random.default_rng(0))
-    assert np.bincount(val.labels).tolist() == [4, 2, 1] and np.bincount(train.labels).tolist() == [16, 8, 1]
-    assert isinstance(val.images, np.ndarray) and val.images.base is None
-    assert sorted([*train.images.ravel(), *val.images.ravel()]) == list(range(32))
-    for part in train, val:
-        assert part.labels.tolist() == labels[part.images.ravel()].tolist() == sorted(part.labels)
-    again, other = (split(Split(images, labels), 0.2, np.random.default_rng(seed))[1] for seed in (0, 1))
-    assert again.images.tolist() == val.images.tolist() != other.images.tolist()
+def test_the_seed_decides_which_parts():
+    whole = Split(Unread(50), np.arange(50) % 5)
+    first, again, other = (divide(whole, (0.5, 0.5), np.random.default_rng(seed))[0].images[:] for seed in (0, 0, 1))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
 
 
-def test_one_is_left_of_each_class_whatever_the_share():
-    train, val = split(Split(np.zeros((4, 1)), np.array([0, 0, 1, 1])), 0.99, np.random.default_rng(0))
-    assert train.labels.tolist() == val.labels.tolist() == [0, 1]
+def test_a_class_of_one_image_goes_to_each_part_in_turn():
+    whole, rng = Split(Unread(1000), np.arange(1000)), np.random.default_rng(0)
+    train, test = divide(whole, (0.75, 0.25), rng)
+    assert 700 < len(train.labels) < 800 and len(train.labels) + len(test.labels) == 1000
 
 
-def test_images_in_files_are_read_when_asked_for(data):
-    train, val = split(data.train, 0.5, np.random.default_rng(0))
-    assert data.train.images.asked == [] and train.images.shape == val.images.shape == (3, 1, 1, 3)
-    assert val.labels.tolist() == data.train.labels[val.images[np.arange(3)].ravel()[::3]].tolist()
-
-
-@pytest.mark.parametrize("share", [0, 1, -0.1, float("nan")])
-def test_wrong_shares(data, share):
-    with pytest.raises(ValueError, match=f"split: expected a share with 0 < share < 1, got {share}"):
-        split(data.train, share, np.random.default_rng(0))
-
-
-def test_a_class_of_one_image_cannot_be_split():
-    with pytest.raises(ValueError, match="split: expected two images or more of each class, got one of class 1"):
-        split(Split(np.zeros((3, 1)), np.array([0, 0, 1])), 0.5, np.random.default_rng(0))
+@pytest.mark.parametrize("shares, message", [
+    ((1.0,), r"two or more positive shares that sum to 1, got \[1.0\]"), ((0.5, 0.6), "sum to 1"),
+    ((1.5, -0.5), "positive"), ((float("nan"), 0.5), "positive"), ((0.9999, 0.0001), "a share of 0.0001 of 4 images")])
+def test_wrong_shares(shares, message):
+    with pytest.raises(ValueError, match=f"divide: .*{message}"):
+        divide(Split(Unread(4), np.zeros(4, np.int64)), shares, np.random.default_rng(3))
+    with pytest.raises(ValueError, match="a share of 0.5 of 0 images is none"):
+        divide(Split(Unread(0), np.zeros(0, np.int64)), (0.5, 0.5), np.random.default_rng(0))
