@@ -436,32 +436,35 @@ draw_passed(axes[1])
 assert flat_share(runs["tanh, scaled"][-1].outputs["act1"], "tanh") < 0.3
 
 # %% [markdown]
-# The wall is gone. And does tanh learn faster now? Forty steps are too few to say. Here are three whole races, from the
-# runs that lie beside this course. In each of them, both nets have rates that suit them.
+# The wall is gone. And does tanh learn faster now? Forty steps are too few to say. Here are four whole races, from the
+# runs that lie beside this course. In each of them, both nets have rates that suit them (found on 5,000 images).
 
 # %%
 races = {"figure1-full": "50,000 images,\nraw pixels",
+         "figure1-full-fan-in": "50,000 images,\nscaled",
          "figure1-sample": "5,000 images,\nraw pixels",
          "figure1-sample-fan-in": "5,000 images,\nscaled"}
 factors = {}
-fig, axes = plt.subplots(1, 3, figsize=(9, 3), sharey=True)
-for ax, (run, title) in zip(axes, races.items(), strict=True):
+fig, axes = plt.subplots(2, 2, figsize=(8, 5.6), sharex=True, sharey=True)
+for ax, (run, title) in zip(axes.flat, races.items(), strict=True):
     relu, tanh = (first_time(curve, 0.25) for curve in errors(run).values())
     factors[run] = tanh / relu
+    print(f"{run:22} ReLU {relu:4.1f} epochs, tanh {tanh:4.1f}")
     draw_race(ax, run, f"{title}: factor {factors[run]:.1f}")
     ax.label_outer()
-axes[0].legend()
+axes[0, 0].legend()
 
-assert factors["figure1-full"] > factors["figure1-sample"] > 1 > factors["figure1-sample-fan-in"]
+assert factors["figure1-full"] > 5 and factors["figure1-full-fan-in"] < 1.5
+assert factors["figure1-sample"] > 1.5 and factors["figure1-sample-fan-in"] < 1.5
 
 # %% [markdown]
-# In scale, and with 5,000 images, tanh is no slower than ReLU. (One run each cannot say whether 0.9 is really less than
-# 1.) And the flat shares of the first layer, epoch by epoch, say the same of the two races on 5,000 images as our forty
-# steps did:
+# On the right everything is in scale, and the six has all but gone: to 1.2 with 50,000 images, and to 0.9 with 5,000.
+# (One run each cannot say whether 1.2 is really more than 1, or 0.9 less.) And the flat shares of the first layer,
+# epoch by epoch, say the same of the two races on 5,000 images as our forty steps did:
 
 # %%
 fig, ax = plt.subplots(figsize=(6, 2.8))
-for (run, title), color in zip(list(races.items())[1:], ("C3", "C1"), strict=True):
+for (run, title), color in zip(list(races.items())[2:], ("C3", "C1"), strict=True):
     shares = [line["flat"]["act1"] for line in records(run)["tanh"]]
     ax.plot(range(1, len(shares) + 1), shares, color=color, label=title.replace("\n", " "))
 ax.yaxis.set_major_formatter("{x:.0%}")
@@ -471,9 +474,8 @@ ax.legend(loc="center right");
 # %% [markdown]
 # So on what does the factor depend?
 #
-# - **On the scale of inputs and weights.** With 5,000 images: mend it, and the factor is gone. So scale explains the
-#   two of the sample. Whether it explains the *six*, on 50,000 images, we do not know: that race is not among these
-#   runs. (`examples/train_cifar10.py --data full --init fan-in` runs it, in an hour or two.)
+# - **On the scale of inputs and weights.** Mend it, and of the six 1.2 is left, of the two 0.9. ReLU itself hardly
+#   gains by it: it needs 7.7 epochs in place of 7.1. It is tanh that comes from 43.7 down to 9.2.
 # - **On the number of images.** With raw pixels it is about six for 50,000 images and about two for 5,000. *Why* these
 #   runs do not show, and we shall not pretend to know.
 #
@@ -511,8 +513,7 @@ assert never_on(runs["ReLU"][-1].outputs["act2"]) < 0.3
 #
 # - tanh saturates, and a saturated neuron neither learns nor lets others learn. A ReLU that is on has the slope 1.
 # - It was the first layer that saturated, and raw pixels drove it there, within some twenty steps.
-# - With inputs and weights in scale, the factor disappears, on 5,000 images at least. A figure is true *of its
-#   settings*.
+# - With inputs and weights in scale, the factor all but disappears. A figure is true *of its settings*.
 # - ReLUs need no such care; but a ReLU that is off for all images no longer learns.
 #
 # ### Exercise 6.4, an open one
