@@ -21,11 +21,13 @@ FLOORS = [
     {"layer"},
     {"container"},
     {"layers", "net", "columns", "loss"},
+    {"one_vs_rest"},
     {"models", "files", "gradcheck", "summary"},
     {"data"},
     {"training"},
     {"look"},
     {"train", ""},                                                                   # "" is tinynet itself
+    {"claims"},
     {"commands"},
     {"__main__"},
 ]

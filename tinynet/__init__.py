@@ -10,7 +10,8 @@ from .fast.parallel import get_threads, set_threads
 from .gradcheck import gradcheck
 from .init import constant, fan_in, gaussian, uniform_fan_in
 from .layer import Layer
-from .layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
+from .layers.activation import AbsTanh, ReLU, ScaledTanh, Sigmoid, Tanh
+from .layers.contrast import LocalContrastNorm
 from .layers.conv import Conv2d
 from .layers.conv_transpose import ConvTranspose2d
 from .layers.dropout import Dropout
@@ -25,6 +26,7 @@ from .layers.table_conv import TableConv2d
 from .layers.unpool import Unpool2d
 from .loss import MeanSquaredError, SoftmaxCrossEntropy
 from .net import Branches, Identity, Sequential, Sum
+from .one_vs_rest import HingeLoss, SigmoidCrossEntropy
 from .parameter import FixedRate, Parameter
 from .softmax import softmax
 from .summary import count_parameters, summary
@@ -32,13 +34,14 @@ from .training.optim import SGD, Adam, Optimizer
 
 __version__ = "0.2.0"
 __all__ = [
-    "Adam", "AvgPool2d", "BatchNorm2d", "Branches", "Columns", "Conv2d", "ConvTranspose2d", "Device",
-    "DeviceMismatch", "Dropout", "Exchange", "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "Identity", "Join",
-    "LRN", "Layer", "Linear", "LocallyConnected2d", "MaxPool2d", "MeanSquaredError", "Optimizer", "Parameter",
-    "RBF", "ReLU", "SGD", "ScaledTanh", "Sequential", "Sigmoid", "SoftmaxCrossEntropy", "Subsample2d", "Sum",
-    "TableConv2d", "Tanh", "Unpool2d", "WithinMapNorm", "constant", "count_parameters", "cpu", "device_of",
-    "fan_in", "free_memory", "gaussian", "get_threads", "gpu", "gradcheck", "pair", "send", "set_threads",
-    "simulated", "softmax", "summary", "traffic", "uniform_fan_in",
+    "AbsTanh", "Adam", "AvgPool2d", "BatchNorm2d", "Branches", "Columns", "Conv2d", "ConvTranspose2d", "Device",
+    "DeviceMismatch", "Dropout", "Exchange", "FixedRate", "Flatten", "Fork", "GlobalAvgPool2d", "HingeLoss",
+    "Identity", "Join", "LRN", "Layer", "Linear", "LocalContrastNorm", "LocallyConnected2d", "MaxPool2d",
+    "MeanSquaredError", "Optimizer", "Parameter", "RBF", "ReLU", "SGD", "ScaledTanh", "Sequential", "Sigmoid",
+    "SigmoidCrossEntropy", "SoftmaxCrossEntropy", "Subsample2d", "Sum", "TableConv2d", "Tanh", "Unpool2d",
+    "WithinMapNorm", "constant", "count_parameters", "cpu", "device_of", "fan_in", "free_memory", "gaussian",
+    "get_threads", "gpu", "gradcheck", "pair", "send", "set_threads", "simulated", "softmax", "summary",
+    "traffic", "uniform_fan_in",
 ]
 
 

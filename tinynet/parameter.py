@@ -5,12 +5,28 @@ without weight decay), so each parameter carries its multipliers with it; the op
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from .devices.device import Device, check_kind, cpu
 from .init import Initialiser
+
+_later: ContextVar[bool] = ContextVar("parameters get their numbers later", default=False)
+
+
+@contextmanager
+def drawn_later() -> Iterator[None]:
+    """In here, parameters get a shape and no numbers, and take no memory; `draw` gives them their numbers. So layers
+    can be taken out of a net and others made to fit, before anything is drawn (models/changed.py)."""
+    token = _later.set(True)
+    try:
+        yield
+    finally:
+        _later.reset(token)
 
 
 class FixedRate(float):
@@ -30,6 +46,7 @@ class Parameter:
     """
 
     _place: Any = None  # where an optimiser wants the gradient: a part of its flat buffer
+    _init: Initialiser | None = None  # what will draw the value, of a parameter that has none yet
 
     def __init__(self, value: np.ndarray, device: Device = cpu, lr: float = 1.0, decay: float = 1.0,
                  trainable: bool = True) -> None:
@@ -50,12 +67,28 @@ class Parameter:
               ) -> Parameter:
         """A parameter with the initial value `init(rng, shape)`, in float32, though NumPy's generators draw in float64.
         Raises ValueError if that has another shape."""
+        if _later.get():
+            undrawn = cls(np.zeros(1, np.float32), device)
+            undrawn._init = init
+            undrawn.reshape(shape)
+            return undrawn
         value = np.asarray(init(rng or np.random.default_rng(), shape))
         if value.dtype == np.float64:
             value = value.astype(np.float32)
         if value.shape != shape:
             raise ValueError(f"the initialiser gave an array of shape {value.shape}, expected {shape}")
         return cls(value, device)
+
+    def reshape(self, shape: tuple[int, ...]) -> None:
+        """Give a parameter that has no numbers yet another shape. Raises ValueError if it has some."""
+        if self._init is None:
+            raise ValueError(f"{self!r} has its numbers already, and cannot get the shape {shape}")
+        self.value = np.broadcast_to(np.float32(0), shape)           # one number, seen everywhere
+
+    def draw(self, rng: np.random.Generator) -> None:
+        """Give a parameter its numbers, if it has none yet; within `drawn_later`, later."""
+        if self._init is not None and not _later.get():
+            self.value, self._init = Parameter.drawn(self._init, rng, self.shape, self.device).value, None
 
     def gradient(self) -> Any:
         """The array that backward has to fill: from now on it is `grad`.
@@ -75,6 +108,8 @@ class Parameter:
         """
         if tuple(values.shape) != self.shape:
             raise ValueError(f"expected values of shape {self.shape}, got {tuple(values.shape)}")
+        if self._init is not None:
+            self.value, self._init = self.device.empty(self.shape, np.float32), None
         with self.device:
             self.value[...] = self.device.asarray(values).astype(self.value.dtype, copy=False)
 
@@ -88,7 +123,9 @@ class Parameter:
 
     def to(self, device: Device) -> Parameter:
         """Move the value to `device`. The gradient stays behind: the next backward writes it there."""
-        if device is not self.device:
+        if self._init is not None:
+            self.device = device
+        elif device is not self.device:
             self.value, self.grad, self._place = device.asarray(self.device.tohost(self.value)), None, None
             self.device = device
         return self

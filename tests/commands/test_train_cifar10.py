@@ -43,6 +43,19 @@ def test_the_default_rates_are_the_best_of_the_committed_sweeps(init):
     assert (list(sweep), tuple(map(float, best))) == (["relu", "tanh"], command.BEST[init])
 
 
+def test_a_published_net_with_something_changed(run):
+    _, out = run("--net", "18pct", "--no-lrn", "--pool", "2", "--width", "0.5", "--decay", "0", "--momentum", "0.5",
+                 "--epochs", "2", "--keep-every", "1")
+    trained = load_net(out)
+    assert "norm1" not in trained.net.layers and trained.net["conv1"].out_channels == 16
+    assert trained.net["pool3"].kernel_size == (2, 2)
+    assert trained.config["settings"] == {"width": 0.5, "lrn": False, "pool": 2}
+    assert {path.name for path in (out / "18pct/checkpoints").iterdir()} >= {"epoch-0001.npz", "epoch-0002.npz"}
+    _, out = run("--net", "13pct", "--no-mirror", "--crops", "center", "--epochs", "1", "--out", str(out) + "13")
+    view = load_net(str(out) + "13").view
+    assert (view.mirror, view.crops, view.crop) == (False, "center", 24)
+
+
 def metrics(out):
     """The records of all trainings in a folder, without times."""
     lines = [line for file in sorted(out.rglob("metrics.jsonl")) for line in file.read_text().splitlines()]
@@ -238,6 +251,10 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
     (["--seed", "-1"], "--seed: expected a whole number, 0 or more, got -1"),
     (["--root", "there"], "--root: the bundled sample needs no folder"),
     (["--net", "80sec", "--init", "fan-in"], "--init: 80sec is trained by its published recipe"),
+    (["--no-lrn"], "--no-lrn: the figure is of one net as it is; only the published nets"),
+    (["--net", "80sec", "--no-lrn"], "80sec: changed: lrn: the net has no local response normalisation"),
+    (["--net", "18pct", "--without", "fc10"], "18pct: without: what can be left out is conv1, conv2, conv3, as"),
+    (["--net", "18pct", "--crops", "ten"], "--crops: 18pct sees whole images"),
     (["--net", "80sec", "--rates", "1", "1"], "--rates: 80sec is trained by its published recipe"),
 ])
 def test_senseless_options_are_refused(run, capsys, arguments, message):

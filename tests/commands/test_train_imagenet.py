@@ -139,6 +139,34 @@ def test_zfnets_filters_are_scaled_back_after_every_step(run, monkeypatch):
     assert len(nets) == 2 * 3
 
 
+def test_what_was_changed_is_recorded_and_built_again(run, monkeypatch):
+    sgds = []
+    monkeypatch.setattr(run.command, "SGD", lambda *args, made=run.command.SGD: sgds.append(args) or made(*args))
+    _, out = run(*TINY, "--without", "conv3", "--no-lrn", "--pool", "2", "--dropout", "0.25", "--bias", "0", "--crops",
+                 "center", "--no-mirror", "--momentum", "0", "--decay", "0.1", "--hidden", "800", "--epochs", "1")
+    trained = load_net(out)
+    names = [name for name, _ in trained.net.walk()]
+    assert "conv4" in names and not {"conv3", "relu3", "norm1", "norm2"} & set(names)
+    assert trained.net["pool1"].kernel_size == (2, 2) and trained.net["drop6"].p == 0.25
+    assert trained.net["fc6"].out_features == 24                                     # 800 · 0.03
+    assert (trained.view.mirror, trained.view.crops) == (False, "center") and sgds[0][2:] == (0.0, 0.1)
+    run("--resume", "out", "--epochs", "2", out=None)
+    assert len(metrics(out)) == 2 and sgds[1][2:] == (0.0, 0.1)
+    run("--fine-tune", "out", "--epochs", "1", out="tuned")
+    assert "conv3" not in load_net("tuned").net.layers
+
+
+def test_zfnet_by_its_own_recipe(run, monkeypatch):
+    _, out = run(*TINY[:-2], "--recipe", "zfnet", "--size", "64", "--crop", "60", "--epochs", "1")
+    config, trained = json.loads((out / "config.json").read_text()), load_net(out)
+    assert (config["net"], config["decay"], config["recipe"]) == ("zfnet", 0.0, "zfnet")
+    view = trained.view
+    assert (view.crops, view.mirror, view.color, view.scale) == ("ten", True, None, 1.0)
+    defaults = run.command.parse(["data", "--recipe", "zfnet"])
+    assert (defaults.epochs, defaults.lr, defaults.steps, defaults.init) == (70, 0.01, None, "paper")
+    assert run.command.parse(["data", "--recipe", "zfnet", "--epochs", "5", "--decay", "0.1"]).epochs == 5
+
+
 def test_what_the_net_sees(run, monkeypatch):
     """Images minus their mean, of unit variance with --init fan-in, in training as in the validation."""
     seen = {True: [], False: []}
@@ -330,6 +358,13 @@ def test_wrong_photographs(run, data, what):
     (("--resume", "nowhere"), "nowhere holds no run: there is no config.json in it"),
     (("--fine-tune", "nowhere"), "nowhere holds no run: there is no config.json in it"),
     (("--net", "lenet5"), "invalid choice: 'lenet5'"),
+    (("--size", "30", "--crop", "24"), "alexnet: images of 24x24 pixels leave a layer without pixels"),
+    (("--net", "zfnet", "--columns", "2"), "--columns: zfnet has no such option"),
+    (("--net", "vgg-a", "--no-lrn"), "vgg-a: changed: lrn: the net has no local response normalisation"),
+    (("--without", "conv9"), "alexnet: without: what can be left out is conv1, conv2, conv3, conv4, conv5, fc6, fc7"),
+    (("--dropout", "1"), "--dropout: expected a probability below 1, got 1"),
+    (("--decay", "-1"), "--decay: expected a number above 0, got -1"),
+    (("--momentum", "x"), "--momentum: expected a number above 0, got x"),
 ])
 def test_senseless_options_are_refused(run, capsys, arguments, message):
     with pytest.raises(SystemExit):
@@ -338,8 +373,6 @@ def test_senseless_options_are_refused(run, capsys, arguments, message):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (("--size", "30", "--crop", "24"), "ValueError: alexnet: images of 24x24 pixels leave a layer without pixels"),
-    (("--net", "zfnet", "--columns", "2"), "ValueError: zfnet has no setting 'columns'; it has "),
     (("--classes", "4"), "ValueError: first_classes: expected 2 to 3 classes"),
     (("--steps", "1"), "ValueError: Steps: expected epochs from 2 on"),
     (("--evaluate", "nowhere"), "FileNotFoundError: nowhere holds no run"),

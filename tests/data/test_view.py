@@ -144,8 +144,35 @@ def test_a_loader_takes_it(workers):
         np.testing.assert_array_equal(x, view.center(IMAGES[labels]))
 
 
+def test_ten_fixed_crops():
+    """Each of the ten, and nothing else, as often as the others."""
+    view, many = View(MEAN, 60.0, S, mirror=True, crops="ten"), IMAGES[:1].repeat(2000, axis=0)
+    ten = {x.tobytes(): 0 for x in np.concatenate(view.ten(IMAGES[:1]))}
+    for x in view.train(many, np.random.default_rng(0)):
+        ten[x.tobytes()] += 1
+    assert len(ten) == 10 and all(150 < count < 250 for count in ten.values())
+    five = {x.tobytes() for x in View(MEAN, 60.0, S, crops="ten").train(many, np.random.default_rng(0))}
+    assert five == {x.tobytes() for x in np.concatenate(view.ten(IMAGES[:1])[:5])}
+
+
+def test_the_centre_alone():
+    view = View(MEAN, 60.0, S, crops="center")
+    np.testing.assert_array_equal(view.train(IMAGES), view.center(IMAGES))           # nothing to draw: no rng
+    mirrored = View(MEAN, 60.0, S, mirror=True, crops="center").train(IMAGES, np.random.default_rng(0))
+    same = [(x == y).all() for x, y in zip(mirrored, view.center(IMAGES), strict=True)]
+    assert 0 < sum(same) < len(same)
+    for is_same, x, y in zip(same, mirrored, view.center(IMAGES), strict=True):
+        np.testing.assert_array_equal(x, y if is_same else y[:, ::-1])
+
+
+def test_what_version_0_2_wrote():
+    config = View(0.5).config()
+    del config["crops"]
+    assert View.from_config(config).crops == "random"
+
+
 VIEWS = [View(), View(MEAN, 60.5, S, True, color=COLOR, noise="2012"), View([0.1, 0.2, 0.3], crop=S, jitter=(6, 9)),
-         View(0.1, mirror=True, pad=2)]
+         View(0.1, mirror=True, pad=2), View(MEAN, crop=S, crops="ten")]
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -176,6 +203,8 @@ def test_it_is_written_down_and_read_again(view, tmp_path):
     ({"pad": -1}, "View pad: expected a whole number of 0 or more, got -1"),
     ({"pad": 1, "crop": 6, "jitter": (8, 9)}, "View pad: expected 0 together with jitter, got 1"),
     ({"noise": "none"}, "View noise: expected one of paper, 2012, got 'none'"),
+    ({"crops": "five"}, "View crops: expected one of random, ten, center, and with jitter or pad .random., got 'five'"),
+    ({"crops": "ten", "pad": 1}, "View crops: expected .* with jitter or pad .random., got 'ten'"),
 ])
 def test_what_is_no_view(options, message):
     with pytest.raises(ValueError, match=message):
@@ -184,7 +213,7 @@ def test_what_is_no_view(options, message):
 
 @pytest.mark.parametrize("change, message", [
     (lambda c: [], r"a view: expected mean, scale, .* got \[\]"),
-    (lambda c: {**c, "size": 3}, "a view: expected mean, scale, crop, mirror, jitter, pad, color, noise, got {"),
+    (lambda c: {**c, "size": 3}, "a view: expected mean, scale, crop, mirror, jitter, pad, color, noise, crops, got {"),
     (lambda c: {name: c[name] for name in c if name != "scale"}, "a view: expected mean, scale"),
     (lambda c: {**c, "scale": "much"}, "a view: expected what View.config gives"),
     (lambda c: {**c, "color": {"values": [1, 2, 3]}}, "a view: expected what View.config gives"),

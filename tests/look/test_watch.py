@@ -37,7 +37,7 @@ def test_it_draws_again_when_there_is_more(tmp_path, monkeypatch, capsys):
         if len(slept) == 4:
             raise KeyboardInterrupt
         run(folder, *[0.5, 0.4][:len(slept) // 2 + 1])                       # one more epoch, the same again, another
-    monkeypatch.setattr("tinynet.look.watch.time.sleep", sleep)
+    monkeypatch.setattr("tinynet.look.watch.sleep", sleep)
     with pytest.raises(KeyboardInterrupt):
         watch([folder], tmp_path / "w.png", every=7, show=lambda path: sizes.append(path.stat().st_size))
     assert slept == [7] * 4 and len(sizes) == 3                              # nothing yet, one epoch, two
@@ -68,7 +68,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     folder, out = run(tmp_path / "a", 0.5), tmp_path / "w.png"
     main([str(folder), "--once", "--out", str(out)])
     assert capsys.readouterr().out == f"the picture: {out}\n{folder}  epoch 1  0.5\n"
-    monkeypatch.setattr("tinynet.look.watch.time.sleep", lambda seconds: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("tinynet.look.watch.sleep", lambda seconds: (_ for _ in ()).throw(KeyboardInterrupt))
     main([str(folder), "--out", str(out)])                                   # Ctrl-C ends it as it should
     assert "Ctrl-C ends it" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="NotADirectoryError: .* is not the folder of a run"):

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from ..data.view import CROPS
 from ..training.config import read_config, take_options
 from ..training.diverged import Diverged
 from ..training.train import say
@@ -37,6 +39,38 @@ def positive(text: str) -> float:
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
     return value
+
+
+def not_negative(text: str) -> float:
+    """The type of an option that is a finite number of 0 or more."""
+    return 0.0 if text.strip("0.") == "" and "0" in text else positive(text)
+
+
+def probability(text: str) -> float:
+    """The type of an option that is a probability, below 1."""
+    value = not_negative(text)
+    if value >= 1:
+        raise argparse.ArgumentTypeError(f"expected a probability below 1, got {text}")
+    return value
+
+
+def add_switches(add: Callable[..., object]) -> None:
+    """The options that change one thing in a net or in how it learns: what the papers compare."""
+    add("--width", type=positive, help="multiplies the number of kernels and hidden units (default: 1)")
+    add("--without", nargs="+", metavar="LAYER", help="leave out these layers, with what belongs to them")
+    add("--no-lrn", action="store_const", const=False, dest="lrn", help="without local response normalisation")
+    add("--pool", type=int, choices=(2, 3), help="2: windows of 2x2, which do not overlap, for those of 3x3")
+    add("--dropout", type=probability, metavar="P", help="with this probability; 0: none")
+    add("--bias", type=float, metavar="B", help="initial biases of all layers")
+    add("--crops", choices=tuple(CROPS), help="in training: anywhere, the corners and the centre, or the centre alone")
+    add("--no-mirror", action="store_const", const=False, dest="mirror", help="no mirror images in training")
+    add("--momentum", type=probability, help="of the updates (default: 0.9)")
+
+
+def switched(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings of the net (models/catalogue.py) that these options give."""
+    given = {name: getattr(args, name) for name in ("width", "without", "lrn", "pool", "dropout", "bias")}
+    return {name: value if name != "dropout" or value else False for name, value in given.items() if value is not None}
 
 
 def again_with(parser: argparse.ArgumentParser, arguments: Sequence[str] | None, args: argparse.Namespace,

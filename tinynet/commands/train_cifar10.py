@@ -6,6 +6,7 @@
     python examples/train_cifar10.py --sweep             how the two learning rates were chosen
     python examples/train_cifar10.py --draw runs/...      the figure of an earlier run again, or of one that was stopped
     python examples/train_cifar10.py --net 80sec --data full     another net, by its own recipe, and its test error
+    python examples/train_cifar10.py --net 18pct --no-lrn --pool 2    the same with something changed
     python examples/train_cifar10.py --resume runs/...    go on with a run that was stopped, by Ctrl-C or by a crash
 
 Everything is written to a new folder below runs/: config.json, the figures, the trained net, and for each training a
@@ -30,7 +31,9 @@ from ..files.reading import entry, wrong
 from ..files.writing import write_json
 from ..look.confusion import draw_confusion
 from ..look.curves import crossing, crossing_in_words, draw_relu_vs_tanh, ratio_in_words
+from ..models.catalogue import build
 from ..models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY, cifar_sample
+from ..parameter import drawn_later
 from ..training.config import about_the_net, new_folder, read_config, take_options
 from ..training.diverged import Diverged
 from ..training.evaluate import probabilities
@@ -40,13 +43,14 @@ from ..training.records import expect_number, read_records
 from ..training.run import Run
 from ..training.schedule import ByEpoch, Schedule
 from ..training.train import Progress, Record, say, train
-from .options import at_least, command_line, positive
+from .options import add_switches, at_least, command_line, not_negative, positive, switched
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)                   # of a sweep
 BEST = {"2012": (0.003, 0.03), "fan-in": (0.01, 0.03)}    # ReLU, tanh: the best of the sweeps in examples/results
 LEVEL = 0.25                                              # the training error that Figure 1 compares at
 ACTIVATIONS = {"relu": ReLU, "tanh": Tanh}
 IN_CATALOGUE = {"relu": "cifar-sample", "tanh": "cifar-sample-tanh"}
+CHANGES = ("width", "without", "no-lrn", "pool", "dropout", "bias", "crops", "no-mirror", "momentum", "decay")
 NOT_IN_CONFIG = ("root", "out", "draw", "resume", "keep_every")
 
 
@@ -102,11 +106,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--draw", metavar="FOLDER", help="only draw the figure of the run in FOLDER again")
     parser.add_argument("--epochs", type=at_least(1),
                         help="train so long, or for the figure at most (default: 60; the recipe)")
+    add_switches(parser.add_argument)
+    parser.add_argument("--decay", type=not_negative, metavar="FACTOR",
+                        help="multiplies the weight decay that the recipe has for each layer (default: 1)")
+    parser.add_argument("--keep-every", type=at_least(1), metavar="K", help="keep every K-th epoch, beside the last")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
     parser.add_argument("--seed", type=at_least(0), default=0)
-    parser.add_argument("--keep-every", type=at_least(1), metavar="K",
-                        help="keep every K-th epoch, beside the last and the best: look --evolution shows them")
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
     args = parser.parse_args(arguments)
@@ -124,6 +130,19 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             parser.error(f"--{name}: {args.net} is trained by its published recipe; only --net sample takes it")
     if args.net != "sample" and args.init != "2012":
         parser.error(f"--init: {args.net} is trained by its published recipe; only --net sample takes it")
+    if args.net == "sample":
+        for option in CHANGES:
+            if getattr(args, option.removeprefix("no-")) is not None:
+                parser.error(f"--{option}: the figure is of one net as it is; only the published nets, --net ..., can "
+                             "be changed")
+        return args
+    try:
+        with drawn_later():
+            build(f"cifar-{args.net}", **switched(args))
+    except ValueError as error:
+        parser.error(f"{args.net}: {error}")
+    if RECIPES[args.net].crop is None and args.crops:
+        parser.error(f"--crops: {args.net} sees whole images")
     return args
 
 
@@ -145,8 +164,7 @@ def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loa
         if there and "options" not in read_config(folder):
             raise ValueError(f"{folder} was written by tinynet 0.1.0, and this version cannot go on with it: begin "
                              "anew, in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
-        run = Run(folder, config, resume=there, keep_every=keep_every,
-                  how_to_resume=how_to_resume(folder.parent))
+        run = Run(folder, config, resume=there, keep_every=keep_every, how_to_resume=how_to_resume(folder.parent))
         folder.mkdir(parents=True, exist_ok=True)
         hold(folder, run)
         view.save(folder)  # before the config, which says that all is there
@@ -255,10 +273,12 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     """Train one of the nets that have a recipe; test error, confusion matrix, and the net itself."""
     recipe = RECIPES[args.net]
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
-    net, schedule = recipe.build(rng_net).to(device(args)), ByEpoch(recipe.rate)
-    sgd = SGD(net.parameters(), recipe.rate(1), MOMENTUM, WEIGHT_DECAY)
-    view = View(mean_image(data.train.images), recipe.scale, recipe.crop, mirror=recipe.crop is not None,
-                pad=recipe.pad)
+    name, settings = f"cifar-{args.net}", switched(args)
+    net, schedule = build(name, rng=rng_net, **settings).to(device(args)), ByEpoch(recipe.rate)
+    sgd = SGD(net.parameters(), recipe.rate(1), MOMENTUM if args.momentum is None else args.momentum,
+              WEIGHT_DECAY if args.decay is None else args.decay)
+    view = View(mean_image(data.train.images), recipe.scale, recipe.crop, pad=recipe.pad, crops=args.crops or "random",
+                mirror=recipe.crop is not None and args.mirror is not False)
     loader = loader_of(args, data, view, rng_data)
     say(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
 
@@ -268,7 +288,7 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     def test() -> dict:
         return {"net": args.net, "test_error": top_k_error(answers(), data.test.labels)}
 
-    config = config_of(args, data) | about_the_net(f"cifar-{args.net}", {}, view, data.classes)
+    config = config_of(args, data) | about_the_net(name, settings, view, data.classes)
     run, at = start(out / args.net, config, view, net, sgd, loader, schedule, args.keep_every)
     with run:
         train(net, sgd, loader, args.epochs or recipe.epochs, progress=at, schedule=schedule, validate=test,

@@ -7,6 +7,8 @@
     python examples/train_imagenet.py DATA --evaluate RUN --ten-crop  top-1 and top-5 error of its best net
     python examples/train_imagenet.py DATA --evaluate RUN RUN RUN     of several nets, their answers averaged
     python examples/train_imagenet.py DATA --fine-tune RUN            start from its net, with a new last layer
+    python examples/train_imagenet.py DATA --recipe zfnet             ZFNet, as its paper trains it
+    python examples/train_imagenet.py DATA --no-lrn --pool 2 --without conv3    with something changed
 
 The recipe: squares of 256x256, of them random crops of 224x224, mirrored or not, with colour noise; batches of 128,
 momentum 0.9, weight decay 0.0005, a learning rate of 0.01 that is divided by 10 whenever the validation error stands
@@ -21,6 +23,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +36,7 @@ from ..files.reading import entry, wrong
 from ..models.catalogue import NETS, build, settings_of
 from ..models.googlenet import GoogLeNet, GoogLeNetLoss
 from ..models.zfnet import renormalise_filters
+from ..parameter import drawn_later
 from ..training.config import about_the_net, new_folder, read_config, take_options, view_of
 from ..training.diverged import Diverged
 from ..training.evaluate import load_net, probabilities, weights_in
@@ -43,10 +47,14 @@ from ..training.rebuilt import rebuilt
 from ..training.run import Run
 from ..training.schedule import Steps, WhenStuck
 from ..training.train import Progress, say, train
-from .options import at_least, command_line, positive
+from .options import add_switches, at_least, command_line, not_negative, positive, switched
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
-OF_THE_NET = ("columns", "variant", "width", "extra_conv")            # settings that only some nets have
+OF_THE_NET = ("columns", "variant", "extra_conv", "groups", "kernels", "hidden")  # settings that only some nets have
+SWITCHES = ("width", "without", "lrn", "pool", "dropout", "bias")
+RECIPES = {  # what differs from AlexNet's, which is the default: ZFNet, section 3
+    "alexnet": {},
+    "zfnet": {"net": "zfnet", "crops": "ten", "no_color_noise": True, "decay": 0.0, "epochs": 70}}
 MOST_WORKERS = 256
 NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "minutes", "keep_every", "ten_crop")
 
@@ -88,10 +96,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("data", help="the folder with train/ and val/, in each a folder of photographs for each class")
     add("--net", choices=IMAGE_NETS, default="alexnet", metavar="NAME", help=f"{', '.join(IMAGE_NETS)}")
+    add("--recipe", choices=tuple(RECIPES), help="the options of a paper, where you say nothing else")
     add("--columns", type=int, choices=(1, 2), help="of AlexNet (default: 2)")
     add("--variant", choices=("paper", "source"), help="of AlexNet: source is what the code of 2012 did")
     add("--extra-conv", action="store_const", const=True, help="of AlexNet: the sixth convolution of Table 2")
-    add("--width", type=positive, help="multiplies the number of kernels and hidden units (default: 1)")
+    add("--groups", type=int, choices=(1, 2), help="of AlexNet in one column; 1: every layer sees all maps")
+    add("--kernels", type=at_least(1), nargs=5, metavar="N", help="of conv1 to conv5, of AlexNet and ZFNet")
+    add("--hidden", type=at_least(1), help="units of fc6 and fc7 of these two")
+    add_switches(add)
+    add("--decay", type=not_negative, help="weight decay (default: 0.0005)")
     add("--init", choices=("paper", "fan-in"), default="paper",
         help="fan-in: weights scaled by fan-in and images of unit variance; a narrow net does not learn without")
     add("--size", type=at_least(1), default=256, help="images are scaled to squares of so many pixels (default: 256)")
@@ -120,11 +133,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--evaluate", metavar="RUN", nargs="+", help="only the error of these runs' best nets, together")
     add("--fine-tune", metavar="RUN", help="start from the best net of this run, with a new last layer")
     args = parser.parse_args(arguments)
+    parser.set_defaults(**RECIPES[args.recipe or "alexnet"])
+    args = parser.parse_args(arguments)
     if args.resume or args.fine_tune:
         try:
             folder = Path(args.resume or args.fine_tune)
-            told, of_the_net = set(vars(args)) - set(NOT_IN_CONFIG), {"net", "size", "crop", "init", *OF_THE_NET}
-            take_options(parser, folder / "config.json", read_config(folder), told if args.resume else of_the_net)
+            of_the_net = {"net", "size", "crop", "init", *OF_THE_NET, *SWITCHES}
+            told = set(vars(args)) - set(NOT_IN_CONFIG) if args.resume else of_the_net
+            take_options(parser, folder / "config.json", read_config(folder), told)
         except (OSError, ValueError) as error:
             parser.error(str(error))
         args = parser.parse_args(arguments)
@@ -135,7 +151,27 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if args.size > MOST_SIDE or not 0 <= args.workers <= MOST_WORKERS:
         parser.error(f"--size, --workers: expected at most {MOST_SIDE} pixels, and 0 to {MOST_WORKERS} threads, got "
                      f"{args.size} and {args.workers}")
+    if not args.evaluate:
+        check_net(parser, args)
     return args
+
+
+def check_net(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """An error of the command line, if there is no such net: it is built, without its numbers."""
+    for name in OF_THE_NET:
+        if getattr(args, name) is not None and name not in settings_of(args.net):
+            parser.error(f"--{name.replace('_', '-')}: {args.net} has no such option")
+    try:
+        with drawn_later():
+            build(args.net, input_size=args.crop, **settings_in(args))
+    except ValueError as error:
+        parser.error(f"{args.net}: {error}")
+
+
+def settings_in(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings of the net that were given."""
+    given = {name: getattr(args, name) for name in OF_THE_NET if getattr(args, name) is not None}
+    return {**given, **switched(args)}
 
 
 def photographs(args: argparse.Namespace, size: int) -> Dataset:
@@ -148,14 +184,14 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
            ) -> tuple[Sequential, View, Run, Callable[[], object]]:
     """The net, what it sees, the folder it learns in, and what makes it learn."""
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
-    given = {name: getattr(args, name) for name in OF_THE_NET if getattr(args, name) is not None}
-    settings = {"classes": len(data.classes), "input_size": args.crop, **given}
+    settings = {"classes": len(data.classes), "input_size": args.crop, **settings_in(args)}
     view = view_of(folder, read_config(folder)) if args.resume else new_view(args, data)
     told = about_the_net(args.net, settings, view, data.classes)
     run = run_in(folder, args, {"data": name_of(data, folder if args.resume else None), **told})
     net = start(args, settings, device, rng_net)
     loader = Loader(data.train, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers)
-    sgd = SGD(net.parameters(), args.lr, momentum=0.9, weight_decay=0.0005)
+    sgd = SGD(net.parameters(), args.lr, 0.9 if args.momentum is None else args.momentum,
+              0.0005 if args.decay is None else args.decay)
     schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -202,7 +238,8 @@ def new_view(args: argparse.Namespace, data: Dataset) -> View:
     values, vectors = found.components
     source = (args.variant or settings_of(args.net).get("variant")) == "source"
     return View(found.mean.mean(axis=(0, 1)) if args.jitter else found.mean,
-                scale=255 * float(values.mean()) ** 0.5 if args.init == "fan-in" else 1.0, crop=args.crop, mirror=True,
+                scale=255 * float(values.mean()) ** 0.5 if args.init == "fan-in" else 1.0, crop=args.crop,
+                mirror=args.mirror is not False, crops=args.crops or "random",
                 jitter=args.jitter and tuple(args.jitter), color=None if args.no_color_noise else (values, vectors),
                 noise="2012" if source else "paper")
 

@@ -28,6 +28,15 @@ def draw_crops(n: int, down: int, right: int, rng: np.random.Generator, mirror: 
     return top, left, rng.random(n) < 0.5 * mirror
 
 
+def draw_fixed_crops(n: int, bottom: int, right: int, rng: np.random.Generator, mirror: bool, count: int = 5
+                     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same, of the four corners and the centre alone: with their mirror images ten crops, ZFNet, section 3. With a
+    `count` of 1 of the centre alone."""
+    places = np.array([(bottom // 2, right // 2), (0, 0), (0, right), (bottom, 0), (bottom, right)])[:count]
+    top, left = places[rng.integers(0, count, n)].T if count > 1 else places.repeat(n, axis=0).T  # (n,)
+    return top, left, rng.random(n) < 0.5 if mirror else np.zeros(n, bool)
+
+
 def random_crops(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """A random size × size crop of every image (N, H, W, C), mirrored left to right half of the time."""
     N, H, W_, C = _checked(images, size)

@@ -89,7 +89,7 @@ class Loader:
         seeds = self.rng.integers(0, 2 ** 63, len(self)) if self.rng and self.transform else [None] * len(self)
         jobs = list(zip(parts, seeds, strict=True))[skip:]
         self.waited = 0.0
-        made = (in_background(self._batch, jobs, self.workers, self.workers + 1, "tinynet-loader") if self.workers
+        made = (in_background(self._batch, jobs, self.workers, self.workers + 1) if self.workers
                 else (self._batch(*job) for job in jobs))
         return self._timed(made)
 

@@ -30,13 +30,15 @@ from ..files.arrays import read_array
 from ..files.reading import shortened, wrong
 from ..files.writing import atomic_write
 from ..sizes import as_int
-from .augment import draw_colors, draw_crops, expect_components, scale_jitter
+from .augment import draw_colors, draw_crops, draw_fixed_crops, expect_components, scale_jitter
 from .glance import Glance, look
 
 MEAN_FILE = "mean.npy"
 MOST_MEAN = 2 ** 26  # numbers in it: an image of more than 4,000 x 4,000 pixels
 MOST_SIDE = 2 ** 12  # to which the view in a file may scale an image
 NOISES = ("paper", "2012")
+SINCE_0_2 = {"crops": "random"}  # what version 0.2.0 did not write
+CROPS = {"random": None, "ten": 5, "center": 1}  # and how many places there are
 
 
 @dataclass(eq=False)
@@ -46,6 +48,8 @@ class View:
     mean     what is subtracted: the mean image (H, W, C) of the training images, one colour (C,), or one number
     scale    what the rest is divided by
     crop     the side of the square that is seen; None: the whole image
+    crops    which of them in training: "random", anywhere; "ten", the corners and the centre, as ZFNet's section 3 has
+             it (with their mirror images these are ten); "center"
     mirror   whether half of the crops are flipped left to right in training
     jitter   the least and the largest size to which the shorter side is scaled before the crop: VGG, section 3.1
     pad      by how many pixels a crop in training may exceed the image; what is missing there is the mean, so x is 0:
@@ -65,6 +69,7 @@ class View:
     pad: int = 0
     color: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
     noise: str = "paper"
+    crops: str = "random"
 
     def __post_init__(self) -> None:
         self._sent: dict[str, tuple] = {}  # by device: the mean that was sent there, and the array there
@@ -76,6 +81,9 @@ class View:
             raise ValueError(f"View scale: expected a number above 0, got {self.scale!r}")
         if self.noise not in NOISES:
             raise ValueError(f"View noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
+        if self.crops not in CROPS or (self.crops != "random" and (self.jitter or self.pad)):
+            raise ValueError(f"View crops: expected one of {', '.join(CROPS)}, and with jitter or pad \"random\", got "
+                             f"{shortened(self.crops)}")
         if self.color is not None:
             expect_components("View color", self.color)
             self.color = tuple(np.asarray(numbers, np.float64) for numbers in self.color)
@@ -110,9 +118,10 @@ class View:
         """The first half of `train`: what will be seen of images (N, H, W, C). Raises what `train` raises, and
         TypeError for images that are to be rescaled and are not on the host."""
         h, w = self._size(images)
-        if not (self.mirror or self.jitter or self.pad or self.color or (h, w) != images.shape[1:3]):
+        moved = self.pad or (h, w) != images.shape[1:3]
+        if not (self.mirror or self.jitter or self.color or moved):
             return Glance(images)
-        if rng is None:
+        if rng is None and (self.mirror or self.jitter or self.color or self.crops != "center"):
             raise ValueError("View.train: expected a Generator to draw from, got None; give the Loader an rng, or use "
                              "View.center")
         if self.jitter:
@@ -121,7 +130,9 @@ class View:
                                 f"{device_of(images)}")
             images = scale_jitter(images, *self.jitter, self.crop, rng, self.mirror)  # cropped and mirrored already
         (N, H, W_, _), pad = images.shape, self.pad
-        top, left, mirrored = draw_crops(N, H - h + 2 * pad, W_ - w + 2 * pad, rng, self.mirror and not self.jitter)
+        mirror, room = self.mirror and not self.jitter, (H - h + 2 * pad, W_ - w + 2 * pad)
+        top, left, mirrored = (draw_crops(N, *room, rng, mirror) if self.crops == "random" else
+                               draw_fixed_crops(N, *room, rng, mirror, CROPS[self.crops]))
         return Glance(images, np.stack([top - pad, left - pad, mirrored], axis=1), self._draw_colors(N, rng))
 
     def show(self, glance: Glance) -> Any:
@@ -177,6 +188,7 @@ class View:
         Raises ValueError that says what is wrong with it, OSError if the mean image cannot be read.
         """
         known = [each.name for each in fields(cls)]
+        config = {**SINCE_0_2, **config} if isinstance(config, dict) else config
         if not isinstance(config, dict) or set(config) != set(known):
             raise ValueError(f"a view: expected {', '.join(known)}, got {shortened(config)}")
         if not isinstance(config["mirror"], bool):

@@ -4,6 +4,7 @@
     Tanh        y = tanh(x)                   dx = dy · (1 - y²)                   (2)
     Sigmoid     y = 1 / (1 + e^-x)            dx = dy · y · (1 - y)                (3)
     ScaledTanh  y = A tanh(S·x)               dx = dy · S/A · (A - y)(A + y)       (4)
+    AbsTanh     y = |tanh(x)|                 dx = dy · sign(x) (1 - y²)           (5)
 
 tanh and the sigmoid saturate: where |x| is large, y hardly changes with x and the factor in (2) and (3) is nearly 0,
 so almost no gradient comes through. ReLU does not saturate for x > 0. AlexNet, section 3.1 and Figure 1. At x = 0,
@@ -13,7 +14,9 @@ For small y all digits of (3) are there, down to the smallest numbers of the dty
 left for 1 - y: in float32 it is 1 from x = 17 on, and the gradient 0; in float64 from x = 37 on. So it is in the other
 libraries, and with tanh from |x| = 10 (19) on.
 
-ScaledTanh is LeNet-5's, with A = 1.7159 and S = 2/3: LeCun, Bottou, Bengio and Haffner 1998, appendix A.
+AbsTanh is what AlexNet, section 3.1, compares ReLU with, followed by contrast normalisation (contrast.py): Jarrett,
+Kavukcuoglu, Ranzato and LeCun 2009. ScaledTanh is LeNet-5's, with A = 1.7159 and S = 2/3: LeCun, Bottou, Bengio and
+Haffner 1998, appendix A.
 """
 from __future__ import annotations
 
@@ -140,3 +143,18 @@ class ScaledTanh(Layer):
         xp, dx = self.expect(dy, *y.shape, what="dy", dtype=y.dtype), self.empty(y.shape, y.dtype)
         scaled_tanh_backward(dy, y, dx, self.A, self.S, xp)
         return dx
+
+
+class AbsTanh(Layer):
+    """y = |tanh(x)|. At x = 0, where it is bent, the slope is taken as 0."""
+
+    def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
+        xp = self.expect(x)
+        t = xp.tanh(x)
+        self.remember(train or keep, t)
+        return xp.abs(t)                                                             # eq. (5)
+
+    def backward(self, dy: Any) -> Any:
+        (t,) = self.take()
+        xp = self.expect(dy, *t.shape, what="dy", dtype=t.dtype)
+        return dy * xp.sign(t) * (1 - t * t)                                         # eq. (5)

@@ -8,9 +8,9 @@ A run is a folder with a metrics.jsonl, or one with such folders in it, sooner o
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from ..training.progress import Record, judged_by, say
@@ -42,7 +42,7 @@ def watch(runs: Iterable[str | os.PathLike], path: str | os.PathLike, every: flo
                 show(Path(path))
         if once:
             return
-        time.sleep(every)
+        sleep(every)
 
 
 def _trainings(runs: list[Path]) -> list[Path]:

@@ -15,7 +15,7 @@ over the edge, reading zeros. So here: conv1 pads the right and the bottom until
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -30,8 +30,10 @@ from ..layers.linear import Flatten, Linear
 from ..layers.lrn import LRN
 from ..layers.pool import MaxPool2d
 from ..net import Sequential
+from ..parameter import drawn_later
 from . import alexnet_source
 from .alexnet_parts import Shape, both, with_conv6
+from .changed import left_out
 
 ONE = constant(1.0)  # the biases that give the ReLUs of their layer positive inputs at the start (section 5)
 
@@ -85,7 +87,8 @@ def one_column(shape: Shape, classes: int, device: Device, rng: np.random.Genera
 
 def alexnet(classes: int = 1000, columns: int = 2, devices: tuple[Device, Device] | Device | None = None,
             variant: str = "paper", input_size: int = 224, kernels: tuple[int, ...] = (96, 256, 384, 384, 256),
-            hidden: int = 4096, extra_conv: bool = False, rng: np.random.Generator | None = None) -> Sequential:
+            hidden: int = 4096, extra_conv: bool = False, without: Sequence[str] = (), groups: int = 2,
+            rng: np.random.Generator | None = None) -> Sequential:
     """AlexNet for images (input_size, input_size, 3), ending in the classes' scores.
 
     columns     2, on two `devices` (by default those of `pair()`: two GPUs, two streams of one, or the CPU twice); or
@@ -93,6 +96,9 @@ def alexnet(classes: int = 1000, columns: int = 2, devices: tuple[Device, Device
     variant     "paper", or "source": what the code of 2012 did (alexnet_source.py)
     kernels     of conv1 to conv5, and `hidden` units of fc6 and fc7: of both columns together, so even numbers
     extra_conv  with the sixth convolution of Table 2 (`with_conv6`), one more layer that sees both columns
+    without     layers to leave out, with their ReLU and dropout: ("conv3", "conv4") or ("fc7",). Section 7, and ZFNet's
+                Table 2
+    groups      of one column: 1, if every layer is to see all maps, as in a net that never was in two
 
     Raises ValueError for sizes that leave a layer without pixels: 32x32 images must be enlarged first.
     """
@@ -100,10 +106,14 @@ def alexnet(classes: int = 1000, columns: int = 2, devices: tuple[Device, Device
     build_two, build_one, add_conv6 = _builders(variant)
     if columns not in (1, 2):
         raise ValueError(f"alexnet: expected columns=1 or columns=2, got {columns!r}")
+    if groups not in (columns, 2):
+        raise ValueError(f"alexnet: expected groups=2, or, of one column, groups=1, got {groups!r}")
     shape = Shape(input_size, tuple(kernels), hidden, columns=2)
-    net = (build_one(shape, classes, devices or cpu, rng, groups=2) if columns == 1 else
-           build_two(shape, classes, devices or pair(), rng))
-    return _with_input(add_conv6(net, rng) if extra_conv else net, input_size)
+    with drawn_later():
+        net = (build_one(shape, classes, devices or cpu, rng, groups) if columns == 1 else
+               build_two(shape, classes, devices or pair(), rng))
+        net = add_conv6(net, rng) if extra_conv else net
+    return left_out(_with_input(net, input_size), without, rng)
 
 
 def alexnet_half(classes: int = 1000, device: Device = cpu, variant: str = "paper", input_size: int = 224,

@@ -2,12 +2,14 @@
 
     build("vgg16")                                    as in the paper
     build("alexnet", classes=10, input_size=128, width=0.25, columns=1, rng=rng)
+    build("cifar-18pct", lrn=False, pool=2, rng=rng)  with something changed
 
-A name stands for a function that returns the net; its arguments are the settings.
+A name stands for a function that returns the net; its arguments are the settings. Every net has these, too: `width` and
+`without` (changed.py: left_out), and `lrn`, `pool`, `dropout` and `bias` (changed.py: changed).
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import signature
 from typing import Any
@@ -17,8 +19,10 @@ import numpy as np
 from ..devices.device import Device, Simulated, cpu, pair
 from ..layers.activation import Tanh
 from ..net import Sequential
+from ..parameter import drawn_later
 from . import cifar
 from .alexnet import alexnet, alexnet_half
+from .changed import changed, left_out
 from .googlenet import googlenet
 from .lenet5 import lenet5
 from .nin import nin_cifar, nin_small
@@ -53,6 +57,9 @@ NETS: dict[str, Callable[..., Sequential]] = {
 }
 
 
+CHANGES = {"lrn": True, "pool": 3, "dropout": True, "bias": None}
+
+
 def settings_of(name: str) -> dict[str, Any]:
     """The settings of the net called `name`, with their defaults. Raises ValueError if there is none of this name."""
     if name not in NETS:
@@ -60,14 +67,15 @@ def settings_of(name: str) -> dict[str, Any]:
     settings = {p.name: p.default for p in signature(NETS[name]).parameters.values()}
     if "devices" in settings:
         settings["device"] = settings.pop("devices")
-    return settings | ({"width": 1.0} if "kernels" in settings else {})
+    return {**settings, "width": 1.0, "without": (), **CHANGES}
 
 
 def build(name: str, **settings: Any) -> Sequential:
     """The net called `name`; what is not among the `settings` keeps its default.
 
-    Two have the same meaning everywhere: `device`, a Device, for a net in two columns is turned into the pair of its
-    kind, and `width` multiplies the number of kernels and of hidden units, of nets in columns to even numbers.
+    Some have the same meaning everywhere: `device`, a Device, for a net in two columns is turned into the pair of its
+    kind; `width` multiplies the number of kernels and of hidden units, of nets in columns to even numbers; `without`
+    names layers to leave out; and those of `changed`.
 
     Raises ValueError for a name or a setting that is unknown, and what the function behind the name raises.
     """
@@ -75,14 +83,27 @@ def build(name: str, **settings: Any) -> Sequential:
     unknown = [setting for setting in settings if setting not in known]
     if unknown:
         raise ValueError(f"{name} has no setting {', '.join(map(repr, unknown))}; it has {', '.join(known)}")
-    if "kernels" in known and "width" in settings:
+    own = signature(NETS[name]).parameters
+    changes = {change: settings.pop(change) for change in CHANGES if change in settings}
+    if "kernels" in own and "width" in settings:
         width = settings.pop("width")
         settings["kernels"] = tuple(_even(width * k) for k in settings.get("kernels", known["kernels"]))
         settings["hidden"] = _even(width * settings.get("hidden", known["hidden"]))
-    if "columns" in known:
+    if "columns" in own:
         columns, device = settings.get("columns", known["columns"]), settings.pop("device", cpu)
         settings["devices"] = _pair_of(device) if columns == 2 else device
-    return NETS[name](**settings)
+    structure = {of: settings.pop(of) for of in ("without", "width") if of in settings and of not in own}
+    return changed(_structured(name, settings, **structure), **changes)
+
+
+def _structured(name: str, settings: dict[str, Any], without: Sequence[str] = (), width: float = 1.0) -> Sequential:
+    """The net, of another width or without some of its layers, where its function knows nothing of that."""
+    if not without and width == 1:
+        return NETS[name](**settings)
+    settings["rng"] = settings.get("rng") or np.random.default_rng()
+    with drawn_later():
+        net = NETS[name](**settings)
+    return left_out(net, without, settings["rng"], width)
 
 
 def _pair_of(device: Device) -> tuple[Device, Device]:

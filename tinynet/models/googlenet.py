@@ -59,6 +59,8 @@ class GoogLeNet(Sequential):
     `net[:]` is the main line alone, as it is at test: `net[:].save(path)` writes a file without the heads.
     """
 
+    needed = ("inception4a", "inception4b", "inception4d", "inception4e")  # where the heads look: these stay
+
     def __init__(self, heads: dict[str, Sequential], **layers: Layer) -> None:
         self.heads = heads
         super().__init__(**layers)

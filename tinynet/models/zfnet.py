@@ -31,8 +31,8 @@ from ..layers.linear import Flatten, Linear
 from ..layers.lrn import LRN
 from ..layers.pool import MaxPool2d
 from ..net import Sequential
-
-REMOVABLE = ("conv3", "conv4", "fc6", "fc7")
+from ..parameter import drawn_later
+from .changed import left_out
 
 
 def zfnet(classes: int = 1000, input_size: int = 224, kernels: tuple[int, ...] = (96, 256, 384, 384, 256),
@@ -48,40 +48,22 @@ def zfnet(classes: int = 1000, input_size: int = 224, kernels: tuple[int, ...] =
     """
     if len(kernels) != 5:
         raise ValueError(f"zfnet: expected kernels for five convolutions, got {kernels}")
-    if isinstance(without, str) or not set(without) <= set(REMOVABLE):
-        raise ValueError(f"zfnet: what can be left out is {', '.join(REMOVABLE)}, as a tuple of names, got {without!r}")
     rng = rng or np.random.default_rng()
     at = {"device": device, "rng": rng}
     k1, k2, k3, k4, k5 = kernels
-    middle = {i: k for i, k in ((3, k3), (4, k4), (5, k5)) if f"conv{i}" not in without}
-    units = {i: hidden for i in (6, 7) if f"fc{i}" not in without}
-    flat = _places(input_size) * k5
-    net = Sequential(
-        conv1=Conv2d(3, k1, 7, stride=2, padding=1, input_grad=False, **at), relu1=ReLU(), pool1=_pool(), norm1=LRN(),
-        conv2=Conv2d(k1, k2, 5, stride=2, **at), relu2=ReLU(), pool2=_pool(), norm2=LRN(),
-        **_middle(k2, middle, at), pool5=_pool(), flat=Flatten(),
-        **_hidden(flat, units, at),
-        fc8=Linear(hidden if units else flat, classes, **at))
+    with drawn_later():
+        net = Sequential(
+            conv1=Conv2d(3, k1, 7, stride=2, padding=1, input_grad=False, **at),
+            relu1=ReLU(), pool1=_pool(), norm1=LRN(),
+            conv2=Conv2d(k1, k2, 5, stride=2, **at), relu2=ReLU(), pool2=_pool(), norm2=LRN(),
+            conv3=Conv2d(k2, k3, 3, padding=1, **at), relu3=ReLU(),
+            conv4=Conv2d(k3, k4, 3, padding=1, **at), relu4=ReLU(),
+            conv5=Conv2d(k4, k5, 3, padding=1, **at), relu5=ReLU(), pool5=_pool(), flat=Flatten(),
+            fc6=Linear(_places(input_size) * k5, hidden, **at), relu6=ReLU(), drop6=Dropout(0.5, rng),
+            fc7=Linear(hidden, hidden, **at), relu7=ReLU(), drop7=Dropout(0.5, rng),
+            fc8=Linear(hidden, classes, **at))
     net.input_shape = (input_size, input_size, 3)  # what summary() takes if it is told no other
-    return net
-
-
-def _middle(C: int, kernels: dict[int, int], at: dict) -> dict[str, Layer]:
-    """Layers 3 to 5, those that `kernels` has: 3x3 convolutions, the first of them on C maps."""
-    layers: dict[str, Layer] = {}
-    for i, F in kernels.items():
-        layers |= {f"conv{i}": Conv2d(C, F, 3, padding=1, **at), f"relu{i}": ReLU()}
-        C = F
-    return layers
-
-
-def _hidden(inputs: int, units: dict[int, int], at: dict) -> dict[str, Layer]:
-    """Layers 6 and 7, those that `units` has: fully connected, with dropout."""
-    layers: dict[str, Layer] = {}
-    for i, outputs in units.items():
-        layers |= {f"fc{i}": Linear(inputs, outputs, **at), f"relu{i}": ReLU(), f"drop{i}": Dropout(0.5, at["rng"])}
-        inputs = outputs
-    return layers
+    return left_out(net, without, rng)
 
 
 def _pool() -> MaxPool2d:

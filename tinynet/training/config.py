@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import View
-from ..data.view import read_mean
+from ..data.view import SINCE_0_2, read_mean
 from ..files.arrays import ArrayFile
 from ..files.reading import DataError, entry, read_json, shortened, wrong
 
@@ -58,7 +58,10 @@ def read_config(folder: str | os.PathLike) -> dict[str, Any]:
         raise FileNotFoundError(f"{folder} holds no run: there is no config.json in it") from None
     if "environment" in config:
         entry(path, config, "environment", dict)
-    return config if "view" in config else _as_written_now(config, Path(folder))
+    config = config if "view" in config else _as_written_now(config, Path(folder))
+    if isinstance(config.get("view"), dict):
+        config["view"] = {**SINCE_0_2, **config["view"]}
+    return config
 
 
 def view_of(folder: str | os.PathLike, config: dict[str, Any]) -> View:

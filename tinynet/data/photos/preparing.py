@@ -184,4 +184,4 @@ def _squares(photographs: ImageFolder, size: int) -> Iterator[tuple[bytes, np.nd
 
     threads, jobs = get_threads(), ((path,) for path in photographs.paths)
     # Work enough behind one slow file, and little to hold in memory.
-    return in_background(one, jobs, threads, 4 * threads, "tinynet-prepare")
+    return in_background(one, jobs, threads, 4 * threads)

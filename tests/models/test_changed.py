@@ -1,0 +1,203 @@
+"""Nets with something changed: which layers they have, what they compute, and that nothing else is touched."""
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from tinynet import (
+    LRN,
+    AvgPool2d,
+    Columns,
+    Conv2d,
+    Dropout,
+    Linear,
+    MaxPool2d,
+    Parameter,
+    ReLU,
+    Sequential,
+    WithinMapNorm,
+    count_parameters,
+    gaussian,
+    gradcheck,
+    pair,
+    simulated,
+    summary,
+)
+from tinynet.models import NETS, alexnet, build, convert, vgg
+from tinynet.models.catalogue import settings_of
+from tinynet.models.changed import changed, left_out
+from tinynet.parameter import drawn_later
+
+SMALL = {"classes": 5, "input_size": 67, "kernels": (8, 12, 16, 20, 24), "hidden": 32}
+
+
+def made(name, **settings):
+    small = {"width": 0.1, "input_size": 79} if "input_size" in settings_of(name) else {}
+    return build(name, rng=np.random.default_rng(0), **{**small, **settings})
+
+
+def shapes(net):
+    return {row.name: row.shape for row in summary(net, show=False)}
+
+
+def kinds(net):
+    return {type(layer) for _, layer in net.walk()}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_net_without_what_can_be_switched_off(name):
+    net = made(name)
+    there, before = kinds(net), shapes(net)
+    for option, of, value in (("lrn", {LRN, WithinMapNorm}, False), ("dropout", {Dropout}, False)):
+        if not there & of:
+            with pytest.raises(ValueError, match=f"changed: {option}: the net has no"):
+                made(name, **{option: value})
+            continue
+        other = made(name, **{option: value})
+        assert not kinds(other) & of
+        assert list(other.layers) == [n for n in net.layers if type(getattr(net[n], "left", net[n])) not in of]
+        assert shapes(other).items() <= before.items()
+        for (_, p), (_, q) in zip(net.parameters(), other.parameters(), strict=True):
+            np.testing.assert_array_equal(p.value, q.value)          # the same start
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_net_with_pooling_that_does_not_overlap(name):
+    net = made(name)
+    overlapping = [n for n, layer in net.walk() if isinstance(layer, (MaxPool2d, AvgPool2d))
+                   and (layer.kernel_size, layer.stride) == ((3, 3), (2, 2))]
+    if not overlapping:
+        with pytest.raises(ValueError, match="pool: the net has no overlapping pooling"):
+            made(name, pool=2)
+        return
+    other = made(name, pool=2)
+    assert shapes(other) == shapes(net)                              # whatever the size: AlexNet's 55 is odd, 32 is not
+    of = dict(other.walk())
+    assert all((of[n].kernel_size, of[n].stride) == ((2, 2), (2, 2)) for n in overlapping)
+    assert all(vars(layer).get("kernel_size") == vars(of[n]).get("kernel_size")
+               for n, layer in net.walk() if n not in overlapping)
+
+
+def test_dropout_and_biases():
+    net = made("alexnet", dropout=0.3, bias=0.25)
+    assert [layer.p for _, layer in net.walk() if isinstance(layer, Dropout)] == [0.3] * 4
+    assert all((p.value == 0.25).all() for name, p in net.parameters() if name.endswith(".b"))
+    assert not any((p.value == 0.25).all() for name, p in made("alexnet").parameters())
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"pool": 4}, "pool: expected 3 or 2, the side of the windows, got 4"),
+    ({"dropout": 1.5}, "Dropout"),
+    ({"without": "conv3"}, "without: what can be left out is conv1, .*, fc7, as a tuple of names, got 'conv3'"),
+    ({"without": ("fc8",)}, r"what can be left out is conv1, .*, fc7, as a tuple of names, got \('fc8',\)"),
+    ({"without": ("relu3",)}, r"what can be left out is .* got \('relu3',\)"),
+])
+def test_what_cannot_be_changed(change, message):
+    with pytest.raises(ValueError, match=message):
+        made("alexnet", **change)
+
+
+@pytest.mark.parametrize("names", [("conv2",), ("conv3",), ("conv4", "conv5"), ("fc7",), ("fc6", "fc7"),
+                                   ("conv3", "conv4", "fc7")])
+@pytest.mark.parametrize("variant", ["paper", "source"])
+def test_alexnet_without_layers_is_one_net_in_one_column_and_in_two(names, variant):
+    rng = np.random.default_rng(0)
+    one = alexnet(columns=1, without=names, variant=variant, rng=rng, **SMALL).astype(np.float64)
+    two = alexnet(devices=pair("cpu"), without=names, variant=variant, rng=rng, **SMALL).astype(np.float64)
+    gone = {n for name in names for n in (name, f"relu{name[-1]}", f"drop{name[-1]}", f"to_{name}")}
+    full = alexnet(devices=pair("cpu"), variant=variant, rng=rng, **SMALL)
+    kept = {"relu5"} if variant == "source" else set()               # there it stands behind pool5
+    assert [n for n in full.layers if n not in two.layers] == [n for n in full.layers if n in gone - kept]
+    if "fc6" not in names:                                           # else fc8 sees its inputs in another order
+        convert(one, two)
+        x = rng.normal(0, 60, (2, 67, 67, 3))
+        np.testing.assert_allclose(two.forward(x), one.forward(x), rtol=1e-9, atol=1e-9)
+
+
+def test_free_connections():
+    free = alexnet(columns=1, groups=1, rng=np.random.default_rng(0), **SMALL)
+    assert {layer.groups for _, layer in free.walk() if isinstance(layer, (Conv2d, LRN))} == {1}
+    with pytest.raises(ValueError, match="groups=2, or, of one column, groups=1, got 1"):
+        alexnet(groups=1, **SMALL)
+
+
+@pytest.mark.parametrize("name, names, before, after", [
+    ("vgg-a", ("conv3_2", "conv5_1"), "conv3_1", "conv4_1"), ("cifar-80sec", ("conv3",), "conv2", "fc64"),
+    ("cifar-13pct", ("local3",), "conv2", "local4"), ("googlenet", ("inception3b",), "inception3a", "inception4a"),
+    ("resnet20", ("stage2",), "stage1", "stage3"), ("nin-cifar", ("mlpconv2",), "mlpconv1", "mlpconv3")])
+def test_other_nets_without_layers(name, names, before, after):
+    if name == "resnet20":                                           # the shortcut pads with maps of zeros
+        with pytest.raises(ValueError, match="a ZeroPadShortcut cannot be made to fit other inputs"):
+            made(name, without=names)
+        return
+    net = made(name, without=names)
+    assert not set(names) & set(net.layers) and {before, after} <= set(net.layers)
+    assert net.forward(np.zeros((1, *net.input_shape), np.float32)).shape == (1, 1000 if "vgg" in name or "goo" in name
+                                                                              else 10)
+    for _, p in net.parameters():
+        assert p.value.flags.writeable and p.value.dtype == np.float32
+
+
+def test_the_modules_that_googlenets_heads_look_at_stay():
+    with pytest.raises(ValueError, match="what can be left out is .*3b, inception4c, inception5a, inception5b, as"):
+        made("googlenet", without=("inception4a",))
+
+
+@pytest.mark.parametrize("name, kernels", [("cifar-18pct", (16, 16, 32)), ("cifar-11pct", (32, 32, 32, 16)),
+                                           ("alexnet", (48, 128, 192, 192, 128))])
+def test_half_as_wide(name, kernels):
+    net = build(name, width=0.5, rng=np.random.default_rng(0), **({"columns": 1} if name == "alexnet" else {}))
+    assert tuple(layer.out_channels for _, layer in net.walk() if hasattr(layer, "out_channels")) == kernels
+    assert net.forward(np.zeros((1, *net.input_shape), np.float32)).shape[1] in (10, 1000)
+    for kept, halved in zip(build(name).parameters(), net.parameters(), strict=False):
+        assert (kept[1].lr, kept[1].decay) == (halved[1].lr, halved[1].decay)
+
+
+def test_gradients_of_a_net_that_lost_a_layer():
+    net = alexnet(columns=1, without=("conv3", "fc6"), rng=np.random.default_rng(0), **SMALL).astype(np.float64)
+    for name, p in net.parameters():
+        p.value *= 8 if name.endswith(".W") else 0.1                 # or the signal fades
+    gradcheck(net, np.random.default_rng(1).normal(0, 2, (1, 67, 67, 3)), samples=3)
+
+
+def test_on_other_devices():
+    net = build("alexnet", without=("conv4",), lrn=False, width=0.1, device=simulated(1), rng=np.random.default_rng(0))
+    assert all(layer.device == pair("simulated") for layer in net if isinstance(layer, Columns))
+    net = build("vgg-a", without=("fc6",), width=0.05, input_size=32, device=simulated(1))
+    assert {p.device for _, p in net.parameters()} == {simulated(1)}
+
+
+def test_nothing_takes_memory_before_it_is_drawn():
+    tracemalloc.start()
+    try:
+        with drawn_later():
+            net = vgg("D")
+        assert count_parameters(net) == 138_357_544 and tracemalloc.get_traced_memory()[1] < 5e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_parameter_without_numbers():
+    with drawn_later():
+        p, q = (Parameter.drawn(gaussian(2.0), None, (3, 4), simulated(0)) for _ in range(2))
+    assert p.shape == (3, 4) and p.to(simulated(1)).device is simulated(1)
+    p.reshape((50, 2))
+    p.draw(np.random.default_rng(0))
+    np.testing.assert_array_equal(p.device.tohost(p.value), gaussian(2.0)(np.random.default_rng(0), (50, 2)))
+    q.assign(np.ones((3, 4), np.float32))
+    q.draw(np.random.default_rng(0))                                 # it has its numbers
+    assert (q.device.tohost(q.value) == 1).all()
+    with pytest.raises(ValueError, match="has its numbers already, and cannot get the shape"):
+        q.reshape((2, 2))
+
+
+def test_left_out_of_a_net_of_ones_own():
+    with drawn_later():
+        net = Sequential(a=Conv2d(3, 4, 3, padding=1), a_relu=ReLU(), b=Conv2d(4, 8, 3), c=Linear(8 * 16, 2))
+    net.input_shape = (6, 6, 3)
+    with pytest.raises(ValueError, match="width: expected a number above 0, got 0"):
+        left_out(net, (), np.random.default_rng(0), width=0)
+    with pytest.raises(ValueError, match="changed: lrn: the net has no"):
+        changed(net, lrn=False)
+    left_out(net, ("a",), np.random.default_rng(0))
+    assert list(net.layers) == ["b", "c"] and net["b"].W.shape == (3, 3, 3, 8)

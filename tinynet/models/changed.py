@@ -1,0 +1,182 @@
+"""Nets with something changed: what the papers compare their nets with, for every net here.
+
+    build("alexnet", without=("conv3", "conv4"), dropout=False)      catalogue.py: by name
+    alexnet(without=("fc7",)), zfnet(...)                            ZFNet, Table 2
+    changed(vgg("A-LRN"), lrn=False, pool=2, bias=0.0)               a net that is there already
+
+What needs no other weights is changed in a net that is there. A net that loses a layer, or gets another width, is built
+without numbers first (`drawn_later`); then the layers that no longer fit what they see are made to fit, and only then
+the weights are drawn.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..columns import Columns, Exchange, Fork, Join
+from ..fast.im2col import output_length
+from ..layer import Layer
+from ..layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
+from ..layers.conv import Conv2d
+from ..layers.dropout import Dropout
+from ..layers.linear import Flatten, Linear
+from ..layers.local import LocallyConnected2d
+from ..layers.lrn import LRN, WithinMapNorm
+from ..layers.norm import BatchNorm2d
+from ..layers.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from ..net import Branches, Identity, Sequential, Sum
+
+ACTIVATIONS = (ReLU, Tanh, ScaledTanh, Sigmoid)
+WITH_WEIGHTS = (Conv2d, Linear, LocallyConnected2d)
+SAME = (*ACTIVATIONS, Dropout, Identity, LRN, WithinMapNorm)  # give what they get, whatever its shape
+
+
+def changed(net: Sequential, *, lrn: bool = True, pool: int = 3, dropout: bool | float = True,
+            bias: float | None = None) -> Sequential:
+    """`net`, changed in place; its weights stay.
+
+    lrn       False: without local response normalisation, across maps or within them
+    pool      2: 2x2 windows side by side where 3x3 windows, 2 apart, overlap (AlexNet, section 3.4). Both leave maps
+              of the same size, so nothing else changes
+    dropout   False: none; a number: with this probability
+    bias      the initial biases of all layers, where the paper has ones and zeros (AlexNet, section 5)
+
+    Raises ValueError for other values, and for a net that has nothing of the kind.
+    """
+    if pool not in (2, 3):
+        raise ValueError(f"changed: pool: expected 3 or 2, the side of the windows, got {pool!r}")
+    if not lrn:
+        _drop(net, (LRN, WithinMapNorm), "lrn: the net has no local response normalisation")
+    if dropout is False:
+        _drop(net, Dropout, "dropout: the net has none")
+    elif dropout is not True:
+        _each(net, Dropout, lambda layer: True, "dropout: the net has none", p=Dropout(dropout).p)
+    if pool == 2:
+        def overlapping(layer: Any) -> bool:
+            return (layer.kernel_size, layer.stride) == ((3, 3), (2, 2))
+        _each(net, (MaxPool2d, AvgPool2d), overlapping, "pool: the net has no overlapping pooling",
+              kernel_size=(2, 2), ceil_mode=False)
+    if bias is not None:
+        for _, layer in net.walk():
+            if isinstance(layer, WITH_WEIGHTS) and layer.b is not None:
+                layer.b.assign(np.full(layer.b.shape, bias, np.float32))
+    return net
+
+
+def _kind(layer: Layer) -> Layer:
+    """The layer; of columns, the left one, which is like the right one."""
+    return layer.left if isinstance(layer, Columns) else layer
+
+
+def _drop(net: Sequential, kinds: Any, problem: str) -> None:
+    """Take out the layers of these kinds, also inside other layers. Raises ValueError if there are none."""
+    count = 0
+    for part in [net, *(layer for _, layer in net.walk() if isinstance(layer, Sequential))]:
+        kept = {name: layer for name, layer in part.layers.items() if not isinstance(_kind(layer), kinds)}
+        count += len(part.layers) - len(kept)
+        part.layers = kept
+    if not count:
+        raise ValueError(f"changed: {problem}")
+
+
+def _each(net: Sequential, kinds: Any, wanted: Any, problem: str, **attributes: Any) -> None:
+    """Set attributes of the layers of these kinds that are `wanted`. Raises ValueError if there are none."""
+    found = [layer for _, layer in net.walk() if isinstance(layer, kinds) and wanted(layer)]
+    if not found:
+        raise ValueError(f"changed: {problem}")
+    for layer in found:
+        vars(layer).update(attributes)
+
+
+def left_out(net: Sequential, names: Sequence[str], rng: np.random.Generator, width: float = 1.0) -> Sequential:
+    """`net`, which was built within `drawn_later`, without the layers `names`, and with its weights drawn from `rng`.
+
+    A layer goes with the nonlinearity and the dropout behind it, and the crossing of columns before it. What follows
+    is made to fit. `width` multiplies the number of maps and units of every layer but the last. Raises ValueError for
+    names that are none, or cannot be left out.
+    """
+    layers = list(net.layers)
+    may_go = [name for name in layers if net[name].parameters()][:-1]
+    may_go = [name for name in may_go if name not in getattr(net, "needed", ())]
+    if isinstance(names, str) or not set(names) <= set(may_go):
+        raise ValueError(f"without: what can be left out is {', '.join(may_go)}, as a tuple of names, got {names!r}")
+    if not width > 0:
+        raise ValueError(f"width: expected a number above 0, got {width!r}")
+    gone = {name for name in layers if name.removeprefix("to_") in names and name not in layers[-1:]}
+    for name in names:
+        for after in layers[layers.index(name) + 1:]:
+            if not isinstance(_kind(net[after]), (*ACTIVATIONS, Dropout)):
+                break
+            gone.add(after)
+    net.layers = {name: layer for name, layer in net.layers.items() if name not in gone}
+    if width != 1:
+        _widen([layer for _, layer in net.walk() if isinstance(layer, WITH_WEIGHTS)][:-1], width)
+    _fit(net, tuple(net.input_shape))
+    for _, p in net.parameters():
+        p.draw(rng)
+    return net
+
+
+def _widen(layers: list[Layer], width: float) -> None:
+    for layer in layers:
+        name = "out_features" if isinstance(layer, Linear) else "out_channels"
+        setattr(layer, name, max(2, 2 * round(width * getattr(layer, name) / 2)))
+
+
+def _fit(layer: Layer, shape: Any) -> Any:
+    """Make a layer fit images of this `shape`, (H, W, C) or (features,), of columns a list of two; the shape of what
+    it gives. Raises ValueError for kinds that cannot be made to fit."""
+    if isinstance(layer, Sequential):
+        for part in layer:
+            shape = _fit(part, shape)
+        return shape
+    if isinstance(layer, Columns):
+        return [_fit(part, of) for (_, part), of in zip(layer.children(), shape, strict=True)]
+    if isinstance(layer, (Branches, Sum)):
+        shapes = [_fit(part, shape) for _, part in layer.children()]
+        return shapes[0] if isinstance(layer, Sum) else _joined(shapes)
+    if isinstance(layer, (Fork, Exchange)):
+        return [shape if isinstance(layer, Fork) else _joined(shape)] * 2
+    if isinstance(layer, Join):
+        return _joined(shape)
+    if isinstance(layer, (MaxPool2d, AvgPool2d)):
+        return *layer.output_size(*shape[:2]), shape[2]
+    if isinstance(layer, (Flatten, GlobalAvgPool2d)):
+        return (math.prod(shape) if isinstance(layer, Flatten) else shape[-1],)
+    if isinstance(layer, (*WITH_WEIGHTS, BatchNorm2d)):
+        return _fit_weights(layer, shape)
+    if not isinstance(layer, SAME):
+        raise ValueError(f"without: a {type(layer).__name__} cannot be made to fit other inputs")
+    return shape
+
+
+def _joined(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    return *shapes[0][:-1], sum(shape[-1] for shape in shapes)
+
+
+def _fit_weights(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The same for a layer with weights, which have no numbers yet."""
+    C = shape[-1]
+    if isinstance(layer, BatchNorm2d):
+        layer.__init__(C, layer.momentum, layer.eps, device=layer.device)
+        return shape
+    if isinstance(layer, Linear):
+        layer.in_features, W, y = C, (C, layer.out_features), (layer.out_features,)
+        b = y
+    elif isinstance(layer, Conv2d):
+        if C % layer.groups:
+            raise ValueError(f"without: {C} maps cannot be dealt out to the {layer.groups} groups of a Conv2d")
+        layer.in_channels, F = C, layer.out_channels
+        W, y, b = (*layer.kernel_size, C // layer.groups, F), (*layer.output_size(*shape[:2]), F), (F,)
+    else:
+        layer.input_size, layer.in_channels, F = shape[:2], C, layer.out_channels
+        axes = zip(shape, layer.kernel_size, layer.stride, layer.padding, strict=False)
+        layer.output_size = P, Q = tuple(output_length(*axis) for axis in axes)
+        W, y, b = (P, Q, *layer.kernel_size, C, F), (P, Q, F), (P, Q, F)
+    for p, of in ((layer.W, W), (layer.b, b)):
+        if p is not None and p.shape != of:
+            p.reshape(of)
+    return y
