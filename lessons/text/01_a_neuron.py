@@ -463,7 +463,8 @@ fig.colorbar(shown, label="weight");
 # %%
 new_digits, new_t = twos_and_sevens(test_images, test_labels)
 print(f"two measures: {error((ink(new_digits) - mean) / spread, new_t, w_end, b_end):.0%} wrong")
-print(f"784 pixels:   {error(pixels(new_digits), new_t, w_all, b_all):.0%} wrong, of {len(new_t)} digits")
+all_pixels = error(pixels(new_digits), new_t, w_all, b_all)
+print(f"784 pixels:   {all_pixels:.0%} wrong, of {len(new_t)} digits")
 
 # %% [markdown]
 # ## The same in tinynet

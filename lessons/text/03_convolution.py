@@ -493,8 +493,9 @@ class YourConv(Conv):
 if check("3.2", two_loops) and input_gradient(np.ones((1, 3, 3, 1)), W[:3, :3, :1, :1]) is not None:
     rng = np.random.default_rng(0)
     print(gradcheck(YourConv(2, 3, 3, rng=rng), rng.normal(size=(2, 7, 6, 2))))
-    yours = Sequential(conv1=YourConv(1, 4, 5, rng=rng), relu1=ReLU(), conv2=YourConv(4, 4, 5, rng=rng),
-                       relu2=ReLU(), flat=tinynet.Flatten(), fc3=Linear(20 * 20 * 4, 10, rng=rng))
+    yours = Sequential(conv1=YourConv(1, 4, 5, rng=rng), relu1=ReLU(),
+                       conv2=YourConv(4, 4, 5, rng=rng), relu2=ReLU(),
+                       flat=tinynet.Flatten(), fc3=Linear(20 * 20 * 4, 10, rng=rng))
     loss, sgd = tinynet.SoftmaxCrossEntropy(), tinynet.SGD(yours.parameters(), 0.02, weight_decay=0)
     for step in range(31):
         L = loss.forward(yours.forward(x[:50], train=True), labels[:50])
@@ -536,7 +537,8 @@ fig, ax = plt.subplots(figsize=(7, 2.3))
 ax.barh(list(speeds), speeds.values())
 ax.invert_yaxis()
 ax.set(xscale="log", xlabel="multiply-adds per second", xlim=(1e5, None))
-print(f"from seven loops to the library: {speeds['tinynet'] / speeds['seven loops']:,.0f} times as fast")
+faster = speeds["tinynet"] / speeds["seven loops"]
+print(f"from seven loops to the library: {faster:,.0f} times as fast")
 
 # %% [markdown]
 # Mind the scale: each number on the axis is ten times the last. Lesson 12 is about how the library gets there. Now open

@@ -367,8 +367,9 @@ class YourMeanPool(AvgPool2d):
 
 if check("4.3", mean_pool_backward):
     rng, loss = np.random.default_rng(0), tinynet.SoftmaxCrossEntropy()
-    yours = Sequential(conv1=Conv2d(1, 8, 5, padding=2, rng=rng, weight_init=gaussian(0.1)), relu1=ReLU(),
-                       pool1=YourMeanPool(2), flat=tinynet.Flatten(), fc2=tinynet.Linear(14 * 14 * 8, 10))
+    conv1 = Conv2d(1, 8, 5, padding=2, rng=rng, weight_init=gaussian(0.1))
+    yours = Sequential(conv1=conv1, relu1=ReLU(), pool1=YourMeanPool(2), flat=tinynet.Flatten(),
+                       fc2=tinynet.Linear(14 * 14 * 8, 10, rng=rng))
     sgd = tinynet.SGD(yours.parameters(), 0.05, weight_decay=0)
     for step in range(41):
         L = loss.forward(yours.forward(x[:50], train=True), labels[:50])
@@ -428,8 +429,9 @@ poolings = {"no pooling": None, "mean, z = 2, s = 2": lambda: AvgPool2d(2),
 for name in "no pooling", "mean, z = 2, s = 2":
     net = net_with(poolings[name], seed=0)
     train(net, seed=0)
+    wrong = error(net, moved(x_test, 3), test_labels)
     print(f"{name:18}  wrong: {error(net, x, labels):5.1%} of the training digits, "
-          f"{error(net, moved(x_test, 3), test_labels):5.1%} of the new ones, moved by three pixels")
+          f"{wrong:5.1%} of the new ones, moved by three pixels")
 
 # %% [markdown]
 # Does mean-pooling help so little? *Look at the training errors before you compare.* A net that gets six to eight of
@@ -452,7 +454,8 @@ for ax, when in zip(axes, ("4 epochs", "16 epochs"), strict=True):
     for name, style in zip(poolings, ("k:", "C0--", "C0-", "C1--", "C1-"), strict=True):
         wrong = found(name, when, "moved")
         ax.plot(wrong.mean(axis=0), style, label=name)
-        ax.fill_between(range(7), wrong.min(axis=0), wrong.max(axis=0), color=style[:-1].rstrip("-:"), alpha=0.15)
+        ax.fill_between(range(7), wrong.min(axis=0), wrong.max(axis=0), color=style.rstrip("-:"),
+                        alpha=0.15)
     ax.set(xlabel="pixels moved", title=f"after {when}", ylim=(0, 1))
 axes[0].set_ylabel("wrong answers")
 axes[0].yaxis.set_major_formatter("{x:.0%}")
@@ -461,8 +464,9 @@ axes[0].legend(fontsize=8)
 for name in poolings:
     for when in "4 epochs", "16 epochs":
         training, wrong = found(name, when, "training"), found(name, when, "moved")
-        print(f"{name:18} {when:>9}: training {training.mean():5.1%}, new {wrong[:, 0].mean():5.1%}, "
-              f"moved by three {' '.join(f'{e:.0%}' for e in wrong[:, 3])}")
+        three = " ".join(f"{e:.0%}" for e in wrong[:, 3])
+        print(f"{name:18} {when:>9}: training {training.mean():5.1%}, "
+              f"new {wrong[:, 0].mean():5.1%}, moved by three {three}")
 
 # %% [markdown]
 # There it is, once the nets have learned (lines are means of three starts, bands reach from the best to the worst).
@@ -494,7 +498,8 @@ ax.axvspan(0.05 - luck, 0.05 + luck, color="C1", alpha=0.3)
 ax.xaxis.set_major_formatter("{x:.0%}")
 ax.set(xlabel="error on 500 images", ylabel="test sets", title="The same net, a thousand test sets")
 within = np.mean(np.abs(errors - 0.05) <= luck)
-print(f"spread of the errors {errors.std():.4f}, by the formula {luck:.4f}; {within:.0%} lie within ± one of it")
+print(f"spread of the errors {errors.std():.4f}, by the formula {luck:.4f}; "
+      f"{within:.0%} lie within ± one of it")
 
 # %% [markdown]
 # So:

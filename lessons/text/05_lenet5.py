@@ -570,7 +570,8 @@ if check("5.4", small_net):
     yours = small_net(np.random.default_rng(0))
     print(f"your net: {tinynet.count_parameters(yours):,} parameters")
     errors_of_yours = train(yours, tinynet.SoftmaxCrossEntropy(), normalised, lr=0.01, epochs=8)
-    print(f"after eight epochs on all 2,000, moved: {errors_of_yours[-1]:.1%} of the test digits wrong")
+    print(f"after eight epochs on all 2,000, moved: "
+          f"{errors_of_yours[-1]:.1%} of the test digits wrong")
 
 # %% [markdown]
 # Open `tinynet/models/lenet5.py`: `lenet5` is ten lines, and you know each. In **lesson 6** the tanh goes.

@@ -409,8 +409,10 @@ if check("6.3", good_sigma):
 
 # %%
 if check("6.2", MyTanh):
-    yours = train(cifar_sample(np.random.default_rng(0), MyTanh, fan_in(1.0)), raw / spread, lr=0.03)
-    print(f"after 40 steps {flat_share(yours[-1].outputs['act1'], 'tanh'):.0%} of the first layer are flat")
+    yours = cifar_sample(np.random.default_rng(0), MyTanh, fan_in(1.0))
+    last = train(yours, raw / spread, lr=0.03)[-1]
+    share = flat_share(last.outputs["act1"], "tanh")
+    print(f"after 40 steps {share:.0%} of the first layer are flat")
 
 # %% [markdown]
 # For inputs of spread 1, that becomes a rule which needs no data, only the number of inputs: the **fan-in**. tinynet
