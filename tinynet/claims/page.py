@@ -79,8 +79,9 @@ def here(claim: Claim, said: Verdict) -> str:
 def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
     """A claim's trainings."""
     lines = [f"## {claim.name}\n", f"{claim.title}. {claim.paper}: {claim.says}. **{said.word.capitalize()}**: "
-             f"{said.reason}. How: `tinynet/claims/`, `python -m tinynet claims show {claim.name}`.\n",
-             f"| seed | {claim.sides[0]} | {claim.sides[1]} | difference |", "|---|---:|---:|---:|"]
+             f"{said.reason}. How: `tinynet/claims/`, `python -m tinynet claims show {claim.name}`."]
+    if pairs(claim, rows):
+        lines += [f"\n| seed | {claim.sides[0]} | {claim.sides[1]} | difference |", "|---|---:|---:|---:|"]
     for seed, (first, second) in pairs(claim, rows).items():
         a, b = first[claim.number], second[claim.number]
         shown = (f"{a:.1%}", f"{b:.1%}") if claim.unit == "points" else (f"{a:.1f}", f"{b:.1f}")
@@ -100,12 +101,13 @@ def edge(claim: Claim, rate: float) -> str:
 
 def draw(path: Path, claims: Mapping[str, Claim], said: Mapping[str, Verdict]) -> None:
     """Write to `path` the claims in points, left, and those in times, right: mean, interval and what was published."""
-    groups = [[name for name, claim in claims.items() if claim.unit == unit and said[name].mean is not None]
-              for unit in ("points", "times")]
-    most = max(map(len, groups))
+    groups = {unit: [name for name, claim in claims.items() if claim.unit == unit and said[name].mean is not None]
+              for unit in ("points", "times")}
+    groups = {unit: names for unit, names in groups.items() if names}
+    most = max(map(len, groups.values()))
     with figure(path, 10, 1.2 + 0.28 * most, "lines: 95 % of repetitions; diamonds: published",
-                grid=(1, 2)) as axes:
-        for ax, names, unit in zip(axes[0], groups, ("points", "times"), strict=True):
+                grid=(1, len(groups))) as axes:
+        for ax, (unit, names) in zip(axes[0], groups.items(), strict=True):
             for y, name in enumerate(reversed(names)):
                 claim, of = claims[name], said[name]
                 ax.plot([of.low, of.high], [y, y], color=COLORS[of.word], linewidth=2)

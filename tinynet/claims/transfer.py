@@ -11,7 +11,8 @@ Compared    cuda-convnet's net of 18 %, half as wide, on the last five classes o
             deer): then all of it goes on ("finetune", about 1,000 images a class), or only a new last layer is trained
             ("frozen", 30 images a class; "by-layer", a new layer on the maps of conv1 or conv3, about 1,000 a class)
 Equal       images and their order, epochs on the last five classes; each side has the best of the same learning rates
-            there. What the net learned before is extra, as it is in the papers
+            there. What the net learned before is extra, as it is in the papers. Not equal, there and here, is how many
+            numbers a layer's maps have: of conv1 4,096, of conv3 512
 Refuted     if the first side is the better one: the interval of the difference lies below 0
 """
 import numpy as np

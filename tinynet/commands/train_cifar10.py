@@ -112,6 +112,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
     parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--keep-every", type=at_least(1), metavar="K",
+                        help="keep every K-th epoch, beside the last and the best: look --evolution shows them")
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
     args = parser.parse_args(arguments)
