@@ -34,5 +34,10 @@ def in_background(work: Callable[..., Any], jobs: Iterable[tuple], threads: int,
             begin(1)
             yield result
     finally:
-        crew.end()
-        call_off(begun)
+        try:
+            crew.end()
+            call_off(begun)
+        except KeyboardInterrupt:
+            crew.end()
+            call_off(begun)
+            raise

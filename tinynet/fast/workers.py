@@ -65,8 +65,9 @@ class Crew:
         self.queue.put(job.run)
 
     def end(self) -> None:
-        """Nothing comes any more: the threads end when they have done what is in the queue."""
-        while self.threads:
+        """Nothing comes any more: the threads end when they have done what is in the queue. It may be said twice. One
+        is told more than was counted: Ctrl-C may have come when it had just been started."""
+        while self.threads >= 0:
             self.queue.put(sys.exit)
             self.threads -= 1
 
