@@ -42,7 +42,7 @@ def test_every_command_says_what_it_does(name, capsys):
     with pytest.raises(SystemExit, match="0"):
         main([name, "--help"])
     assert capsys.readouterr().out.startswith(f"usage: python -m tinynet {name} ")
-    assert f"    python -m tinynet {name} " in __doc__
+    assert f"python -m tinynet {name} " in __doc__
 
 
 def test_the_scripts_are_commands():
