@@ -90,7 +90,7 @@ def untouched(function: Callable, *arguments: Any) -> Any:
 
 def several(result: Any, names: str) -> tuple:
     """The parts of a result such as "dw, db", a tuple or a list; NotYet if it has another number of them."""
-    words = {2: "two", 3: "three"}
+    words = {2: "two", 3: "three", 4: "four"}
     number = len(names.split(", "))
     require(isinstance(result, tuple | list) and len(result) == number,
             f"it should return {words[number]} things: {names}.")

@@ -1,11 +1,9 @@
 """Lesson 7: the checkers of its exercises."""
 import numpy as np
-from check import require, same, untouched
+from check import require, same, several, untouched
 
 from tinynet import SGD, Linear, Parameter, ReLU, Sequential, SoftmaxCrossEntropy, fan_in
 from tinynet.data import batches, mnist_sample
-
-NOTHING = "it returns nothing. Write your code in place of the `...`, and end it with `return`."
 
 
 def exercise_1(step):
@@ -23,10 +21,7 @@ def _steps(step, w, v, constants, when):
     for n in range(1, 4):
         p.grad = rng.normal(size=w.shape)
         sgd.step()
-        result = untouched(step, w, v, p.grad)
-        require(isinstance(result, tuple | list) and len(result) == 2,
-                "it should return two things: the new w, the new v.")
-        w, v = result
+        w, v = several(untouched(step, w, v, p.grad), "the new w, the new v")
         same(v, sgd.slots["velocity"]["w"], "v",
              f"v, the second thing, is not right after step {n}{when}. Go through (1) by terms: the old v, the decay, "
              "the gradient. Which w does the decay look at?", 1e-9)
@@ -35,8 +30,7 @@ def _steps(step, w, v, constants, when):
 
 def exercise_2(width):
     for inputs in 64, 2, 10, 1000:
-        sigma = width(inputs)
-        require(sigma is not None, NOTHING)
+        sigma = untouched(width, inputs)
         require(np.ndim(sigma) == 0 and np.isfinite(sigma) and sigma > 0, "it should return one number above 0.")
         factor = inputs * float(sigma) ** 2 / 2                            # 2: the ReLU's half
         require(abs(factor - 1) < 1e-6, f"a layer with {inputs} inputs and weights of this width would multiply the "
@@ -55,8 +49,7 @@ def exercise_3(stuck):
              ([0.5, 0.5, 0.5], 3, False, "there is nothing before the last three"),
              ([], 2, False, "there is no error yet")]
     for errors, patience, expected, because in cases:
-        got = stuck(list(errors), patience)
-        require(got is not None, NOTHING)
+        got = untouched(lambda errors=errors, patience=patience: stuck(list(errors), patience))
         require(bool(got) == expected, f"for {errors} and patience {patience} it should be the opposite: {because}.")
 
 
@@ -64,11 +57,8 @@ def exercise_4(mended):
     (x, labels), (x_test, test_labels) = mnist_sample()
 
     def run(x=x, labels=labels, x_test=x_test, test_labels=test_labels, **rate):
-        result = untouched(lambda *arrays: mended(*arrays, np.random.default_rng(0), **rate),
-                           x, labels, x_test, test_labels)
-        require(isinstance(result, tuple | list) and len(result) == 2, "it should return two things: the net and its "
-                                                                       "test error, as the broken one does.")
-        return result
+        return several(untouched(lambda *arrays: mended(*arrays, np.random.default_rng(0), **rate),
+                                 x, labels, x_test, test_labels), "the net, its test error")
 
     net, wrong = run()
     require(np.ndim(wrong) == 0, "the test error, the second thing, should be one number.")
@@ -91,8 +81,7 @@ def exercise_4(mended):
 
 
 def exercise_5(settings):
-    found = settings()
-    require(found is not None, NOTHING)
+    found = untouched(settings)
     names = {"hidden", "lr", "momentum", "decay", "batch"}
     require(isinstance(found, dict) and set(found) == names, f"it should return a dictionary of {sorted(names)}.")
     hidden, rates = tuple(np.atleast_1d(found["hidden"])), list(np.atleast_1d(found["lr"]))

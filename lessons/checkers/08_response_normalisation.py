@@ -1,6 +1,6 @@
 """Lesson 8: the checkers of its exercises."""
 import numpy as np
-from check import numerical, require, same, untouched
+from check import numerical, require, same, several, untouched
 
 from tinynet import LRN, SGD, SoftmaxCrossEntropy, count_parameters
 from tinynet.data import batches, cifar10_sample
@@ -36,10 +36,7 @@ def exercise_3(paired):
     rng = np.random.default_rng(4)
     for N, p, q in (1000, 0.3, 0.25), (1000, 0.05, 0.9), (400, 0.5, 0.5):
         a, b = rng.random(N) < p, rng.random(N) < q
-        result = untouched(paired, a, b)
-        require(isinstance(result, tuple | list) and len(result) == 2,
-                "it should return two things: the difference and its ±.")
-        difference, scatter = result
+        difference, scatter = several(untouched(paired, a, b), "the difference, its ±")
         same(difference, np.mean(a) - np.mean(b), "the difference", f"for {N} images, the first net wrong on {a.sum()} "
              f"and the second on {b.sum()}, the difference is not a's error minus b's.", 1e-9)
         differ = np.sum(a != b)
@@ -51,10 +48,7 @@ def exercise_3(paired):
 
 
 def exercise_4(my_net):
-    result = my_net(np.random.default_rng(0))
-    require(result is not None, "it returns nothing. Write your code in place of the `...`, and end it with `return`.")
-    require(isinstance(result, tuple | list) and len(result) == 3, "it should return three things: net, rates, batch.")
-    net, rates, batch_size = result
+    net, rates, batch_size = several(untouched(my_net, np.random.default_rng(0)), "net, rates, batch")
     require(len(rates) == 4, f"rates should have four numbers, one an epoch; yours has {len(rates)}.")
     parameters = count_parameters(net)
     require(parameters <= 20_000, f"at most 20,000 parameters; your net has {parameters:,}.")

@@ -1,6 +1,6 @@
 """Lesson 9: the checkers of its exercises."""
 import numpy as np
-from check import require, same, untouched
+from check import require, same, several, untouched
 
 from tinynet import SGD, SoftmaxCrossEntropy, count_parameters
 from tinynet.data import batches, cifar10_sample, mean_image
@@ -158,11 +158,7 @@ def _silences(dropout, p, shape):
 
 
 def exercise_4(recipe):
-    result = recipe(np.random.default_rng(0))
-    require(result is not None, "it returns nothing. Write your code in place of the `...`, and end it with `return`.")
-    require(isinstance(result, tuple | list) and len(result) == 4,
-            "it should return four things: net, change, rates, batch.")
-    net, change, rates, batch_size = result
+    net, change, rates, batch_size = several(untouched(recipe, np.random.default_rng(0)), "net, change, rates, batch")
     require(len(rates) == 10, f"rates should have ten numbers, one an epoch; yours has {len(rates)}.")
     parameters = count_parameters(net)
     require(parameters <= 200_000, f"at most 200,000 parameters; your net has {parameters:,}.")

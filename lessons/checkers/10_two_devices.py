@@ -1,6 +1,6 @@
 """Lesson 10: the checkers of its exercises."""
 import numpy as np
-from check import numerical, require, same, untouched
+from check import numerical, require, same, several, untouched
 
 from tinynet import SGD, Columns, Conv2d, SoftmaxCrossEntropy, pair, traffic
 from tinynet.data import cifar10_sample
@@ -13,8 +13,7 @@ def exercise_1(exchange_backward):
         x, d = rng.normal(size=(2, 2, 3, C + other)), rng.normal(size=(2, 2, 2, 3, C + other))
         d_left, d_right = left.asarray(d[0]), right.asarray(d[1])
         with traffic() as log:
-            got = untouched(exchange_backward, d_left, d_right, C)
-        require(isinstance(got, tuple | list) and len(got) == 2, "it should return two things: dx_left, dx_right.")
+            got = several(untouched(exchange_backward, d_left, d_right, C), "dx_left, dx_right")
         require(left.holds(got[0]) and right.holds(got[1]),
                 "dx_left should live on the left device and dx_right on the right one.")
         require(np.array_equal(left.tohost(d_left), d[0]) and np.array_equal(right.tohost(d_right), d[1]),
@@ -61,10 +60,7 @@ def _convolved(x, W):
 
 def exercise_4(my_columns):
     left, right = pair("simulated")
-    result = my_columns(left, right, np.random.default_rng(0))
-    require(result is not None, "it returns nothing. Write your code in place of the `...`, and end it with `return`.")
-    require(isinstance(result, tuple | list) and len(result) == 2, "it should return two things: net, rate.")
-    net, rate = result
+    net, rate = several(untouched(my_columns, left, right, np.random.default_rng(0)), "net, rate")
     for side, device in ("left", left), ("right", right):
         mine = sum(p.size for _, p in net.parameters() if p.device is device)
         require(0 < mine <= 20_000, f"the {side} column should have at most 20,000 parameters; yours has {mine:,}.")

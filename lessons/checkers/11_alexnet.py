@@ -1,17 +1,14 @@
 """Lesson 11: the checkers of its exercises."""
 import numpy as np
-from check import require, untouched
+from check import require, untouched, whole
 
 from tinynet import Conv2d, SoftmaxCrossEntropy, count_parameters, fan_in, summary
 from tinynet.models import alexnet, alexnet_half, convert
 
-NOTHING = "it returns nothing. Write your code in place of the `...`, and end it with `return`."
-
 
 def exercise_1(my_alexnet):
     kernels, hidden, classes = (4, 6, 8, 10, 12), 14, 7
-    mine = my_alexnet(kernels, hidden, classes, np.random.default_rng(1))
-    require(mine is not None, NOTHING)
+    mine = untouched(my_alexnet, kernels, hidden, classes, np.random.default_rng(1))
     theirs = alexnet(classes, columns=1, kernels=kernels, hidden=hidden, rng=np.random.default_rng(2))
     wanted = f" (kernels={kernels}, hidden={hidden}, classes={classes})"
     rows = summary(mine, (224, 224, 3), show=False)
@@ -49,13 +46,13 @@ def exercise_2(total_parameters):
     two = count_parameters(alexnet(7, columns=1, rng=np.random.default_rng(0), **small))  # on one device, in two groups
     one = count_parameters(alexnet_half(7, rng=np.random.default_rng(0), **small))
     got = untouched(total_parameters)
-    require(_whole(got), f"it should return a whole number, an int, yours is {got!r}.")
+    require(whole(got), f"it should return a whole number, an int, yours is {got!r}.")
     require(got != 60_954_656, "nearly: each kernel, and each neuron of fc6, fc7 and fc8, has one number more.")
     require(got == 60_965_224, f"for the net of the table you have {got:,}. Take the layers one by one. What does one "
                                "kernel see: how many pixels of how many maps? And what does a neuron of fc6 see?")
     for columns, right in (2, two), (1, one):
         got = untouched(total_parameters, *small.values(), 7, columns)
-        require(_whole(got) and got == right, f"AlexNet comes out, but for kernels={small['kernels']}, hidden=14, "
+        require(whole(got) and got == right, f"AlexNet comes out, but for kernels={small['kernels']}, hidden=14, "
                 f"classes=7, columns={columns} you have {got}. Do all arguments enter? With one column, who sees what?")
 
 
@@ -63,7 +60,7 @@ def exercise_3(field):
     alexnet_layers = [(11, 4), (3, 2), (5, 1), (3, 2), (3, 1), (3, 1), (3, 1), (3, 2)]
     for layers in [(7, 1)], [(5, 3)], [(3, 1), (3, 1)], [(3, 2), (3, 1)], [(2, 2), (2, 2), (3, 1)], alexnet_layers:
         got = untouched(lambda layers=layers: field(list(layers)))     # whatever it does with its list
-        require(_whole(got), f"for {layers} it should return a whole number, an int, yours is {got!r}.")
+        require(whole(got), f"for {layers} it should return a whole number, an int, yours is {got!r}.")
         seen = {0}                                                         # from one neuron of the top, downwards
         for kernel, stride in reversed(layers):
             seen = {place * stride + i for place in seen for i in range(kernel)}
@@ -72,8 +69,7 @@ def exercise_3(field):
 
 
 def exercise_4(smaller):
-    net = smaller(np.random.default_rng(0))
-    require(net is not None, NOTHING)
+    net = untouched(smaller, np.random.default_rng(0))
     rows = summary(net, (224, 224, 3), show=False)
     parameters, work = count_parameters(net), sum(row.multiply_adds for row in rows)
     require(rows[-1].shape == (1000,), f"it should end with a thousand scores, yours ends with {rows[-1].shape}.")
@@ -102,7 +98,3 @@ def _field_of(net, name, x):
     first.input_grad = before
     rows = np.flatnonzero(dx > 1e-5 * dx.max())                        # below: rounding
     return int(rows.max() - rows.min() + 1) if len(rows) else 0
-
-
-def _whole(number):
-    return isinstance(number, int | np.integer) and not isinstance(number, bool)

@@ -2,7 +2,7 @@
 import tracemalloc
 
 import numpy as np
-from check import require, same, untouched
+from check import require, same, several, untouched
 from counting import counted, operations
 
 from tinynet import LRN, Conv2d
@@ -34,7 +34,7 @@ def _updates(update, size, piece):
         expected_w = expected_w + expected_v
         before = {"w": w.copy(), "v": v.copy()}
         result = untouched(lambda g: update(w, g, v, 0.1, 0.9, 0.01, piece=piece), g)  # noqa: B023 called at once
-        require(isinstance(result, tuple | list) and len(result) == 2, "it should return two things: w, v.")
+        result = several(result, "w, v")
         for name, mine, got, expected in ("v", v, result[1], expected_v), ("w", w, result[0], expected_w):
             require(got is mine, f"{name} should be the array that was given, changed, and not another one.")
             require(not np.array_equal(got, before[name]), f"{where}{name} is still what it was. `a = ...` gives the "

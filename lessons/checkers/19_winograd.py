@@ -86,8 +86,7 @@ def _matrices(points, m, K, dtype=float):
 
 
 def exercise_3(my_points):
-    points = my_points()
-    require(points is not None, "it returns nothing. Write your code in place of the `...`, and end it with `return`.")
+    points = untouched(my_points)
     require(np.shape(points) == (7,), f"seven points, please; yours has the shape {np.shape(points)}.")
     require(len(set(np.asarray(points, float))) == 7, "two points are the same: no polynomial is determined by these.")
     error = np.mean([_error(points, seed) for seed in range(6)])

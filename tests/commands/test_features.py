@@ -67,5 +67,5 @@ def test_what_it_refuses(command, tmp_path):
     with pytest.raises(SystemExit, match="has other --folds or --steps"):
         command("--steps", "2")
     (tmp_path / "out" / "results.jsonl").write_text("{nonsense")
-    with pytest.raises(SystemExit, match="DataError: .*results.jsonl.*lines of JSON"):
+    with pytest.raises(SystemExit, match="DataError: .*results.jsonl: expected JSON"):
         command()

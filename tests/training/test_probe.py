@@ -5,7 +5,8 @@ import pytest
 from tinynet import HingeLoss, Linear, ReLU, Sequential, SigmoidCrossEntropy
 from tinynet.data import Split, View
 from tinynet.layers.pool import GlobalAvgPool2d
-from tinynet.training.probe import Probe, answers, draw_per_class, learn, mean_and_error
+from tinynet.training.evaluate import probabilities
+from tinynet.training.probe import Probe, draw_per_class, learn, mean_and_error
 
 LABELS = np.random.default_rng(0).integers(0, 4, 200)
 
@@ -63,7 +64,7 @@ def test_a_net_learns_from_few_images_but_for_what_is_frozen():
     before = {name: p.value.copy() for name, p in net.parameters()}
     view = View(60.0, 50.0)
     assert learn(net, Split(images, labels), view, rng, frozen=["fc1"], steps=100, lr=0.02) == 0
-    assert (answers(net, images, view, batch_size=7).argmax(axis=1) == labels).all()
+    assert (probabilities(net, Split(images, labels), view, batch_size=7).argmax(axis=1) == labels).all()
     same = {name: np.array_equal(p.value, before[name]) for name, p in net.parameters()}
     assert same == {"fc1.W": True, "fc1.b": True, "fc2.W": False, "fc2.b": False}
 

@@ -34,7 +34,7 @@ class Claim:
     title      in a few words
     paper      where it stands
     says       what stands there
-    sides      two words or more: what is worse by the claim, what is better
+    sides      two names: what is worse by the claim, what is better
     measure    measure(work, side): trains once and gives its numbers, {"train_error": ..., "val_error": ..., ...}; the
                Work (training.py) has the seed, the learning rate, the images
     rates      learning rates that are tried for each side, with a seed of their own

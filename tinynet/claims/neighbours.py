@@ -14,7 +14,7 @@ Refuted     if pixels find as many of the same class: the interval of the differ
 import numpy as np
 
 from ..look.neighbors import features, nearest
-from ..look.retrieval import Autoencoder, hamming
+from ..look.retrieval import Autoencoder, hamming, same_class
 from .claim import Claim
 from .training import Work, fit, small_net
 
@@ -44,7 +44,7 @@ def measure(work: Work, side: str, codes: bool) -> dict[str, float]:
 def _other(stored: np.ndarray, queries: np.ndarray, labels: np.ndarray, asked: np.ndarray, codes: bool) -> float:
     """The share of what is found that is of another class than the query."""
     found, _ = (hamming if codes else nearest)(queries, stored, FOUND)
-    return float((labels[found] != asked[:, None]).mean())
+    return 1 - same_class(found, labels, asked)
 
 
 CLAIMS = (

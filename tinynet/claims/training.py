@@ -27,6 +27,7 @@ from ..training.run import Run
 from ..training.schedule import Steps
 from ..training.train import train
 
+MOMENTUM = 0.9
 VALIDATION, MEASURED = 5_000, 5_000   # images that choose the rates; of those trained with, for the training error
 
 
@@ -61,14 +62,14 @@ def cifar_in_three(root: str | None, count: int, times: int = 1) -> tuple[Split,
 
 
 def fit(work: Work, net: Sequential, parts: Sequence[Split], view: View, epochs: int, falls: Sequence[int] = (),
-        momentum: float = 0.9, decay: float = 0.0005, validate: Callable[[], Record] | None = None,
+        decay: float = 0.0005, validate: Callable[[], Record] | None = None,
         until: Callable[[Record], bool] = lambda record: False, keep_every: int | None = None) -> list[Record]:
     """Train the net; the learning rate falls to a tenth at each of the epochs `falls`. The records of all epochs, also
     of those before it was stopped: what `validate()` gives is in each, and with one that is `until` it is over."""
     _, rng = work.generators()
-    sgd = SGD(net.parameters(), work.rate, momentum, decay)
+    sgd = SGD(net.parameters(), work.rate, MOMENTUM, decay)
     loader, schedule = Loader(parts[0], 128, rng, view.train), Steps(work.rate, tuple(falls))
-    config = {"seed": work.seed, "rate": work.rate, "epochs": epochs, "falls": list(falls), "momentum": momentum,
+    config = {"seed": work.seed, "rate": work.rate, "epochs": epochs, "falls": list(falls), "momentum": MOMENTUM,
               "decay": decay, "view": view.config()}
     run = Run(work.folder, config, resume=(work.folder / "config.json").exists(), keep_every=keep_every,
               how_to_resume=work.how_to_resume)

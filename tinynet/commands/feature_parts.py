@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data import Split, View
 from ..data.collage import collages
-from ..files.reading import read_text, shortened, wrong
+from ..files.reading import parse_json, read_text
 from ..files.writing import write_text
 from ..look.neighbors import features, nearest
 from ..look.retrieval import Autoencoder, hamming, same_class
@@ -19,10 +19,10 @@ from ..loss import SoftmaxCrossEntropy
 from ..models import build
 from ..net import Sequential
 from ..one_vs_rest import HingeLoss, SigmoidCrossEntropy
-from ..training.evaluate import Trained, load_net
+from ..training.evaluate import Trained, load_net, probabilities
 from ..training.finetune import classifiers, replace_last, start_by_fan_in
 from ..training.metrics import average_precision, per_class_accuracy
-from ..training.probe import Probe, answers, learn, mean_and_error
+from ..training.probe import Probe, learn, mean_and_error
 from ..training.train import say
 
 SHOTS = (1, 3, 6, 15, 30, 60)
@@ -53,10 +53,7 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            self.rows = [json.loads(line) for line in read_text(path).splitlines()] if path.exists() else []
-        except json.JSONDecodeError as error:
-            raise wrong(path, "lines of JSON, as this command writes them", shortened(error.doc)) from error
+        self.rows = [parse_json(path, line) for line in read_text(path).splitlines()] if path.exists() else []
 
     def add(self, key: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """The row of `key`: what `measure` gives, unless it is there."""
@@ -122,7 +119,7 @@ def whole(work: Work, start: tuple[Sequential, View, float, tuple[str, ...]], k:
     (net, view, lr, frozen), chosen = start, work.fold(f, k)
     error = learn(net, Split(work.train.images[chosen], work.train.labels[chosen]), view, np.random.default_rng(f),
                   frozen=frozen, steps=work.steps, lr=lr)
-    return accuracy(answers(net, work.test.images, view), work.test.labels) | {"train_error": round(error, 4)}
+    return accuracy(probabilities(net, work.test, view), work.test.labels) | {"train_error": round(error, 4)}
 
 
 def freezing(work: Work, results: Results) -> None:

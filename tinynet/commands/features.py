@@ -24,7 +24,6 @@ import numpy as np
 
 from ..data import ImageFolder, Split, cifar10
 from ..data.duplicates import near_duplicates, without
-from ..data.photos.photograph import read_square
 from ..layers.pool import AvgPool2d, MaxPool2d
 from ..training.evaluate import Trained, load_net
 from ..training.probe import draw_per_class
@@ -73,8 +72,7 @@ def prepared(args: argparse.Namespace, trained: Trained, results: Results) -> Wo
     """The photographs, as small as the net sees them; those of training without near-duplicates of CIFAR-10."""
     photos = ImageFolder(Path(args.data) / "train")
     tests = ImageFolder(Path(args.data) / "val", photos.classes)
-    side = trained.view.mean.shape[0] if trained.view.mean.ndim == 3 else trained.net.input_shape[0]
-    train, learned = squares(photos, args.folds * SHOTS[-1] + SPARE, side), cifar10(args.root).train.images
+    train, learned = some_of(photos, args.folds * SHOTS[-1] + SPARE, trained), cifar10(args.root).train.images
     pairs, found = near_duplicates(train.images, learned, side=16)
     results.add({"part": "duplicates"}, lambda: {"photographs": len(train.labels), "of": len(learned),
                                                  "pairs": len(pairs), "left_out": len(np.unique(pairs[:, 0])),
@@ -83,11 +81,11 @@ def prepared(args: argparse.Namespace, trained: Trained, results: Results) -> Wo
     train = without(train, pairs[:, 0])
     chosen = draw_per_class(train.labels, args.folds * SHOTS[-1], 0)
     train = Split(train.images[chosen], train.labels[chosen])
-    test = squares(tests, TEST, side)
+    test = some_of(tests, TEST, trained)
     return Work(args.run, args.out, args.layers, args.folds, args.steps, trained, train, test, len(photos.classes))
 
 
-def squares(photos: ImageFolder, k: int, side: int) -> Split:
+def some_of(photos: ImageFolder, k: int, trained: Trained) -> Split:
     chosen = draw_per_class(photos.labels, k, 0)
     say(f"reading {len(chosen):,} photographs from {photos.root.name}")
-    return Split(np.stack([read_square(photos.root / photos.paths[i], side) for i in chosen]), photos.labels[chosen])
+    return Split(trained.squares(photos.root / photos.paths[i] for i in chosen), photos.labels[chosen])

@@ -30,7 +30,6 @@ pictures tell: docs/looking-inside.md.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,15 +42,13 @@ from .looks.hiding import hide, hide_in_many, sizes
 from .looks.paper import figures_3_and_4
 from .looks.projections import compare, control_of, down
 from .looks.top9 import top9
-from .options import at_least, command_line
+from .options import at_least, command_line, ends_in_a_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
-    try:
+    with ends_in_a_line():
         draw_all(args)
-    except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

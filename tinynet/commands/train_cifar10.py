@@ -144,6 +144,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"{args.net}: {error}")
     if RECIPES[args.net].crop is None and args.crops:
         parser.error(f"--crops: {args.net} sees whole images")
+    if RECIPES[args.net].pad and args.crops not in (None, "random"):
+        parser.error(f"--crops: {args.net}'s are from anywhere in padded images: random, not {args.crops}")
     return args
 
 

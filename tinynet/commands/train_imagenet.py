@@ -34,13 +34,13 @@ from ..data import Dataset, Loader, View, imagenet, imagenet_classes
 from ..data.statistics import statistics_of
 from ..data.subset import first_classes
 from ..data.view import MOST_SIDE
-from ..files.reading import entry, wrong
+from ..files.reading import entry
 from ..models.catalogue import NETS, build, settings_of
 from ..models.googlenet import GoogLeNet, GoogLeNetLoss
 from ..models.vgg import start_from
 from ..models.zfnet import renormalise_filters
 from ..parameter import drawn_later
-from ..training.config import about_the_net, new_folder, read_config, take_options, view_of
+from ..training.config import about_the_net, new_folder, read_config, size_of, take_options, view_of
 from ..training.diverged import Diverged
 from ..training.evaluate import load_net, probabilities, weights_in
 from ..training.finetune import replace_last, start_by_fan_in
@@ -50,11 +50,10 @@ from ..training.rebuilt import rebuilt
 from ..training.run import Run
 from ..training.schedule import Steps, WhenStuck
 from ..training.train import Progress, say, train
-from .options import add_switches, at_least, command_line, not_negative, positive, switched
+from .options import SWITCHES, add_switches, at_least, command_line, not_negative, positive, switched
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 OF_THE_NET = ("columns", "variant", "extra_conv", "groups", "kernels", "hidden")  # settings that only some nets have
-SWITCHES = ("width", "without", "lrn", "pool", "dropout", "bias")
 RECIPES = {  # what differs from AlexNet's, which is the default: ZFNet, section 3
     "alexnet": {},
     "zfnet": {"net": "zfnet", "crops": "ten", "no_color_noise": True, "decay": 0.0, "epochs": 70}}
@@ -154,6 +153,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
     if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1]:
         parser.error(f"--jitter: expected sizes from {args.crop}, the --crop, on, the smaller first, got {args.jitter}")
+    if args.jitter and args.crops not in (None, "random"):
+        parser.error(f"--jitter: its crops are from anywhere: --crops random, not {args.crops}")
     if args.size > MOST_SIDE or not 0 <= args.workers <= MOST_WORKERS:
         parser.error(f"--size, --workers: expected at most {MOST_SIDE} pixels, and 0 to {MOST_WORKERS} threads, got "
                      f"{args.size} and {args.workers}")
@@ -291,7 +292,7 @@ def evaluate(args: argparse.Namespace, device: Device) -> None:
     answers: list[np.ndarray] = []
     for run in args.evaluate:
         trained = load_net(run, device)
-        data = photographs(args, size_in(run, trained.config))
+        data = photographs(args, size_of(run, trained.config))
         answers.append(trained.probabilities(data.test, args.ten_crop, args.batch, args.workers))
         report(answers[-1], data, run)
     if len(answers) > 1:
@@ -307,15 +308,6 @@ def compare_classes(args: argparse.Namespace) -> None:
             raise ValueError(f"{run} was trained on the {len(knows)} classes {', '.join(map(str, knows[:5]))}..., "
                              f"{args.data} has the {len(has)} classes {', '.join(has[:5])}...; evaluate it on those it "
                              "knows")
-
-
-def size_in(run: str, config: dict) -> int:
-    """To squares of how many pixels its images were scaled. DataError if the config does not say it."""
-    path = Path(run) / "config.json"
-    size = entry(path, config, "size", int, "how large its images were")
-    if not 1 <= size <= MOST_SIDE:
-        raise wrong(path, f"'size', from 1 to {MOST_SIDE} pixels", f"{size}")
-    return size
 
 
 def errors(answers: np.ndarray, data: Dataset) -> dict[int, float]:

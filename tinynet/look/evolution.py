@@ -21,11 +21,10 @@ import numpy as np
 
 from ..files.arrays import ArrayFile
 from ..layer import Layer
-from .figure import figure
+from .figure import COLORS, figure
 from .strongest import Piece, as_picture
 
 ALIKE = 0.9
-COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#000000")  # told apart by all eyes
 
 
 def epochs_kept(folder: Path) -> dict[int, Path]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from .figure import figure
+from .figure import COLORS, figure
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")          # Okabe and Ito's
+MARKERS = "os^Dvx"
 
 
 def draw_transfer(path: str | os.PathLike, curves: Mapping[str, Sequence[tuple[int, float, float]]], chance: float,
                   note: str = "") -> None:
     """Write to `path` a curve with error bars for each name: (images per class, accuracy, its standard error), and
     a line at the accuracy of guessing. `note` is small print below."""
-    if not curves or len(curves) > len(COLORS):
-        raise ValueError(f"draw_transfer: expected 1 to {len(COLORS)} curves, got {len(curves)}")
+    if not curves or len(curves) > len(MARKERS):
+        raise ValueError(f"draw_transfer: expected 1 to {len(MARKERS)} curves, got {len(curves)}")
     with figure(path, 7, 4.5, note) as ax:
-        for (name, points), color, marker in zip(curves.items(), COLORS, "os^Dvx", strict=False):
+        for (name, points), color, marker in zip(curves.items(), COLORS, MARKERS, strict=False):
             ks, accuracy, error = zip(*points, strict=True)
             ax.errorbar(ks, accuracy, error, color=color, marker=marker, linewidth=2, capsize=3, label=name)
         ax.axhline(chance, color="0.6", linewidth=1, linestyle=":")

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from ..data import Loader, Split, View
-from ..devices.device import device_of
 from ..init import gaussian
 from ..layers.linear import Linear
 from ..loss import SoftmaxCrossEntropy
@@ -101,12 +100,6 @@ def learn(net: Sequential, split: Split, view: View, rng: np.random.Generator, *
     records = train(net, Adam(net.parameters(), lr), loader, epochs, loss=SoftmaxCrossEntropy(),
                     schedule=falling(lr, epochs))
     return float(records[-1]["train_error"])
-
-
-def answers(net: Sequential, images: np.ndarray, view: View, batch_size: int = 128) -> np.ndarray:
-    """The scores (N, classes) of the images, as they are stored, on the host."""
-    parts = [net.forward(view.center(images[first:first + batch_size])) for first in range(0, len(images), batch_size)]
-    return np.concatenate([device_of(part).tohost(part) for part in parts])
 
 
 def falling(lr: float, epochs: int) -> ByEpoch:

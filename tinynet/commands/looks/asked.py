@@ -12,11 +12,11 @@ import numpy as np
 from ... import Device, Sequential
 from ...data import Dataset, Split, cifar10, cifar10_sample, imagenet
 from ...data.subset import first_classes
-from ...data.view import MOST_SIDE
-from ...files.reading import entry, wrong
+from ...files.reading import entry
 from ...layer import aside
 from ...layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
 from ...models.pretrained import PRETRAINED, pretrained
+from ...training.config import size_of
 from ...training.evaluate import Trained, load_net
 
 MOST_LAYERS = 5   # that are drawn if none is named: as many as in ZFNet's Figure 2
@@ -49,9 +49,7 @@ def data_of(args: argparse.Namespace, config: dict[str, Any]) -> Dataset | None:
         return cifar10_sample() if options["data"] == "sample" and not args.data else cifar10(args.data)
     if args.data is None:
         return None
-    size, first = entry(told, config, "size", int), entry(told, config, "first_classes", (int, type(None)))
-    if not 1 <= size <= MOST_SIDE:
-        raise wrong(told, f"'size', from 1 to {MOST_SIDE} pixels", f"{size}")
+    size, first = size_of(args.run, config), entry(told, config, "first_classes", (int, type(None)))
     cache = args.cache and Path(args.cache) / str(size)  # as in train_imagenet.py
     data = imagenet(args.data, size, cache, entry(told, config, "skip_unreadable", bool))
     data = first_classes(data, first) if first else data

@@ -13,7 +13,7 @@ from ...data import Dataset, Split
 from ...look.kernels import color_share, draw_kernels, first_convolutions
 from ...look.neighbors import draw_neighbors, features, nearest
 from ...look.predictions import draw_predictions
-from ...look.retrieval import Autoencoder, agreement, hamming
+from ...look.retrieval import Autoencoder, agreement, hamming, same_class
 from ...training.evaluate import Trained
 from ...training.finetune import classifiers
 from ...training.train import say
@@ -89,11 +89,11 @@ def search(stored: np.ndarray, queries: np.ndarray, data: Dataset, rng: np.rando
     codes, query_codes = coder.encode(stored), coder.encode(queries)
     (truth, _), slow = timed(lambda: nearest(queries, stored, FOUND))
     (found, _), fast = timed(lambda: hamming(query_codes, codes, FOUND))
-    labels = data.test.labels[:len(queries), None]
+    labels = data.test.labels[:len(queries)]
     say(f"search for {len(queries):,} test images among {len(stored):,} training images, the {FOUND} nearest:")
     for what, hits, seconds, size in (("real numbers", truth, slow, stored[:1].nbytes),
                                       ("codes", found, fast, codes[:1].nbytes)):
-        same = (data.train.labels[hits] == labels).mean()
+        same = same_class(hits, data.train.labels, labels)
         say(f"  {what:<13} {size:>6,} bytes an image  {1e3 * seconds / len(queries):8.3f} ms a query  "
             f"{same:4.0%} of the same class  {agreement(hits, truth):4.0%} of the nearest by real numbers")
 
