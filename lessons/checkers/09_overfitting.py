@@ -174,5 +174,5 @@ def exercise_4(recipe):
             net.backward(loss.backward())
             sgd.step()
     wrong = np.mean(net.predict(np.ascontiguousarray(center_crop(x[1000:], 24))).argmax(axis=1) != labels[1000:])
-    require(wrong < 0.615, f"{wrong:.1%} of the thousand are wrong; the target is 61.5 %. Whoever adds remedies must "
-                           "add steps: smaller batches make more of them, and want a smaller rate.")
+    require(wrong < 0.62, f"{wrong:.1%} of the thousand are wrong; the target is 62 %. Whoever adds remedies must add "
+                          "steps: smaller batches make more of them, and want a smaller rate.")

@@ -38,7 +38,7 @@ class MyDropout(Layer):
         return dy * self.mask
 
 
-# Exercise 9.4: one of many. Crops and mirrors, and batches of ten, with a smaller rate.
+# Exercise 9.4: one of many. Crops and mirrors, and batches of ten, with a smaller rate that falls in a line to 0.
 def recipe(rng):
     how = {"rng": rng, "weight_init": fan_in(2.0)}
     net = Sequential(
@@ -47,4 +47,4 @@ def recipe(rng):
         conv2=Conv2d(16, 32, 5, padding=2, **how), relu2=ReLU(), pool2=MaxPool2d(3, stride=2, ceil_mode=True),
         flat=Flatten(), fc3=Linear(6 * 6 * 32, 128, **how), relu3=ReLU(),
         fc4=Linear(128, 10, rng=rng, weight_init=fan_in(1.0)))
-    return net, lambda x, rng: random_crops(x, 24, rng), [0.003] * 8 + [0.0003] * 2, 10
+    return net, lambda x, rng: random_crops(x, 24, rng), [0.0003 * left for left in range(10, 0, -1)], 10

@@ -489,7 +489,7 @@ ax.legend(fontsize=8, loc="upper right", ncols=2);
 #
 # ### Exercise 9.4, an open one
 #
-# A thousand training images and ten epochs, no more: **fewer than 61.5 % wrong** of the thousand validation images.
+# A thousand training images and ten epochs, no more: **fewer than 62 % wrong** of the thousand validation images.
 # (The plain net of above has about 63 after ten.) `rng` is for your layers. Return four things: a net for 24 × 24
 # pixels, of at most 200,000 parameters; a function `change(x, rng)` that makes of a batch (N, 32, 32, 3) what the net
 # sees in training, (N, 24, 24, 3); a learning rate for each epoch, in a list of ten; and the size of a batch. The
