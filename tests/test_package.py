@@ -22,7 +22,7 @@ FLOORS = [
     {"container"},
     {"layers", "net", "columns", "loss"},
     {"models", "files", "gradcheck", "summary"},
-    {"data"},
+    {"data", "distributed"},
     {"training"},
     {"look"},
     {"train", ""},                                                                   # "" is tinynet itself
@@ -31,6 +31,7 @@ FLOORS = [
 ]
 UPWARDS = {  # each with its reason
     ("training.run", ""): "the version is written in tinynet/__init__.py",
+    ("training.train", ""): "the version is written in tinynet/__init__.py",
     ("training.checkpoint", ""): "the version is written in tinynet/__init__.py",
     ("layers.conv_transpose", "layers.conv"): "the same operations, in the opposite order",
     ("layers.unpool", "layers.pool"): "the way back through a pooling, by its switches",
