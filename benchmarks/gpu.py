@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import importlib.metadata
 import importlib.util
 import json
 import statistics
@@ -40,6 +39,7 @@ from cpu import medians
 from gpu_cases import CASES, CONTENDERS, Case, Contender
 from gpu_report import tell, tell_machine
 
+import tinynet
 from tinynet import Device, Linear, free_memory, gpu, summary
 
 # ---- the GPU ------------------------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def machine(torch: Any) -> dict[str, Any]:
     cuda = gpu(0).xp.cuda
     return {"date": date.today().isoformat(), "gpu": cuda.runtime.getDeviceProperties(0)["name"].decode(),
             "driver": cuda.runtime.driverGetVersion(), "CUDA": cuda.runtime.runtimeGetVersion(),
-            "tinynet": importlib.metadata.version("tinynet"), "CuPy": gpu(0).xp.__version__, "NumPy": np.__version__,
+            "tinynet": tinynet.__version__, "CuPy": gpu(0).xp.__version__, "NumPy": np.__version__,
             "PyTorch": torch.__version__ if torch else "not measured",
             "cuDNN": torch.backends.cudnn.version() if torch else "not measured"}
 

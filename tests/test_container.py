@@ -159,12 +159,12 @@ def test_two_layers_of_one_name_are_refused():
 
 
 @pytest.mark.parametrize("make, places", [
-    (lambda relu: Sequential(relu1=relu, tanh=Tanh(), relu2=relu), "Sequential: relu1 and relu2 are one layer, ReLU()"),
-    (lambda relu: Branches(a=Sequential(b=relu), c=relu), "Branches: a.b and c are one layer, ReLU()"),
-    (lambda relu: Sum(a=relu, b=relu), "Sum: a and b are one layer, ReLU()"),
-    (lambda relu: Columns(relu, relu), "Columns: left and right are one layer, ReLU()"),
+    (lambda relu: Sequential(relu1=relu, tanh=Tanh(), relu2=relu), "Sequential: relu1 and relu2 are one layer, ReLU"),
+    (lambda relu: Branches(a=Sequential(b=relu), c=relu), "Branches: a.b and c are one layer, ReLU"),
+    (lambda relu: Sum(a=relu, b=relu), "Sum: a and b are one layer, ReLU"),
+    (lambda relu: Columns(relu, relu), "Columns: left and right are one layer, ReLU"),
     (lambda relu: Sequential(a=Sequential(b=relu), c=Branches(d=Tanh(), e=relu)),
-     "Sequential: a.b and c.e are one layer, ReLU()"),
+     "Sequential: a.b and c.e are one layer, ReLU"),
 ])
 def test_one_layer_in_two_places_is_refused(make, places):
     with pytest.raises(ValueError, match=re.escape(places + ". Each place needs a layer of its own: it keeps what the "

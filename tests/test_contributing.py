@@ -1,6 +1,7 @@
 """What CONTRIBUTING.md shows: it runs, and keeps the contract of a layer."""
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import test_layer
 from naive import assert_close, distinct
 
 from tinynet import Layer, Parameter, gradcheck
@@ -47,3 +49,19 @@ def test_the_operation_of_the_example_fills_its_array(shown):
     y = np.empty_like(x)
     shown["scale_forward"](x, w, y, np)
     assert_close(y, x * w)
+
+
+CONTRACT = [check for name, check in vars(test_layer).items()
+            if name.startswith("test_") and list(inspect.signature(check).parameters) == ["case"]]
+
+
+@pytest.mark.parametrize("check", CONTRACT)
+def test_the_layer_of_the_example_passes_the_tests_that_the_page_names(check, shown):
+    layer = shown["Scale"](4).astype(np.float64)
+    layer.w.value[:] = distinct(4, seed=1)
+    layer.rename("layer7")
+    check((layer, distinct(*test_layer.MAPS)))
+
+
+def test_there_are_such_tests():
+    assert len(CONTRACT) > 10

@@ -13,7 +13,9 @@ from naive import assert_close, distinct
 from tinynet import (
     LRN,
     RBF,
+    AbsTanh,
     AvgPool2d,
+    BatchNorm1d,
     BatchNorm2d,
     Branches,
     Conv2d,
@@ -23,7 +25,9 @@ from tinynet import (
     GlobalAvgPool2d,
     Identity,
     Layer,
+    LeakyReLU,
     Linear,
+    LocalContrastNorm,
     LocallyConnected2d,
     MaxPool2d,
     Parameter,
@@ -69,11 +73,10 @@ def residual_net():
     return Sequential(first=first, tanh1=Tanh(), second=Sum(tanh=Tanh(), shortcut=Identity()), tanh2=Tanh())
 
 
-def worn_norm():
+def worn_norm(norm):
     """Batch normalisation that has been trained a little: no parameter or average is what it starts as."""
-    norm = BatchNorm2d(4)
     for i, array in enumerate((norm.gamma.value, norm.beta.value, norm.running_mean, norm.running_var)):
-        array[:] = abs(distinct(4, seed=i))
+        array[:] = abs(distinct(norm.channels, seed=i))
     return norm
 
 
@@ -81,6 +84,7 @@ MAPS, ROWS = (5, 7, 6, 4), (5, 6)  # five images, so that neither two nor three 
 CASES = {  # name: (how to make the layer, the shape of an input)
     "conv": (lambda: Conv2d(4, 6, 3, padding=1, groups=2, **start()), MAPS),
     "conv strided": (lambda: Conv2d(4, 5, (3, 2), stride=(2, 3), padding=((0, 1), (2, 0)), **start()), MAPS),
+    "conv of the same size": (lambda: Conv2d(4, 3, (3, 2), padding="same", **start()), MAPS),
     "conv 1x1": (lambda: Conv2d(4, 3, 1, **start()), MAPS),
     "conv without bias": (lambda: Conv2d(4, 3, 2, bias=False, **start()), MAPS),
     "transposed conv": (lambda: ConvTranspose2d(4, 6, (3, 2), stride=(2, 3), padding=((0, 1), (2, 0)), groups=2,
@@ -98,12 +102,16 @@ CASES = {  # name: (how to make the layer, the shape of an input)
     "relu": (lambda: ReLU(), MAPS),
     "tanh": (lambda: Tanh(), MAPS),
     "sigmoid": (lambda: Sigmoid(), MAPS),
+    "leaky relu": (lambda: LeakyReLU(0.3), MAPS),
     "relu on rows": (lambda: ReLU(), ROWS),
     "scaled tanh": (lambda: ScaledTanh(), MAPS),
+    "abs tanh": (lambda: AbsTanh(), MAPS),
+    "local contrast": (lambda: LocalContrastNorm(3), MAPS),
     "rbf": (lambda: RBF(6, distinct(3, 6, seed=7)), ROWS),
     "lrn": (lambda: LRN(3, k=1, alpha=0.5, beta=0.75, groups=2), MAPS),
     "within-map norm": (lambda: WithinMapNorm(3, alpha=0.5, beta=0.75), MAPS),
-    "batch norm": (worn_norm, MAPS),
+    "batch norm": (lambda: worn_norm(BatchNorm2d(4)), MAPS),
+    "batch norm of vectors": (lambda: worn_norm(BatchNorm1d(6)), ROWS),
     "padded shortcut": (lambda: ZeroPadShortcut(4, 6, 2), MAPS),
     "dropout": (lambda: Dropout(0.4, np.random.default_rng(7)), MAPS),
     "net": (small_net, MAPS),
@@ -313,7 +321,7 @@ def test_a_later_call_does_not_overwrite_earlier_results(case):
     layer, x = case
     first = run(layer, x)
     copies = {name: array.copy() for name, array in first.items()}
-    second = run(layer, -x)
+    second = run(layer, 0.1 - x)
     assert not np.array_equal(second["y"], first["y"])  # or this test would prove nothing
     assert_same(first, copies, exactly=True)
 
@@ -585,7 +593,7 @@ def test_length_iteration_and_indexing():
     relu, tanh = ReLU(), Tanh()
     net = Sequential(relu=relu, tanh=tanh)
     assert len(net) == 2 and list(net) == [relu, tanh] and net["tanh"] is tanh
-    assert repr(net) == "Sequential(relu=ReLU(), tanh=Tanh())"
+    assert repr(net).splitlines() == ["Sequential of 2 layers, 0 parameters", "  relu  ReLU()", "  tanh  Tanh()"]
 
 
 def test_slices_include_both_ends_and_share_the_layers():

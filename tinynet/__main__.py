@@ -11,6 +11,8 @@
     python -m tinynet look RUN              what a trained net has learned
     python -m tinynet predict PICTURE --run RUN    what it says of a picture
     python -m tinynet watch RUN RUN         curves of several runs, while they train
+    python -m tinynet claims                the papers' claims, run with error bars
+    python -m tinynet features              what a net's features are worth for other pictures
 """
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ from .models.catalogue import NETS, build
 from .summary import count_parameters, summary
 
 COMMANDS = ("train-cifar10", "train-imagenet", "train-lenet5", "alexnet-columns", "find-lr", "look", "predict",
-            "watch")  # each in commands/
+            "watch", "claims", "features")  # each in commands/
 
 
 class Zeros(np.random.Generator):

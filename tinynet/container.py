@@ -50,9 +50,21 @@ class Container(Layer):
             if name in names.values():
                 raise ValueError(f"{kind}: two layers are called {name}")
             if id(layer) in names:
-                raise ValueError(f"{kind}: {names[id(layer)]} and {name} are one layer, {layer!r}. Each place needs a "
-                                 "layer of its own: it keeps what the backward of this place needs")
+                raise ValueError(f"{kind}: {names[id(layer)]} and {name} are one layer, {type(layer).__name__}. Each "
+                                 "place needs a layer of its own: it keeps what the backward of this place needs")
             names[id(layer)] = name
+
+    def refuse_unnamed(self, layers: tuple) -> None:
+        """Raise TypeError that says how it is written, if there are `layers` that were given without a name. They are
+        needed: files, `freeze` and error messages call a layer as its paper does."""
+        if not layers:
+            return
+        layers = layers[0] if isinstance(layers[0], (list, tuple)) else layers
+        kinds = [type(layer).__name__ for layer in layers if isinstance(layer, Layer)]
+        named = [f"{kind.lower().removesuffix('2d')}{kinds[:i + 1].count(kind)}={kind}(...)"
+                 for i, kind in enumerate(kinds)]
+        raise TypeError(f"{type(self).__name__}: every layer has a name here; write {type(self).__name__}("
+                        f"{', '.join(named) or 'conv1=Conv2d(...), ...'})")
 
     def wants(self, input_grad: bool | None) -> bool:
         """Whether backward has to give dx: as its caller says; else if the lowest weights are trained, or none are."""

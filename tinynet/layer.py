@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from .described import described, table
 from .devices.device import Device, check_kind, cpu, device_of, place_of
 from .fast.parallel import caller, one_blas_thread
 from .keeping import Kept, refuse_another
@@ -75,6 +76,10 @@ class Layer:
 
     def backward(self, dy: Any) -> Any:
         raise NotImplementedError
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """`net(x)` is `net.forward(x)`, `loss(scores, labels)` is `loss.forward(scores, labels)`."""
+        return self.forward(*args, **options)
 
     def children(self) -> list[tuple[str, Layer]]:
         """The layers that this layer is made of."""
@@ -177,7 +182,8 @@ class Layer:
             check_kind(x, self.label, what)
             if place_of(x) is None:
                 raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
-                                + (NO_GRADIENT if what == "dy" and x is None else ""))
+                                + (NO_GRADIENT if what == "dy" and x is None else "")
+                                + (f"; write np.array({what}, np.float32)" if isinstance(x, (list, tuple)) else ""))
         if x.dtype not in (np.float32, np.float64):
             raise TypeError(f"{self.label}: expected float32 or float64 for {what}, got {x.dtype}; "
                             f"convert it first: {what}.astype(np.float32)")
@@ -187,7 +193,9 @@ class Layer:
                                all(isinstance(a, str) or a == b for a, b in zip(shape, x.shape, strict=True)))
         if not fits:
             wanted = ", ".join(map(str, shape or ("N", "..."))) + ("," if len(shape) == 1 else "")
-            raise ValueError(f"{self.label}: expected {what} of shape ({wanted}), got {tuple(x.shape)}")
+            first = x.ndim == 4 == len(shape) and x.shape[1] == shape[3] and what == "x"
+            raise ValueError(f"{self.label}: expected {what} of shape ({wanted}), got {tuple(x.shape)}" + (
+                "; channels come last here: x.transpose(0, 2, 3, 1)" if first else ""))
         if x.size == 0:
             raise ValueError(f"{self.label}: {what} is empty: its shape is {tuple(x.shape)}")
         for own in vars(self).values() if dtype is None else ():
@@ -294,5 +302,4 @@ class Layer:
         return self.forward(x)
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{name}={layer!r}" for name, layer in self.children())
-        return f"{type(self).__name__}({inside})"
+        return table(self) if self.children() else described(self)

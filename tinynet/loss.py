@@ -48,6 +48,23 @@ def cross_entropy_backward(probs: Any, labels: Any, dz: Any, xp: Any) -> None:
     dz /= len(labels)
 
 
+def checked_labels(loss: Layer, labels: Any, shape: tuple[int, int]) -> Any:
+    """The labels (N,) of scores of this shape, (N, K), on the loss's device. Raises TypeError if they are no whole
+    numbers, ValueError if they are out of range or of another shape."""
+    N, K = shape
+    check_kind(labels, loss.label, "labels")
+    labels = labels if place_of(labels) else np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"{loss.label}: expected whole numbers as labels, got {labels.dtype}")
+    if labels.shape != (N,):
+        raise ValueError(f"{loss.label}: expected {N} labels, one for each row of the logits, got shape "
+                         f"{tuple(labels.shape)}")
+    if int(labels.min()) < 0 or int(labels.max()) >= K:
+        raise ValueError(f"{loss.label}: expected labels from 0 to {K - 1}, got {int(labels.min())} to "
+                         f"{int(labels.max())}")
+    return loss.device.asarray(labels) if isinstance(labels, np.ndarray) else labels
+
+
 class SoftmaxCrossEntropy(Layer):
     """The mean over the batch of -log(probability of the right class); `probs` holds the last probabilities."""
 
@@ -62,7 +79,7 @@ class SoftmaxCrossEntropy(Layer):
         """
         self._device = None  # a loss has no weights: it computes where these logits are
         xp = self.expect(logits, "N", "K", what="logits")
-        labels = self._check_labels(labels, logits.shape)
+        labels = checked_labels(self, labels, logits.shape)
         with self.device:
             finite = self.device.number(xp.isfinite(logits).all())
         if finite is False:
@@ -84,19 +101,6 @@ class SoftmaxCrossEntropy(Layer):
             cross_entropy_backward(probs, labels, dz, device.xp)
         return dz
 
-    def _check_labels(self, labels: Any, shape: tuple[int, ...]) -> Any:
-        N, K = shape
-        check_kind(labels, self.label, "labels")
-        labels = labels if place_of(labels) else np.asarray(labels)
-        if labels.dtype.kind not in "iu":
-            raise TypeError(f"{self.label}: expected whole numbers as labels, got {labels.dtype}")
-        if labels.shape != (N,):
-            raise ValueError(f"{self.label}: expected {N} labels, one for each row of the logits, got shape "
-                             f"{tuple(labels.shape)}")
-        if int(labels.min()) < 0 or int(labels.max()) >= K:
-            raise ValueError(f"{self.label}: expected labels from 0 to {K - 1}, got {int(labels.min())} to "
-                             f"{int(labels.max())}")
-        return self.device.asarray(labels) if isinstance(labels, np.ndarray) else labels
 
 
 class MeanSquaredError(Layer):

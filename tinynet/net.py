@@ -25,9 +25,14 @@ class Sequential(Container):
 
     `net["conv1"]` is a layer; `net[:"conv5"]` the net up to and including conv5, `net["fc6":]` the net from fc6 on:
     they share the layers with `net`. `len(net)` counts the layers, iteration goes through them in order.
+
+    `net["fc8"] = Linear(4096, 10, rng=rng)` puts another layer in the place of one; an optimiser made before still has
+    the old one's parameters, so make a new one. Raises KeyError for a name that is not there, TypeError for what is no
+    layer, ValueError for a layer that is elsewhere in the net, or on another device; the net is then as it was.
     """
 
-    def __init__(self, **layers: Layer) -> None:
+    def __init__(self, *unnamed: Layer, **layers: Layer) -> None:
+        self.refuse_unnamed(unnamed)
         if not layers:
             raise ValueError("Sequential: expected at least one layer: Sequential(conv1=Conv2d(...), ...)")
         self.layers = layers
@@ -70,6 +75,19 @@ class Sequential(Container):
         part.layers = {name: self.layers[name] for name in names[first:last + 1]}
         return part
 
+    def __setitem__(self, name: str, layer: Layer) -> None:
+        old, before = self[self._known(name)], self.layers
+        if isinstance(layer, Layer) and old.placed and layer.placed and layer.device != old.device:
+            raise ValueError(f"{self.label}: {name} is on {old.device}, the layer to replace it on {layer.device}; "
+                             "move that first, with to()")
+        self.layers = {**before, name: layer}
+        try:
+            self.check()
+        except (TypeError, ValueError):
+            self.layers = before
+            raise
+        layer.rename(f"{self.name}.{name}" if self.name else name)
+
     def _known(self, name: str) -> str:
         if name not in self.layers:
             raise KeyError(f"{self.label}: no layer is called {name!r}; there are {', '.join(self.layers)}")
@@ -88,7 +106,8 @@ class Branches(Container):
         y  = [f_1(x), f_2(x), ...]        dx = Σ_i  backward_i(the part of dy that belongs to f_i)
     """
 
-    def __init__(self, **branches: Layer) -> None:
+    def __init__(self, *unnamed: Layer, **branches: Layer) -> None:
+        self.refuse_unnamed(unnamed)
         if not branches:
             raise ValueError("Branches: expected at least one layer: Branches(left=Conv2d(...), ...)")
         self.branches = branches
@@ -127,7 +146,8 @@ class Sum(Container):
         y  = Σ_i  f_i(x)        dx = Σ_i  backward_i(dy)
     """
 
-    def __init__(self, **branches: Layer) -> None:
+    def __init__(self, *unnamed: Layer, **branches: Layer) -> None:
+        self.refuse_unnamed(unnamed)
         if not branches:
             raise ValueError("Sum: expected at least one layer: Sum(block=Sequential(...), shortcut=Identity())")
         self.branches = branches

@@ -29,8 +29,15 @@ def as_pair(value: Any, what: str, least: int = 1) -> tuple[int, int]:
                          f"{value!r}") from None
 
 
-def as_padding(value: Any, what: str) -> Padding:
-    """Padding given as one number, as (vertical, horizontal), or as ((top, bottom), (left, right))."""
+def as_padding(value: Any, what: str, kernel: tuple[int, int] | None = None,
+               stride: tuple[int, int] = (1, 1)) -> Padding:
+    """Padding given as one number, as (vertical, horizontal), or as ((top, bottom), (left, right)); for whom says its
+    `kernel` and `stride`, also as "same"."""
+    if kernel and isinstance(value, str) and value == "same":
+        if stride != (1, 1):
+            raise ValueError(f"{what}: 'same' is for a stride of 1, got {stride}: with another it would depend on the "
+                             "image. For images of even sides, stride 2 and a kernel of 3, write ((0, 1), (0, 1))")
+        return tuple(((K - 1) // 2, K // 2) for K in kernel)
     if not isinstance(value, (tuple, list)):
         value = (value, value)
     if len(value) != 2:

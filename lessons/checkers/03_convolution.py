@@ -1,28 +1,29 @@
 """Lesson 3: the checkers of its exercises."""
 import numpy as np
-from check import numerical, require, same, untouched
+from check import keeps_precision, numerical, require, same, several, untouched, whole
 from numpy.lib.stride_tricks import sliding_window_view
 
 
 def exercise_1(conv_numbers):
     for size, channels, kernel, kernels, stride, padding in (
-            (5, 1, 3, 1, 1, 0), (9, 2, 3, 4, 1, 1), (11, 3, 5, 2, 2, 0), (10, 3, 3, 7, 4, 2), (227, 3, 11, 96, 4, 0)):
-        got = untouched(conv_numbers, size, channels, kernel, kernels, stride, padding)
+            (5, 1, 3, 1, 1, 0), (9, 2, 3, 4, 1, 1), (11, 3, 5, 2, 2, 0), (10, 3, 3, 7, 4, 2), (227, 3, 11, 96, 4, 0),
+            (2, 1, 3, 1, 2, 0)):
+        got = several(untouched(conv_numbers, size, channels, kernel, kernels, stride, padding),
+                      "places, parameters, multiply-adds")
         case = f"conv_numbers({size}, {channels}, {kernel}, {kernels}, {stride}, {padding})"
-        require(isinstance(got, tuple) and len(got) == 3,
-                "it should return three things: places, parameters, multiply-adds.")
-        require(all(isinstance(n, int) for n in got),
+        require(all(whole(n) for n in got),
                 "all three should be whole numbers. (`//` divides and rounds down.)")
         places = len(range(-padding, size + padding - kernel + 1, stride))
         require(got[0] == places, f"the number of places is not right for {case}. Draw the axis with its padding: how "
-                                  "far can the window move, and how many steps is that?")
+                                  "far can the window move, and how many steps is that? (None fits where the window is "
+                                  "larger than the axis.)")
         one_kernel = np.zeros((kernel, kernel, channels)).size
         require(got[1] == kernels * (one_kernel + 1), f"the number of parameters is not right for {case}. How many "
                                                       "numbers has one kernel, and what else does each have?")
         require(got[2] == np.zeros((places, places, kernels)).size * one_kernel,
                 f"the number of multiply-adds is not right for {case}. How many outputs are there, and how many terms "
                 "has the sum for each?")
-    require(conv_numbers(9, 2, 3, 4) == conv_numbers(9, 2, 3, 4, 1, 0),
+    require(tuple(conv_numbers(9, 2, 3, 4)) == tuple(conv_numbers(9, 2, 3, 4, 1, 0)),
             "without its last two arguments the function should take stride 1 and no padding.")
 
 
@@ -40,6 +41,7 @@ def exercise_2(two_loops):
                     "the bias should be added once, not once for each offset.")
         same(got, expected, case, f"{case} is not right. The slice for the offset i, j begins at i and j; it has P and "
                                   "Q places, and they are `stride` pixels apart.")
+    keeps_precision(two_loops, x, W, b, stride)
 
 
 def exercise_3(input_gradient):
@@ -55,6 +57,7 @@ def exercise_3(input_gradient):
         same(got, expected, "dx", "the shape is right, the numbers are not what nudging gives. A pixel further right "
                                   "in its window met a weight further right. So seen from the pixel, on which side "
                                   "lies the place where it met the first weight?")
+    keeps_precision(input_gradient, dy, W)
 
 
 def _convolve(x, W, b, stride):

@@ -1,25 +1,26 @@
 """Lesson 4: the checkers of its exercises."""
 import numpy as np
-from check import numerical, require, same, untouched
+from check import keeps_precision, numerical, require, same, untouched
 from numpy.lib.stride_tricks import sliding_window_view
 
 
-def exercise_1(pool_windows):
-    for length, z, s in (4, 2, 2), (9, 3, 2), (55, 3, 2), (3, 3, 2), (8, 3, 2), (7, 2, 2), (11, 3, 3), (6, 3, 1):
-        for ceil in False, True:
-            got = untouched(pool_windows, length, z, s, ceil)
-            require(isinstance(got, int) and not isinstance(got, bool),
-                    "it should return a whole number. (`//` divides and rounds down.)")
-            hint = ("Are pixels left over behind the last whole window? Then there is one window more." if ceil else
-                    "Begin with one window: how far can it move, and how many steps is that?")
-            require(got == _windows(length, z, s, ceil),
-                    f"it is not {got} windows for {length} pixels, z={z}, s={s}, ceil={ceil}. {hint}")
-    for length, z, s in (6, 2, 3), (9, 2, 3), (5, 1, 2), (7, 2, 4), (10, 2, 4):
-        for ceil in False, True:
-            require(pool_windows(length, z, s, ceil) == _windows(length, z, s, ceil),
-                    f"right where s ≤ z, but not for {length} pixels, z={z}, s={s}, ceil={ceil}. Where would the last "
-                    "window begin?")
-    require(pool_windows(8, 3, 2) == pool_windows(8, 3, 2, False), "without its last argument it should round down.")
+def exercise_1(pool_up):
+    rng = np.random.default_rng(6)
+    for shape, z, s in (((1, 4, 4, 1), 2, 2), ((2, 5, 5, 1), 2, 2), ((1, 8, 8, 2), 3, 2), ((2, 9, 6, 3), 3, 2),
+                        ((1, 7, 10, 1), 3, 3), ((1, 6, 5, 2), 3, 1), ((1, 6, 9, 1), 2, 3), ((1, 5, 10, 1), 2, 4)):
+        x = rng.normal(size=shape) - 5                                    # all negative: 0 is no answer
+        rows, columns = (_starts(length, z, s) for length in shape[1:3])
+        expected = np.stack([np.stack([x[:, i:i + z, j:j + z].max(axis=(1, 2)) for j in columns], 1) for i in rows], 1)
+        case = f"y for x {shape}, z={z}, s={s}"
+        got = untouched(pool_up, x, z, s)
+        hint = "" if np.shape(got) == expected.shape else (
+            " Draw the axis: how many windows lie within it, is a pixel left over, and is there one on which the next "
+            "window would begin?")
+        require(np.shape(got) == expected.shape,
+                f"{case} should have the shape {expected.shape}, yours has {np.shape(got)}.{hint}")
+        same(got, expected, case, f"{case}: the shape is right, the numbers are not. A window that hangs over the end "
+                                  "has fewer pixels, and what is no pixel cannot be the largest: not even 0.")
+    keeps_precision(pool_up, x, z, s)
 
 
 def exercise_2(max_pool_backward):
@@ -38,6 +39,7 @@ def exercise_2(max_pool_backward):
         same(got, expected, f"dx for x {shape}, z={z}, s={s}",
              f"dx is not what nudging gives, for z={z}, s={s}. The switch k is row k // z and column k % z of its "
              "window. And in which row and column of x does window p, q begin?")
+    keeps_precision(max_pool_backward, dy, switches, shape, z, s)
 
 
 def exercise_3(mean_pool_backward):
@@ -53,6 +55,7 @@ def exercise_3(mean_pool_backward):
         same(got, expected, f"dx for x {shape}, z={z}, s={s}",
              f"dx is not what nudging gives, for z={z}, s={s}. Each pixel of a window gets the same share of its dy. "
              "What about a pixel that is in several windows, or in none?")
+    keeps_precision(mean_pool_backward, dy, shape, z, s)
 
 
 def _wins(switches, shape, z, s):
@@ -63,10 +66,12 @@ def _wins(switches, shape, z, s):
     return count
 
 
-def _windows(length, z, s, ceil):
-    starts = list(range(0, length - z + 1, s))
-    left_over = starts[-1] + z < length and starts[-1] + s < length
-    return len(starts) + (1 if ceil and left_over else 0)
+def _starts(length, z, s):
+    """Where windows begin, if one may hang over the end: until one has reached the last pixel."""
+    starts = [0]
+    while starts[-1] + z < length and starts[-1] + s < length:
+        starts.append(starts[-1] + s)
+    return starts
 
 
 def _max_pool(x, z, s):

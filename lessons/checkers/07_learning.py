@@ -1,18 +1,17 @@
 """Lesson 7: the checkers of its exercises."""
 import numpy as np
-from check import require, same, untouched
+from check import require, same, several, untouched
 
-from tinynet import SGD, Parameter
-
-NOTHING = "it returns nothing. Write your code in place of the `...`, and end it with `return`."
+from tinynet import SGD, Linear, Parameter, ReLU, Sequential, SoftmaxCrossEntropy, fan_in
+from tinynet.data import batches, mnist_sample
 
 
 def exercise_1(step):
-    rng = np.random.default_rng(1)
-    w, v = rng.normal(size=(3, 2)), np.zeros((3, 2))
-    settings = {"lr": 0.3, "momentum": 0.6, "decay": 0.2}
-    _steps(lambda *arrays: step(*arrays, **settings), w, v, (0.3, 0.6, 0.2), "")
-    _steps(lambda *arrays: step(*arrays, 0.01), w, v, (0.01,), " with the paper's momentum and decay")
+    for shape in (3, 2), (5,), (2, 4, 1):
+        w, v = np.random.default_rng(1).normal(size=shape), np.zeros(shape)
+        settings = {"lr": 0.3, "momentum": 0.6, "decay": 0.2}
+        _steps(lambda *arrays: step(*arrays, **settings), w, v, (0.3, 0.6, 0.2), "")  # noqa: B023 called at once
+        _steps(lambda *arrays: step(*arrays, 0.01), w, v, (0.01,), " with the paper's momentum and decay")
 
 
 def _steps(step, w, v, constants, when):
@@ -22,9 +21,7 @@ def _steps(step, w, v, constants, when):
     for n in range(1, 4):
         p.grad = rng.normal(size=w.shape)
         sgd.step()
-        result = untouched(step, w, v, p.grad)
-        require(isinstance(result, tuple) and len(result) == 2, "it should return two things: the new w, the new v.")
-        w, v = result
+        w, v = several(untouched(step, w, v, p.grad), "the new w, the new v")
         same(v, sgd.slots["velocity"]["w"], "v",
              f"v, the second thing, is not right after step {n}{when}. Go through (1) by terms: the old v, the decay, "
              "the gradient. Which w does the decay look at?", 1e-9)
@@ -32,16 +29,13 @@ def _steps(step, w, v, constants, when):
 
 
 def exercise_2(width):
-    rng = np.random.default_rng(3)
-    for inputs in 64, 1000:
-        sigma = width(inputs)
-        require(sigma is not None, NOTHING)
+    for inputs in 64, 2, 10, 1000:
+        sigma = untouched(width, inputs)
         require(np.ndim(sigma) == 0 and np.isfinite(sigma) and sigma > 0, "it should return one number above 0.")
-        sums = np.maximum(0, rng.normal(size=(400, inputs))) @ rng.normal(size=(inputs, 400))
-        factor = sigma ** 2 * np.mean(np.maximum(0, sums) ** 2) / 0.5   # 0.5: the mean square of the inputs
-        require(0.93 < factor < 1.07, f"a layer with {inputs} inputs and weights of this width would multiply the mean "
-                                      f"square by {factor:.3g}. The text has the factor of the sum; what does the ReLU "
-                                      "do to it? And which power of σ is it?")
+        factor = inputs * float(sigma) ** 2 / 2                            # 2: the ReLU's half
+        require(abs(factor - 1) < 1e-6, f"a layer with {inputs} inputs and weights of this width would multiply the "
+                                        f"mean square by {factor:.6g} on average. The text has the factor of the sum; "
+                                        "what does the ReLU do to it? And which power of σ is it?")
 
 
 def exercise_3(stuck):
@@ -55,6 +49,64 @@ def exercise_3(stuck):
              ([0.5, 0.5, 0.5], 3, False, "there is nothing before the last three"),
              ([], 2, False, "there is no error yet")]
     for errors, patience, expected, because in cases:
-        got = stuck(list(errors), patience)
-        require(got is not None, NOTHING)
+        got = untouched(lambda errors=errors, patience=patience: stuck(list(errors), patience))
         require(bool(got) == expected, f"for {errors} and patience {patience} it should be the opposite: {because}.")
+
+
+def exercise_4(mended):
+    (x, labels), (x_test, test_labels) = mnist_sample()
+
+    def run(x=x, labels=labels, x_test=x_test, test_labels=test_labels, **rate):
+        return several(untouched(lambda *arrays: mended(*arrays, np.random.default_rng(0), **rate),
+                                 x, labels, x_test, test_labels), "the net, its test error")
+
+    net, wrong = run()
+    require(np.ndim(wrong) == 0, "the test error, the second thing, should be one number.")
+    require(wrong < 0.6, f"{wrong:.0%} of the test images are wrong, hardly better than guessing. Does each image "
+                         "learn with its own label?")
+    require(wrong < 0.16, f"{wrong:.0%} of the test images are wrong. Something throws the weights about; its size "
+                          "stands at the top of the function.")
+    other, _ = run(x_test=255 - x_test)
+    require(all(np.array_equal(p.value, q.value) for (_, p), (_, q) in
+                zip(net.parameters(), other.parameters(), strict=True)),
+            "with other test images, the same training gives other weights. What has learning to do with those?")
+    _, slower = run(lr=0.005)
+    require(slower > wrong, "`lr` does not seem to have any effect.")
+    order = np.argsort(labels, kind="stable")
+    _, in_order = run(x[order], labels[order])
+    require(in_order < 0.25, f"if the images come sorted, all zeros first, {in_order:.0%} of the test images are wrong."
+                             " What has the net seen last? (Draw from `rng`.)")
+    _, shifted = run(test_labels=(test_labels + 1) % 10)
+    require(shifted > 0.8, "with wrong test labels, the error should be near 100 %.")
+
+
+def exercise_5(settings):
+    found = untouched(settings)
+    names = {"hidden", "lr", "momentum", "decay", "batch"}
+    require(isinstance(found, dict) and set(found) == names, f"it should return a dictionary of {sorted(names)}.")
+    hidden, rates = tuple(np.atleast_1d(found["hidden"])), list(np.atleast_1d(found["lr"]))
+    require(len(rates) == 5, f"lr should be a list of five rates, one an epoch; you have {len(rates)}.")
+    require(sum(hidden) <= 600, f"at most 600 hidden neurons; you have {sum(hidden)}.")
+    errors = [_trained(hidden, rates, found["momentum"], found["decay"], int(found["batch"]), start)
+              for start in range(3)]
+    mean = np.mean(errors)
+    require(mean < 0.1, f"{mean:.1%} of the 500 wrong, on average ({', '.join(f'{e:.1%}' for e in errors)}); 10 % is"
+                          " the target. A larger rate at first and a smaller one at the end? More, smaller batches?")
+
+
+def _trained(hidden, rates, momentum, decay, batch_size, start):
+    """The error on the last 500 digits, after a training on the others."""
+    (images, labels), _ = mnist_sample()
+    x, rng, layers = images.reshape(len(images), -1) / np.float32(255), np.random.default_rng(start), {}
+    for i, (inputs, outputs) in enumerate(zip((784, *hidden), hidden, strict=False), 1):
+        layers |= {f"fc{i}": Linear(inputs, outputs, rng=rng, weight_init=fan_in(2.0)), f"relu{i}": ReLU()}
+    net = Sequential(**layers, out=Linear((784, *hidden)[-1], 10, rng=rng, weight_init=fan_in(2.0)))
+    loss, sgd = SoftmaxCrossEntropy(), SGD(net.parameters(), rates[0], momentum, decay)
+    for sgd.lr in rates:
+        for batch, right in batches(x[:1500], labels[:1500], batch_size, rng):
+            scores = net.forward(batch, train=True)
+            require(np.isfinite(scores).all(), "the scores are no longer finite: the training explodes.")
+            loss.forward(scores, right)
+            net.backward(loss.backward())
+            sgd.step()
+    return np.mean(net.predict(x[1500:]).argmax(axis=1) != labels[1500:])

@@ -2,7 +2,10 @@
 import tracemalloc
 
 import numpy as np
-from check import require, same, untouched
+from check import require, same, several, untouched
+from counting import counted, operations
+
+from tinynet import LRN, Conv2d
 
 TOO_MUCH = 400_000  # bytes: a tenth of an array of a million, and room for many pieces
 
@@ -31,7 +34,7 @@ def _updates(update, size, piece):
         expected_w = expected_w + expected_v
         before = {"w": w.copy(), "v": v.copy()}
         result = untouched(lambda g: update(w, g, v, 0.1, 0.9, 0.01, piece=piece), g)  # noqa: B023 called at once
-        require(isinstance(result, tuple) and len(result) == 2, "it should return two things: w, v.")
+        result = several(result, "w, v")
         for name, mine, got, expected in ("v", v, result[1], expected_v), ("w", w, result[0], expected_w):
             require(got is mine, f"{name} should be the array that was given, changed, and not another one.")
             require(not np.array_equal(got, before[name]), f"{where}{name} is still what it was. `a = ...` gives the "
@@ -48,60 +51,63 @@ def _arrays(size):
     return tuple(rng.normal(size=size).astype(np.float32) for _ in range(3))
 
 
-def exercise_2(two_outputs):
-    rng = np.random.default_rng(13)
-    for _ in range(3):
-        d, g = rng.normal(size=4), rng.normal(size=3)
-        y = untouched(two_outputs, d, g)
-        require(np.shape(y) == (2,), f"it should return two numbers, y₀ and y₁, yours has the shape {np.shape(y)}.")
-        same(np.array(y), np.correlate(d, g), "y", _which_is_wrong(y, np.correlate(d, g)))
-    _Number.products = 0
-    two_outputs(np.array([_Number("d") for _ in range(4)]), np.array([_Number("g") for _ in range(3)]))
-    require(_Number.products <= 4, f"right, but with {_Number.products} products of something made of d and something "
-                                   "made of g. Four are enough: m₁ to m₄, each computed once.")
+def exercise_2(layer):
+    rng, nothing = np.random.default_rng(13), "forward returns nothing. Write your code in place of the `...`."
+    for settings in (5, 2.0, 1e-4, 0.75), (5, 2.0, 0.5, 0.75), (3, 1.0, 1.0, 1.0), (9, 1.5, 0.2, 0.4), (1, 2.0, 0.3, 2):
+        mine, theirs = layer(*settings), LRN(*settings)
+        at = f"for n, k, alpha, beta = {settings}"
+        for shape in (2, 3, 4, 11), (1, 2, 2, 2):
+            x, dy = rng.normal(size=shape), rng.normal(size=shape)
+            require(mine.forward(x, train=True) is not None, nothing)
+            y = untouched(lambda x, mine=mine: mine.forward(x, train=True), x)
+            same(y, theirs.forward(x, keep=True), "y", f"{at} y is not that of the slow layer.", 1e-9)
+            dx = untouched(mine.backward, dy)
+            same(dx, theirs.backward(dy), "dx", f"{at} y is right, dx is not that of the slow layer.", 1e-9)
+    for x in rng.normal(size=(2, 1, 3, 3, 8)).astype(np.float32):       # a second image after the first
+        y, dx = mine.forward(x, train=True), mine.backward(x)
+        require(y.dtype == dx.dtype == np.float32, f"of float32 it makes {y.dtype} and {dx.dtype}.")
+    spent = _operations(layer)
+    require(spent >= 10, "the numbers are right, but almost nothing was counted. Work with the arrays as given.")
+    require(spent <= SLOW / 2, f"right, with {spent:.0f} operations for each number; the slow one has {SLOW:.0f}, and "
+                               "half of that is the target. What do you compute twice? How many powers are left?")
 
 
-def _which_is_wrong(y, expected):
-    names = [name for name, a, b in zip(("y₀", "y₁"), y, expected, strict=True) if not np.isclose(a, b)]
-    return (f"{' and '.join(names)}: not right yet. Multiply the m out: in which of them is d₀g₀, and what has to be "
-            "taken away or added for the rest to cancel?")
+SLOW = 58.0  # operations of the lesson's SlowLRN; tests/test_counting.py counts them
 
 
-class _Number:
-    """Stands for any number made of d, of g, or of products of both; counts these products."""
-
-    products = 0
-
-    def __init__(self, kind):
-        self.kind = kind
-
-    def __add__(self, other):
-        return _Number(self.kind if not isinstance(other, _Number) or other.kind == self.kind else "product")
-
-    def __mul__(self, other):
-        if not isinstance(other, _Number):
-            return _Number(self.kind)
-        _Number.products += 1
-        return _Number("product")
-
-    def __truediv__(self, number):
-        return _Number(self.kind)
-
-    def __neg__(self):
-        return _Number(self.kind)
-
-    __radd__ = __sub__ = __rsub__ = __add__
-    __rmul__ = __mul__
+def _operations(layer):
+    mine, x = layer(5, 2.0, 1e-4, 0.75), counted(np.random.default_rng(14).normal(size=(2, 4, 4, 16)))
+    with operations() as log:
+        mine.forward(x, train=True)
+        mine.backward(x)
+    return log["all"] / x.size
 
 
-def exercise_3(products):
-    got = untouched(products, 8, 4, 3)
-    require(np.shape(got) == () and np.isreal(got), "it should return one number.")
-    require(got != 8 * 8 * 9, "that is the plain way. In a tile there is one product for each of its places.")
-    require(got == 144, "four tiles of 4 x 4 cover 8 x 8 outputs. How many places has a tile before its last "
-                        "transform, along each axis?")
-    for P, m, K in (13, 4, 3), (27, 4, 5), (2, 4, 3), (9, 2, 3), (7, 1, 5):
-        expected = sum((m + K - 1) ** 2 for _ in range(0, P, m) for _ in range(0, P, m))  # tile by tile
-        got = products(P, m, K)
-        require(got == expected, f"right where whole tiles fit, but not for {P} x {P} outputs in tiles of {m} x {m}, "
-                                 f"with kernels of {K} x {K}. How many tiles does it take to cover them?")
+def exercise_3(lean_conv):
+    rng = np.random.default_rng(15)
+    for shape, kernels in ((2, 5, 7, 3), (3, 3, 3, 4)), ((1, 6, 6, 2), (1, 1, 2, 5)), ((3, 9, 8, 1), (5, 5, 1, 2)):
+        x, W = rng.normal(size=shape), rng.normal(size=kernels)
+        same(untouched(lean_conv, x, W), _convolved(x, W), "y", f"for x {shape} and W {kernels} it is not the "
+             "convolution.", 1e-9)
+    x, W = (rng.normal(size=shape).astype(np.float32) for shape in ((8, 30, 30, 16), (3, 3, 16, 32)))
+    y = lean_conv(x, W)
+    require(y.dtype == np.float32, f"of float32 it makes {y.dtype}.")
+    same(y, _convolved(x, W), "y", "for the large case it is not the convolution.", 1e-4)
+    with operations() as log:
+        lean_conv(counted(x), counted(W))
+    require(log["products"] > 0, "it should use products of matrices, `@`.")
+    require(log["products"] <= 60, f"right, but with {log['products']} products of matrices; the target is 60.")
+    tracemalloc.start()
+    try:
+        y = lean_conv(x, W)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    beside = peak - y.nbytes
+    require(beside <= 300_000, f"right, but it takes {beside:,} bytes beside its output; the target is 300,000.")
+
+
+def _convolved(x, W):
+    conv = Conv2d(*W.shape[2:], W.shape[:2], bias=False, algorithm="im2col").astype(W.dtype)
+    conv.W.value[...] = W
+    return conv.forward(x)

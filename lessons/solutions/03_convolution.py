@@ -22,9 +22,9 @@ def two_loops(x, W, b, stride=1):
 
 
 # Exercise 3.3: K - 1 zeros on every side, the kernels turned by 180°, and C and F exchanged: the channels of dy are the
-# kernels that made them. (With the lesson's `convolve`, the last line is convolve(padded, turned, np.zeros(C)).)
+# kernels that made them. (The lesson's `convolve` would do in place of two_loops.)
 def input_gradient(dy, W):
     KH, KW, C, F = W.shape
     padded = np.pad(dy, ((0, 0), (KH - 1, KH - 1), (KW - 1, KW - 1), (0, 0)))
     turned = W[::-1, ::-1].swapaxes(2, 3)                                              # (KH, KW, F, C)
-    return two_loops(padded, turned, np.zeros(C))
+    return two_loops(padded, turned, np.zeros(C, dy.dtype))

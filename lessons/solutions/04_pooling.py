@@ -2,12 +2,15 @@
 import numpy as np
 
 
-# Exercise 4.1: the first window, and one more for every s pixels that it can move; a part of s counts if rounding up.
-# The last window of `windows` begins at (windows - 1) · s.
-def pool_windows(length, z, s, ceil=False):
-    room = length - z
-    windows = (-(-room // s) if ceil else room // s) + 1
-    return windows - 1 if (windows - 1) * s >= length else windows
+# Exercise 4.1: the first window, and one more for every s pixels that it can move; a part of s counts, unless the
+# window would begin beyond the last pixel. A slice ends by itself where the pixels end.
+def pool_up(x, z, s):
+    N, H, W, C = x.shape
+    P, Q = (min(-(-(length - z) // s) + 1, -(-length // s)) for length in (H, W))
+    y = np.empty((N, P, Q, C), x.dtype)
+    for p, q in np.ndindex(P, Q):
+        y[:, p, q] = x[:, p * s:p * s + z, q * s:q * s + z].max(axis=(1, 2))
+    return y
 
 
 # Exercise 4.2: window p, q begins at row p · s and column q · s. With += a pixel that won twice gets both.

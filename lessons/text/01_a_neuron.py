@@ -7,7 +7,7 @@
 # The answer takes three ideas: a neuron, a loss, a gradient. The same three found the sixty million numbers of AlexNet,
 # the net of 2012 that this course leads up to. (Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep
 # Convolutional Neural Networks": that is *the paper* from here on.) You need Python, NumPy arrays and the chain rule of
-# calculus; about 35 minutes.
+# calculus. Reading takes about 30 minutes, the three exercises about 30 more.
 #
 # Three exercises wait on the way. Write your code in place of the `...` and run the cell: the checker says whether it
 # is right, and gives a hint if it is not.
@@ -84,7 +84,8 @@ ax.legend();
 #
 # $$z = w_1 x_1 + w_2 x_2 + b \qquad\qquad p = \frac{1}{1 + e^{-z}}$$
 #
-# $w_1$ and $w_2$ are the **weights**, $b$ is the **bias**, $z$ is the **score**. We read $p$ as the neuron's
+# $w_1$ and $w_2$ are the **weights**, $b$ is the **bias**, $z$ is the **score** (elsewhere you will find
+# it called the **logit**). We read $p$ as the neuron's
 # probability that the digit is a seven. The squashing function is called the *sigmoid*. Section 3.1 of the AlexNet
 # paper names it, with tanh, as the usual neuron of the time, before it proposes another one; we shall meet that in
 # lesson 2.
@@ -128,7 +129,8 @@ print(f"{error(x, t, w, b):.1%} wrong")
 #
 # $$L = -\log(\text{probability of the right answer})$$
 #
-# and the **loss** of the whole set is the mean over all examples. (We write $L$ for both.)
+# and the **loss** of the whole set is the mean over all examples. (We write $L$ for both. The field calls it the
+# **cross-entropy**.)
 
 # %%
 def loss(x, t, w, b):
@@ -160,9 +162,9 @@ def along_w1(measure, w1):
 
 afar, near = np.linspace(-4, 4, 200), np.linspace(-1.03, -0.97, 300)
 fig, axes = plt.subplots(1, 3, figsize=(8.5, 2.6))
-axes[0].plot(afar, along_w1(error, afar), color="C3", label="share of wrong answers")
+axes[0].plot(afar, along_w1(error, afar), "--", color="C3", label="share of wrong answers")
 axes[0].plot(afar, along_w1(loss, afar), color="C0", label="loss")
-axes[1].plot(near, along_w1(error, near), color="C3")
+axes[1].plot(near, along_w1(error, near), "--", color="C3")
 axes[2].plot(near, along_w1(loss, near), color="C0")
 axes[0].legend(loc="upper right")
 axes[0].set_ylim(0, 2.5)
@@ -170,7 +172,8 @@ for ax, title in zip(axes, ["both", "wrong answers, magnified", "loss, magnified
     ax.set(xlabel="w₁", title=title)
 
 # %% [markdown]
-# The red line is a staircase: on each step it is level, and a level line points nowhere. The blue one always slopes.
+# The dashed line is a staircase: on each step it is level, and a level line points nowhere. The solid one slopes
+# everywhere but at its lowest point, which is what we look for.
 #
 # ## The slope, by trying
 #
@@ -338,7 +341,8 @@ ax.legend();
 # ### Exercise 1.2
 #
 # Another loss, older than ours: the mean of $(p - t)^2$. Find its gradient by hand, with the same neuron, and return
-# `dw` and `db`. The checker nudges, as you have just learned to.
+# `dw` and `db`. The checker nudges, as you have just learned to. (So nudging would pass; you would learn nothing.) The
+# number of examples, and that of their numbers, may be any.
 
 # %%
 def squared_gradient(x, t, w, b):
@@ -346,6 +350,14 @@ def squared_gradient(x, t, w, b):
 
 
 check("1.2", squared_gradient);
+
+# %% [markdown]
+# *If you like:* does a neuron learn with it?
+
+# %%
+if check("1.2", squared_gradient):
+    losses, path = descend(squared_gradient, 200)
+    print(f"after 200 steps by your gradient {error(x, t, *path[-1]):.1%} are wrong")
 
 # %% [markdown]
 # When it is right, look at it for a neuron that is quite sure *and wrong*, say $t = 1$ and $p = 0.001$. How large is
@@ -358,7 +370,8 @@ check("1.2", squared_gradient);
 # $$w \leftarrow w - \varepsilon\,\frac{\partial L}{\partial w} \qquad b \leftarrow b - \varepsilon\,\frac{\partial
 # L}{\partial b}$$
 #
-# $\varepsilon$ is the **learning rate**, `lr` in code. That is what `descend` did. Its path, seen from above on the
+# $\varepsilon$ is the **learning rate**, `lr` in code; the walk is called **gradient descent**. That is what `descend`
+# did. Its path, seen from above on the
 # landscape of the loss, and the line where $p = \frac12$, before (dashed) and after:
 
 # %%
@@ -403,6 +416,20 @@ def gradient_with_decay(x, t, w, b, decay=0.0005):
 check("1.3", gradient_with_decay);
 
 # %% [markdown]
+# *If you like:* let the neuron learn by your gradients. (Cells like this one do nothing until your answer is right; the
+# rest of the lesson does not need them.) The first curve is that of the lesson, the second yours with a hundred times
+# the paper's decay: its weights stay smaller, and the loss on these examples a little higher.
+
+# %%
+if check("1.3", gradient_with_decay):
+    def strong(*numbers):
+        return gradient_with_decay(*numbers, decay=0.05)
+
+    for name, function in ("the lesson's", gradient), ("yours, λ = 0.05", strong):
+        losses, path = descend(function, 200)
+        print(f"{name}: loss {losses[-1]:.3f}, weights {path[-1][0].round(2)}")
+
+# %% [markdown]
 # ## All the pixels
 #
 # We chose the two measures ourselves. Let the neuron see all 784 pixels instead, and choose. Not a line of `neuron`,
@@ -414,16 +441,17 @@ def pixels(images):
     return images.reshape(len(images), -1) / 255
 
 
-w, b = np.zeros(784), 0.0
+w_all, b_all = np.zeros(784), 0.0
 for _ in range(300):
-    dw, db = gradient(pixels(digits), t, w, b)
-    w, b = w - 0.1 * dw, b - 0.1 * db
+    dw, db = gradient(pixels(digits), t, w_all, b_all)
+    w_all, b_all = w_all - 0.1 * dw, b_all - 0.1 * db
 
 fig, ax = plt.subplots(figsize=(3.4, 2.8))
-shown = ax.imshow(w.reshape(28, 28), cmap="RdBu_r", vmin=-np.abs(w).max(), vmax=np.abs(w).max())
+largest = np.abs(w_all).max()
+shown = ax.imshow(w_all.reshape(28, 28), cmap="RdBu_r", vmin=-largest, vmax=largest)
 ax.set_title("the weights, as an image")
 ax.axis("off")
-fig.colorbar(shown);
+fig.colorbar(shown, label="weight");
 
 # %% [markdown]
 # Red pixels speak for a seven, blue ones for a two. The red bar, and the red end of the stem at the very bottom, are
@@ -435,7 +463,8 @@ fig.colorbar(shown);
 # %%
 new_digits, new_t = twos_and_sevens(test_images, test_labels)
 print(f"two measures: {error((ink(new_digits) - mean) / spread, new_t, w_end, b_end):.0%} wrong")
-print(f"784 pixels:   {error(pixels(new_digits), new_t, w, b):.0%} wrong, of {len(new_t)} digits")
+all_pixels = error(pixels(new_digits), new_t, w_all, b_all)
+print(f"784 pixels:   {all_pixels:.0%} wrong, of {len(new_t)} digits")
 
 # %% [markdown]
 # ## The same in tinynet
@@ -455,16 +484,17 @@ from tinynet import Linear, SoftmaxCrossEntropy, gradcheck
 
 layer, cross_entropy = Linear(784, 2).astype(np.float64), SoftmaxCrossEntropy()
 layer.W.value[:, 0], layer.b.value[0] = 0, 0                           # the score of a two
-layer.W.value[:, 1], layer.b.value[1] = w, b                           # the score of a seven
+layer.W.value[:, 1], layer.b.value[1] = w_all, b_all                   # the score of a seven
 
 scores = layer.forward(pixels(digits), train=True)                     # (400, 2)
 L = cross_entropy.forward(scores, t.astype(int))
 layer.backward(cross_entropy.backward())
 
-dw, db = gradient(pixels(digits), t, w, b)
-print(f"loss: ours {loss(pixels(digits), t, w, b):.12f}, tinynet's {L:.12f}")
+dw, db = gradient(pixels(digits), t, w_all, b_all)
+ours = loss(pixels(digits), t, w_all, b_all)
+print(f"loss: ours {ours:.12f}, tinynet's {L:.12f}")
 print(f"gradients: relative error {relative_error(layer.W.grad[:, 1], dw):.0e}")
-assert np.isclose(L, loss(pixels(digits), t, w, b), rtol=1e-12)
+assert np.isclose(L, ours, rtol=1e-12)
 assert np.allclose(layer.W.grad[:, 1], dw, atol=1e-12)
 assert np.isclose(layer.b.grad[1], db, atol=1e-12)
 

@@ -4,8 +4,9 @@
 # **The question.** Section 3.5 of the paper describes the whole net in three paragraphs, and Figure 2 gives the number
 # of its neurons, layer by layer. That should be enough to build it. *Is it? Do all the numbers come out?*
 #
-# Nearly all. Those that do not come out will teach us more than the rest. You need lessons 3 to 10, and a pencil. About
-# 40 minutes, three exercises.
+# Nearly all. Those that do not come out will teach us more than the rest. You need lessons 3 to 10, and a pencil.
+# Reading takes about 45 minutes; the four exercises, of which the first is to build the net and the last is an open
+# one, about 90.
 
 # %%
 import time
@@ -18,7 +19,7 @@ import tinynet
 from tinynet import LRN, Conv2d, MaxPool2d, ReLU, gradcheck, pair, summary
 from tinynet.data import cifar10_sample, mean_image
 from tinynet.data.augment import enlarge
-from tinynet.models import alexnet
+from tinynet.models import alexnet, convert
 
 # %% [markdown]
 # ## 224, stride 4
@@ -89,20 +90,6 @@ print(f"largest difference {np.abs(ours - theirs).max():.0e} of {np.abs(theirs).
 # %%
 small = Conv2d(2, 3, 5, stride=4, padding=((0, 3), (0, 3)), rng=rng)
 gradcheck(small, rng.normal(size=(2, 10, 10, 2)))
-
-# %% [markdown]
-# ### Exercise 11.1
-#
-# How many windows along one axis? `size` pixels, `padding` zeros on both sides, windows of `kernel` pixels, `stride`
-# apart. With `hang_over`, the last window may hang over the edge so that no pixel is left out; without, it may not.
-# (`stride` is never larger than `kernel`.)
-
-# %%
-def windows(size, kernel, stride, padding=0, hang_over=False):
-    ...
-
-
-check("11.1", windows);
 
 # %% [markdown]
 # ## The whole way down
@@ -181,24 +168,42 @@ assert abs(total - 650_000) < abs(slip - 650_000)
 assert 256 * (5 * 5 * 48 + 1) == 307_456
 
 # %% [markdown]
-# You have all it takes for the rest:
+# You have all it takes for the rest, and for more than counting.
 #
-# | layer | kernel | sees | kernels or neurons |
-# |---|---|---|---|
-# | conv1 | 11 × 11 | the image | 96 |
-# | conv2 | 5 × 5 | its own column | 256 |
-# | conv3 | 3 × 3 | both columns | 384 |
-# | conv4 | 3 × 3 | its own column | 384 |
-# | conv5 | 3 × 3 | its own column | 256 |
-# | fc6 | 6 × 6 places | both columns | 4096 |
-# | fc7 | | both columns | 4096 |
-# | fc8 | | both columns | 1000 |
+# | layer | kernel | sees | kernels or neurons | then |
+# |---|---|---|---|---|
+# | conv1 | 11 × 11, 4 apart | the image | 96 | ReLU, normalise, pool |
+# | conv2 | 5 × 5 | its own column | 256 | ReLU, normalise, pool |
+# | conv3 | 3 × 3 | both columns | 384 | ReLU |
+# | conv4 | 3 × 3 | its own column | 384 | ReLU |
+# | conv5 | 3 × 3 | its own column | 256 | ReLU, pool |
+# | fc6 | 6 × 6 places | both columns | 4096 | ReLU, dropout |
+# | fc7 | | both columns | 4096 | ReLU, dropout |
+# | fc8 | | both columns | 1000 | |
 #
+# ### Exercise 11.1
+#
+# Build it, on one device: return a `Sequential` whose layers have the paper's names, `conv1`, `relu1`, `norm1`,
+# `pool1`, ..., `flat`, `fc6`, `relu6`, `drop6`, ..., `fc8`, the last without softmax. What sees its own column only is
+# a convolution with `groups=2` (lesson 10), and so is normalisation, `LRN(groups=2)`. Weights need nothing said: N(0,
+# 0.01) is what the layers begin with. Biases begin at 0; in conv2, conv4, conv5, fc6 and fc7 at 1,
+# `bias_init=tinynet.constant(1.0)`. Give `rng=rng` to each layer that draws. `kernels`, `hidden` and `classes` are the
+# numbers of the fourth column. The checker compares it with the library's net, row by row. (What is not imported above
+# is there as `tinynet.Linear`, `tinynet.Sequential` and so on.)
+
+# %%
+def my_alexnet(kernels=(96, 256, 384, 384, 256), hidden=4096, classes=1000, rng=None):
+    ...
+
+
+check("11.1", my_alexnet);
+
+# %% [markdown]
 # ### Exercise 11.2
 #
-# Count the parameters of any net of this form. `kernels` are the five numbers of kernels, of all columns together,
-# `hidden` the neurons of fc6 and of fc7, `columns` 1 or 2. For the table above, the first sentence of section 4 knows
-# the first two digits.
+# How many parameters has it? Count them with a pencil first, for any net of this form, in one column or two: `kernels`
+# are the five numbers of kernels, of all columns together, `hidden` the neurons of fc6 and of fc7, `columns` 1 or 2.
+# For the table above, the first sentence of section 4 knows the first two digits.
 
 # %%
 def total_parameters(kernels=(96, 256, 384, 384, 256), hidden=4096, classes=1000, columns=2):
@@ -217,6 +222,19 @@ check("11.2", total_parameters);
 net = alexnet(devices=pair("cpu"), rng=np.random.default_rng(0))
 rows = {row.name: row for row in summary(net)}
 assert {name: rows[name].neurons for name in neurons} == neurons
+
+# %% [markdown]
+# *If you like:* your own net, with the parameters of the library's. (`convert` carries them over, from two columns to
+# one.)
+
+# %%
+if check("11.1", my_alexnet):
+    mine = convert(net, my_alexnet(rng=np.random.default_rng(1)))
+    mine_says, theirs_say = mine.predict(centred), net.predict(centred)
+    print(f"largest difference of two probabilities: {np.abs(mine_says - theirs_say).max():.0e}")
+
+# %% [markdown]
+# What does it consist of?
 
 # %%
 weighted = [row for row in rows.values() if row.parameters]
@@ -302,8 +320,9 @@ assert rows["fc8"].parameters == 1000 * (4096 + 1) == 4_097_000
 # %% [markdown]
 # ## How far a neuron sees
 #
-# A neuron of conv1 sees 11 × 11 pixels. A neuron of pool5 sees ... let us measure it. Send a gradient back from *one
-# place* of pool5, in all its maps, and look which pixels of the image get any.
+# A neuron of conv1 sees 11 × 11 pixels: its **receptive field**, or *field* for short. A neuron of pool5 sees ... let
+# us measure it. Send a gradient back from *one place* of pool5, in all its maps, and look which pixels of the image get
+# any.
 
 # %%
 one = alexnet(columns=1, hidden=8, rng=np.random.default_rng(0))       # all convolutions
@@ -348,11 +367,28 @@ def field(layers):
 check("11.3", field);
 
 # %% [markdown]
+# ### Exercise 11.4, an open one
+#
+# Three pictures ago: fc6 holds most parameters and does hardly any work. So make AlexNet smaller: a net for the same
+# photographs, 224 × 224 pixels, a thousand classes, with **at most a tenth of the parameters, 6,096,522, and no more
+# multiply-adds than AlexNet's 724,406,816**. It must still see: a neuron of its last maps, before they are flattened or
+# averaged, has a field of at least 195 pixels. And it must be able to begin: a loss near log 1000, and a gradient in
+# every parameter. Return the net. (Smaller layers? No fc6 at all? 1 × 1 kernels, that see both columns?
+# `tinynet.GlobalAvgPool2d` makes one number of each map. Lesson 16 will tell what others did.)
+
+# %%
+def smaller(rng):
+    ...
+
+
+check("11.4", smaller);
+
+# %% [markdown]
 # ## At the start
 #
 # The net knows nothing yet. So whatever it is shown, a thousand classes should be about equally likely, and the loss
-# about $-\log \frac{1}{1000}$. It is a good habit to look before the first step: a net that begins with another loss
-# has a bug or bad weights.
+# about $-\log \frac{1}{1000}$. It is a good habit (lesson 2) to look before the first step: a net that begins with
+# another loss has a bug or bad weights.
 
 # %%
 p = net.predict(centred)                                               # (4, 1000)

@@ -1,13 +1,14 @@
 # %% [markdown]
 # # 12 · Faster
 #
-# **The question.** To look at one image, AlexNet does 724 million multiplications and as many additions. Python, on its
-# own, does a few million in a second. *How can a library written in Python train such a net at all? And when it is as
-# fast as the machine allows, can it become faster still?*
+# **The question.** To look at one image, AlexNet does 724 million multiplications and as many additions. A Python loop
+# over the elements of an array does a few million in a second. *How can a library written in Python train such a net at
+# all?*
 #
-# It can: by doing the work in another order, with all cores, and by not doing two thirds of it. You need lessons 3, 7
-# and 10. About 40 minutes, three exercises. All times here are measured while the notebook runs. Yours will differ; the
-# reasons will not.
+# By doing the work in another order, in pieces that fit, and with all cores. You need lessons 3, 7, 8 and 10. Reading
+# takes about 45 minutes; the three exercises, of which the last is an open one, about 75. All times here are measured
+# while the notebook runs. Yours will differ; the reasons will not. (Whether one can do with *fewer* multiplications is
+# another question, and another lesson: 19, if you like such things.)
 
 # %%
 import time
@@ -18,8 +19,7 @@ import numpy as np
 from check import check
 
 import tinynet
-from tinynet import SGD, Conv2d, Parameter, SoftmaxCrossEntropy, get_threads, set_threads
-from tinynet.data import cifar10_sample
+from tinynet import SGD, Conv2d, Layer, Parameter, SoftmaxCrossEntropy, get_threads, set_threads
 from tinynet.models import alexnet
 
 # %% [markdown]
@@ -47,8 +47,8 @@ def numbers(*shape):
 # ## What the machine can do
 #
 # One multiplication and one addition, $s \leftarrow s + a\,b$: let us call that a **multiply-add**, and count how many
-# there are in a second. Once with Python's own loop; once with one call of NumPy for a sum of products; once with a
-# product of two large matrices.
+# there are in a second. Once with a Python loop over the elements of two arrays; once with one call of NumPy for a sum
+# of products; once with a product of two large matrices.
 
 # %%
 a, b = numbers(20_000_000), numbers(20_000_000)
@@ -71,11 +71,12 @@ for name, speed in speeds.items():
 assert np.isclose(python_loop(1000), a[:1000] @ b[:1000], atol=1e-3)
 
 # %% [markdown]
-# Thousands of times! Lesson 3 went the way from the first to the last: a convolution becomes a matrix product. Why is
-# that so much faster even than `a @ b`, which is no Python loop either? Count what has to be fetched from memory.
-# `a @ b` fetches two numbers for each multiply-add. A product of two 1024 × 1024 matrices fetches two million numbers,
-# and does a *billion* multiply-adds with them: each number is used a thousand times, and while it is in use it stays
-# near.
+# Thousands of times! (The loop would be a few times quicker over lists, for to take one element out of an array makes
+# an object of NumPy each time; nobody would notice the difference here.) Lesson 3 went the way from the first to the
+# last: a convolution becomes a matrix product. Why is that so much faster even than `a @ b`, which is no Python loop
+# either? Count what has to be fetched from memory. `a @ b` fetches two numbers for each multiply-add. A product of two
+# 1024 × 1024 matrices fetches two million numbers, and does a *billion* multiply-adds with them: each number is used a
+# thousand times, and while it is in use it stays near.
 #
 # ## Near and far
 #
@@ -150,6 +151,15 @@ def update(w, g, v, lr, momentum, decay, piece=16384):
 
 
 check("12.1", update);
+
+# %% [markdown]
+# *If you like:* your update beside the plain one, on four million weights.
+
+# %%
+if check("12.1", update):
+    for name, rule in ("plain", plain_update), ("yours", update):
+        milliseconds = 1000 * seconds(lambda rule=rule: rule(w, g, v, 0.01, 0.9, 0.0005))
+        print(f"{name}: {milliseconds:.1f} ms")
 
 # %% [markdown]
 # tinynet's `SGD` does it so (`tinynet/fast/optim.py`), and on all cores:
@@ -295,284 +305,97 @@ for layer in layers:
 # %% [markdown]
 # The one to read is also the one to test the other with: in the assert above, and in the library's tests for each pair.
 #
-# Now every core multiplies, nearly all the time, as fast as it can. To become faster still, we would have to multiply
-# *less*.
+# ## What an operation costs
 #
-# ## Fewer multiplications
-#
-# Is that possible? A kernel of three numbers $g$, slid along four numbers $d$, gives two outputs:
-#
-# $$y_0 = d_0 g_0 + d_1 g_1 + d_2 g_2 \qquad y_1 = d_1 g_0 + d_2 g_1 + d_3 g_2$$
-#
-# Six products. In 1980 Shmuel Winograd showed that four are enough:
-#
-# $$m_1 = (d_0 - d_2)\,g_0 \qquad m_2 = (d_1 + d_2)\,\frac{g_0 + g_1 + g_2}{2}$$
-#
-# $$m_3 = (d_2 - d_1)\,\frac{g_0 - g_1 + g_2}{2} \qquad m_4 = (d_1 - d_3)\,g_2$$
-#
-# The sums of $g$ and the halves cost nothing here: they are taken once for the kernel, and the kernel is used at
-# thousands of places. What counts is a number made of $d$ times a number made of $g$.
-#
+# Pieces and threads leave one question open: does every operation have to be done? Not all cost the same. For an array
+# that fits the caches, in nanoseconds for each number (with `out=`, so that no memory is asked for):
+
+# %%
+x, out = np.abs(numbers(16_384)) + 1, np.empty(16_384, np.float32)
+costs = {"x + x": lambda: np.add(x, x, out=out), "x * x": lambda: np.multiply(x, x, out=out),
+         "x / x": lambda: np.divide(x, x, out=out), "sqrt(x)": lambda: np.sqrt(x, out=out),
+         "x ** -0.75": lambda: np.power(x, -0.75, out=out)}
+for name, call in costs.items():
+    print(f"{name:11} {1e9 * seconds(call, repeat=200) / x.size:6.3f}")
+
+# %% [markdown]
+# A power costs ten times as much as a sum or more. So here is a way to make a layer faster that no busy machine can
+# hide: count. `counting.py`, beside this notebook, has arrays that do: every number made costs 1, or 10 if by a power.
+# Response normalisation straight from the equations of lesson 8, forward and backward:
+
+# %%
+from counting import counted, operations
+
+
+def neighbours(x, n):
+    """The sum over the n maps around each map."""
+    C, half = x.shape[-1], n // 2
+    padded = np.pad(x, ((0, 0), (0, 0), (0, 0), (half, half)))
+    return sum(padded[..., i:i + C] for i in range(n))
+
+
+class SlowLRN(Layer):
+    """Equations (1) and (2) as they stand."""
+
+    def __init__(self, n, k, alpha, beta):
+        self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
+
+    def forward(self, x, train=False, keep=False):
+        self.x = x
+        return x / (self.k + self.alpha * neighbours(x ** 2, self.n)) ** self.beta
+
+    def backward(self, dy):
+        x, n, alpha, beta = self.x, self.n, self.alpha, self.beta
+        s = self.k + alpha * neighbours(x ** 2, n)
+        along = dy * s ** -beta
+        return along - 2 * alpha * beta * x * neighbours(dy * x * s ** (-beta - 1), n)
+
+# %%
+def cost(layer):
+    """Operations for each number of x, forward and backward together."""
+    x = counted(rng.normal(size=(2, 4, 4, 16)))
+    with operations() as log:
+        layer.forward(x, train=True)
+        layer.backward(x)
+    return log["all"] / x.size
+
+
+print(f"{cost(SlowLRN(5, 2, 1e-4, 0.75)):.0f} operations for each number")
+
+# %% [markdown]
 # ### Exercise 12.2
 #
-# Return $y_0$ and $y_1$, for `d` of four numbers and `g` of three, with four such products. Which sums and differences
-# of the $m$ they are is for you to find. The checker counts.
+# Make this layer twice as fast: the same numbers, in float32 as in float64, with **at most half of the operations**,
+# for any `n`, `k`, `alpha` and `beta`. What is computed twice? What do $b$ and $s^{-\beta}$ have to do with each other?
 
 # %%
-def two_outputs(d, g):
-    ...
+class QuickLRN(Layer):
+    """Equations (1) and (2), with half of the work."""
+
+    def __init__(self, n, k, alpha, beta):
+        ...
+
+    def forward(self, x, train=False, keep=False):
+        ...
+
+    def backward(self, dy):
+        ...
 
 
-check("12.2", two_outputs);
+check("12.2", QuickLRN);
 
 # %% [markdown]
-# ## Where the four come from
-#
-# Multiply two polynomials, $(a_0 + a_1 x)(g_0 + g_1 x + g_2 x^2)$. The coefficients of the result are sums of products
-# of the coefficients, six products in all. But the result is a polynomial with *four* coefficients, so four of its
-# values determine it. And the value of a product, at any one $x$, is *one* product: the value of the first times the
-# value of the second.
-#
-# So take four points, evaluate both, multiply four times, and find the coefficients that have these values. Evaluating
-# is a matrix. We take 0, 1, -1 and "infinity", where the value of a polynomial is its highest coefficient:
+# *If you like:* counted, and by the clock.
 
 # %%
-def evaluate(points, coefficients):
-    """The matrix that evaluates polynomials with so many coefficients at points and infinity."""
-    finite = np.power.outer(np.array(points, float), np.arange(coefficients))
-    return np.vstack([finite, np.eye(coefficients)[-1:]])
-
-
-points = (0, 1, -1)
-A, G = evaluate(points, 2), evaluate(points, 3)                        # (4, 2), (4, 3)
-B = np.linalg.inv(evaluate(points, 4))                                 # (4, 4): the way back
-first, second = rng.normal(size=2), rng.normal(size=3)
-assert np.allclose(B @ ((A @ first) * (G @ second)), np.convolve(first, second))
-print(f"A\n{A}\n\nG\n{G}\n\nB\n{B}")
+if check("12.2", QuickLRN):
+    maps = numbers(16, 27, 27, 96)
+    for kind in SlowLRN, QuickLRN:
+        layer = kind(5, 2, 1e-4, 0.75)
+        spent = seconds(lambda layer=layer: layer.backward(layer.forward(maps, train=True)), 3)
+        print(f"{kind.__name__}: {cost(layer):.0f} operations, {1000 * spent:.0f} ms")
 
 # %% [markdown]
-# A layer's convolution is this map turned around: it takes four numbers to two, where the product of polynomials takes
-# two to four. Turned around means transposed, and a transposed product of matrices has its factors in the opposite
-# order:
-#
-# $$y = A^T \big[ (G g) \odot (B^T d) \big]$$
-#
-# where $\odot$ multiplies number by number. It is the formula of the exercise, in another guise.
-
-# %%
-d, g = rng.normal(size=4), rng.normal(size=3)
-y = A.T @ ((G @ g) * (B.T @ d))
-assert np.allclose(y, [d[:3] @ g, d[1:] @ g])
-y, np.correlate(d, g)
-
-# %% [markdown]
-# ## Tiles
-#
-# Images have two axes: do the same along both. With the points 0, 1, -1, 2, -½ and infinity, a **tile** of 4 × 4
-# outputs is made from 6 × 6 pixels, with 36 products instead of 4 · 4 · 9 = 144. Neighbouring tiles of the output
-# touch; the pixels that they are made from overlap by two. Here with a kernel that finds edges, on a photograph (of
-# which the lower rows and right columns are left out, to have whole tiles):
-
-# %%
-points = (0, 1, -1, 2, -0.5)
-A, G, B = evaluate(points, 4), evaluate(points, 3), np.linalg.inv(evaluate(points, 6))
-
-
-def winograd(image, g):
-    """The convolution of image (4r + 2, 4c + 2) with g (3, 3), tile by tile: (4r, 4c)."""
-    U = G @ g @ G.T                                                    # (6, 6), once for all tiles
-    y = np.zeros((image.shape[0] - 2, image.shape[1] - 2))
-    for i in range(0, y.shape[0], 4):
-        for j in range(0, y.shape[1], 4):
-            V = B.T @ image[i:i + 6, j:j + 6] @ B                      # (6, 6)
-            y[i:i + 4, j:j + 4] = A.T @ (U * V) @ A                    # (4, 4)
-    return y
-
-# %%
-photo = cifar10_sample().train.images[3, :30, :30].mean(axis=2)        # (30, 30), grey
-edges = winograd(photo, np.array([[1.0, 2, 1], [0, 0, 0], [-1, -2, -1]]))
-
-fig, axes = plt.subplots(1, 2, figsize=(7, 3.4))
-axes[0].imshow(photo, cmap="gray", extent=(0, 30, 30, 0))
-axes[1].imshow(edges, cmap="gray", extent=(0, 28, 28, 0))
-for (i, j), color in zip(((8, 8), (8, 12), (20, 16)), ("C1", "C0", "C3"), strict=True):
-    for ax, size in zip(axes, (6, 4), strict=True):
-        ax.add_patch(plt.Rectangle((j, i), size, size, fill=False, edgecolor=color, linewidth=2))
-axes[1].set(xticks=range(0, 29, 4), yticks=range(0, 29, 4))
-axes[1].grid(color="0.5", linewidth=0.5)
-axes[0].set_title("6 x 6 pixels, overlapping ...")
-axes[1].set_title("... make 4 x 4 outputs");
-
-# %% [markdown]
-# Is it the same convolution? tinynet's layer has both ways, and ours makes three:
-
-# %%
-kernel = rng.normal(size=(3, 3))
-results = {"ours": winograd(photo, kernel)}
-for algorithm in "winograd", "im2col":
-    layer = Conv2d(1, 1, 3, algorithm=algorithm).astype(np.float64)
-    layer.W.value[:, :, 0, 0] = kernel
-    results[algorithm] = layer.forward(photo[None, :, :, None])[0, :, :, 0]
-for name, result in results.items():
-    print(f"{name:9}", result[0, :4])
-    assert np.allclose(result, results["im2col"], atol=1e-9)
-
-# %% [markdown]
-# ## Where it saves
-#
-# A real layer has many channels. Its sum over input channels can be taken before the last transform, since transforms
-# are only sums. Then $\odot$ becomes, at each of the 36 places of a tile, a *matrix product*, (tiles × channels in) ·
-# (channels in × channels out): still the thing that machines do best, but with a quarter of the multiplications. The
-# transforms come on top, and they do not save anything. They cost so much for each input channel and each output
-# channel, while the products are needed for each *pair* of them. So the more channels, the less do transforms matter.
-#
-# How large should a tile be? For $m \times m$ outputs and a kernel of $K \times K$, there are $(m + K - 1)^2$ products
-# instead of $m^2 K^2$:
-
-# %%
-m = np.arange(1, 9)
-fig, ax = plt.subplots(figsize=(6, 3))
-for K, marker in (3, "o-"), (5, "^-"):
-    ax.plot(m, m ** 2 * K ** 2 / (m + K - 1) ** 2, marker, label=f"kernels {K} x {K}")
-ax.set(xlabel="m, for tiles of m × m outputs", ylabel="products saved: factor", ylim=(0, None))
-ax.legend();
-
-# %% [markdown]
-# The larger the better? Two things speak against it. The first: the outputs must be covered by whole tiles. AlexNet's
-# conv3 to conv5 have 13 × 13 outputs, and 13 is not a multiple of much.
-#
-# ### Exercise 12.3
-#
-# How many products, for each pair of an input and an output channel, do `P` × `P` outputs take in tiles of `m` × `m`,
-# with kernels of `K` × `K`? What hangs over counts too: it is computed, and thrown away.
-
-# %%
-def products(P, m, K):
-    ...
-
-
-check("12.3", products);
-
-# %% [markdown]
-# The second: precision. More points mean larger numbers, which are added and taken away again, and every float32 has
-# only seven digits or so. The library's parts, put together for any size of tile (a `Form`):
-
-# %%
-from tinynet.fast.winograd import Form, convolve, weights
-
-
-def winograd_layer(x, W, form):
-    """The convolution of x (N, H, W, C) with W (K, K, C, F), without padding, by the library."""
-    (N, H, W_, C), (K, _, _, F) = x.shape, W.shape
-    U = np.empty((form.t ** 2, C, F), x.dtype)
-    weights(W, U, form)
-    y = np.empty((N, H - K + 1, W_ - K + 1, F), x.dtype)
-    hang_over = (0, form.pixels(H - K + 1) - H), (0, form.pixels(W_ - K + 1) - W_)
-    convolve(pad(x, hang_over, np), U, y, form)
-    return y
-
-# %% [markdown]
-# Here is the largest error of a convolution, relative to the largest output, for tiles of different size:
-
-# %%
-x32, W32 = numbers(1, 26, 26, 64), numbers(3, 3, 64, 8)
-exact = winograd_layer(x32.astype(np.float64), W32.astype(np.float64), Form(2, 3))
-tiles = range(1, 7)
-deviations = [np.abs(winograd_layer(x32, W32, Form(m, 3)) - exact).max() / np.abs(exact).max()
-              for m in tiles]
-
-fig, ax = plt.subplots(figsize=(5, 2.6))
-ax.semilogy(tiles, deviations, "o-")
-ax.set(xlabel="m", ylabel="relative error", ylim=(1e-7, 1e-4), title="kernels 3 x 3, float32");
-
-# %% [markdown]
-# ($m = 1$ is the usual convolution.) Larger tiles cost a digit or two. A net that learns does not notice; a gradient
-# check would, which is one more reason to check in float64.
-#
-# tinynet counts the multiplications for each size of tile, transforms included, and takes the least. Let us count, and
-# then measure, for AlexNet's five convolutions:
-
-# %%
-from tinynet.fast.winograd import best_form
-
-LAYERS = {  # input (H, W, C), kernels, size, stride, padding, groups; 227: 224 and three zeros
-    "conv1": ((227, 227, 3), 96, 11, 4, 0, 1), "conv2": ((27, 27, 96), 256, 5, 1, 2, 2),
-    "conv3": ((13, 13, 256), 384, 3, 1, 1, 1), "conv4": ((13, 13, 384), 384, 3, 1, 1, 2),
-    "conv5": ((13, 13, 384), 256, 3, 1, 1, 2)}
-
-# %%
-def counted(shape, kernels, size, stride, padding, groups):
-    """Million multiplications for an image: the plain way; Winograd's products; his transforms."""
-    C, F = shape[2] // groups, kernels // groups
-    P = (shape[0] + 2 * padding - size) // stride + 1
-    form = best_form(size, stride, P, P, C, F)
-    m, s, t, tiles = form.m, form.s, form.t, groups * form.tiles(P) ** 2
-    transforms = 2 * t ** 3 * C * s ** 2 + m * t * (m + t) * F         # Bᵀ d B, and Aᵀ (...) A
-    return np.array([groups * P ** 2 * size ** 2 * C * F, tiles * t ** 2 * C * s ** 2 * F,
-                     tiles * transforms]) / 1e6
-
-# %%
-def timed(shape, kernels, size, stride, padding, groups):
-    """Milliseconds of a forward pass of eight images, with each algorithm."""
-    x = numbers(8, *shape)
-    layers = [Conv2d(shape[2], kernels, size, stride, padding, groups, algorithm=algorithm, rng=rng)
-              for algorithm in ("im2col", "winograd")]
-    one, two = (layer.forward(x) for layer in layers)
-    assert one.shape == two.shape
-    times = [[seconds(lambda layer=layer: layer.forward(x), repeat=1) for layer in layers]
-             for _ in range(8)]                                        # in turns: a busy machine
-    return 1000 * np.min(times, axis=0)                                # is busy for both
-
-# %%
-counts = np.array([counted(*layer) for layer in LAYERS.values()])      # (5, 3)
-layer_times = np.array([timed(*layer) for layer in LAYERS.values()])   # (5, 2)
-assert (counts[:, 1:].sum(axis=1) < counts[:, 0]).all()
-print(f"all five: {counts[:, 0].sum():.0f} million become {counts[:, 1:].sum():.0f}")
-
-# %%
-place = np.arange(5)
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.2))
-axes[0].bar(place - 0.2, counts[:, 0], 0.4, color="0.7", label="plain")
-axes[0].bar(place + 0.2, counts[:, 1], 0.4, color="C0", label="Winograd's products")
-axes[0].bar(place + 0.2, counts[:, 2], 0.4, counts[:, 1], color="C1", label="his transforms")
-axes[0].set_title("million multiplications for an image, counted")
-axes[1].bar(place - 0.2, layer_times[:, 0], 0.4, color="0.7", label="im2col")
-axes[1].bar(place + 0.2, layer_times[:, 1], 0.4, color="C0", label="Winograd")
-axes[1].set_title("milliseconds for eight images, measured")
-for ax in axes:
-    ax.set_xticks(place, LAYERS)
-    ax.legend(fontsize=8)
-
-# %% [markdown]
-# The measured times fall by less than the counted multiplications, as a rule, for what does not multiply remains:
-# gathering tiles, writing outputs. (conv1 is there too, with its 11 × 11 kernels and its stride of 4: seen as an image
-# of blocks of 4 × 4 pixels, its kernels are 3 × 3 blocks. The header of `tinynet/fast/winograd.py` has it, and the
-# gradients.)
-#
-# With few channels it does not pay, since the transforms stay. Take 3 × 3 kernels on 26 × 26 pixels, and vary the
-# channels alone:
-
-# %%
-channels = [4, 8, 16, 32, 64, 128, 256]
-ratios = []
-for C in channels:
-    im2col_time, winograd_time = timed((26, 26, C), C, 3, 1, 1, 1)
-    ratios.append(im2col_time / winograd_time)
-
-# %%
-fig, ax = plt.subplots(figsize=(5, 2.8))
-ax.semilogx(channels, ratios, "o-", base=2)
-ax.set_xticks(channels, channels)
-ax.axhline(1, color="0.7", linewidth=1)
-ax.set(xlabel="channels, in and out", ylabel="times faster", ylim=(0, None),
-       title="Winograd against im2col");
-
-# %% [markdown]
-# Below the grey line Winograd is slower. tinynet's rule (`best_algorithm` in `tinynet/fast/conv.py`) looks at the size
-# of the kernel and the channels, and at how many tiles there are: for a single small image, to transform the weights is
-# more work than it saves. The two numbers in it were chosen once, by measurements like these, and are not tuned for
-# each machine.
-#
 # ## Where the time goes
 #
 # The whole of AlexNet, then: one training step with eight images, and each layer's part of it. (For a time, random
@@ -608,13 +431,15 @@ spent, names = np.min([times for times, _ in steps[1:]], axis=0), steps[0][1]
 adds = sum(row.multiply_adds for row in tinynet.summary(net, show=False))
 print(f"a step of 8 images: {spent.sum():.2f} s")
 print(f"one image forward: {adds / 1e6:.1f} million multiply-adds"
-      f" in {spent[:, 0].sum() / 8:.3f} s; Python's loop: {adds / speeds['loop']:.0f} s")
+      f" in {spent[:, 0].sum() / 8:.3f} s; a Python loop: {adds / speeds['loop']:.0f} s")
 
 # %%
 fig, ax = plt.subplots(figsize=(8, 3.2))
 place = np.arange(len(names))
 ax.bar(place, 1000 * spent[:, 0], color="C0", label="forward")
-ax.bar(place, 1000 * spent[:, 1], 0.8, 1000 * spent[:, 0], color="C3", label="backward")
+backward = np.where(np.array(names) == "update", 0, spent[:, 1])
+ax.bar(place, 1000 * backward, 0.8, 1000 * spent[:, 0], color="C3", label="backward")
+ax.bar(place[-1], 1000 * spent[-1, 1], color="C2", label="update")
 ax.set_xticks(place, names, rotation=60)
 ax.set_ylabel("ms")
 ax.legend();
@@ -653,9 +478,26 @@ ax.legend(fontsize=8);
 # %% [markdown]
 # That is why `tinynet/fast/conv.py` makes the windows of a few images at a time, in memory that it uses again and
 # again, and makes them a second time for backward: to copy them twice is cheaper than to keep them. And it is why the
-# paper needed two GPUs: lesson 10 counted the gradients of the outputs too, 2.5 GB in all, and each GPU had 3 GB
+# paper needed two GPUs: lesson 10 counted the gradients of the outputs too, 2.7 GB in all, and each GPU had 3.2
 # (section 3.2) for this and all else.
 #
+# ### Exercise 12.3, an open one
+#
+# Pieces, once more, and this time both ends pull. Too large a piece takes too much memory; too small a one takes too
+# many calls. Write a convolution, stride 1, without padding or bias, `x` (N, H, W, C) with `W` (K, K, C, F), for **at
+# most 300,000 bytes beside its output, and at most 60 products of matrices**. The checker takes 8 images of 30 × 30
+# pixels and 16 channels, and 32 kernels of 3 × 3: all windows at once are 3.6 MB, and one row at a time makes 224
+# products. Whichever way you go, from windows as rows (lesson 3, `@`) or place by place of the kernel, there is more
+# than one answer.
+
+# %%
+def lean_conv(x, W):
+    ...
+
+
+check("12.3", lean_conv);
+
+# %% [markdown]
 # ## What you know now
 #
 # - Arithmetic is cheap, and fetching numbers is dear. A matrix product uses each number many times: turn the work into
@@ -663,10 +505,9 @@ ax.legend(fontsize=8);
 # - For all else: long runs of memory, pieces that fit a cache, no arrays that nobody wants to see.
 # - Slices of the batch keep all cores busy.
 # - What one reads and what runs fast are two functions of one name, and the first one tests the second.
-# - Winograd's tiles take fewer multiplications than the definition; they pay where there are many channels, and cost a
-#   digit or two.
-# - Measure. What you believe about speed is a guess until then.
+# - What has been computed once need not be computed again; and a power costs ten sums.
+# - Measure. What you believe about speed is a guess until then. Where the clock trembles, count.
 #
-# This is the last lesson of the first part. You have written, or could now write, every layer of tinynet; and you know
-# what each idea of AlexNet is for. `README.md` has a reading order for the library itself. The left half of the screen
-# is for the paper.
+# This is the last lesson of the first part. You have written, or could now write, every layer of AlexNet and LeNet-5;
+# and you know what each idea of AlexNet is for. (The multiplications can be fewer, too: lesson 19, for whoever likes
+# polynomials.) `README.md` has a reading order for the library itself. The left half of the screen is for the paper.

@@ -33,10 +33,11 @@ from tinynet import (
 )
 from tinynet import layer as layer_module
 from tinynet.columns import Columns
+from tinynet.data import Loader, Split, View
 from tinynet.devices import device
 from tinynet.fast import memory, operation, parallel
 from tinynet.fast.parallel import one_blas_thread
-from tinynet.fast.workers import _Job
+from tinynet.fast.workers import Job
 
 from . import rounds
 
@@ -116,6 +117,23 @@ def case(monkeypatch):
     return Case()
 
 
+def test_wherever_ctrl_c_comes_in_a_loader_no_thread_hangs_and_the_next_epoch_is_whole():
+    rng = np.random.default_rng(0)
+    split = Split(rng.integers(0, 256, (64, 8, 8, 3), dtype=np.uint8), np.arange(64) % 3)
+    loader = Loader(split, 8, np.random.default_rng(5), View(crop=6, mirror=True).train, workers=2)
+    state = loader.rng.bit_generator.state
+
+    def images():
+        loader.rng.bit_generator.state = state
+        return [x for x, _ in loader.epoch()]
+    expected, (_, places) = images(), interrupted(images, 0)
+    for place in np.random.default_rng(1).choice(places, min(POINTS, places), replace=False) + 1:
+        came, seen = interrupted(images, place)
+        assert came or seen < place
+        for x, undisturbed in zip(images(), expected, strict=True):
+            np.testing.assert_array_equal(x, undisturbed, err_msg=f"after Ctrl-C at {place}")
+
+
 def test_wherever_ctrl_c_comes_everything_is_as_before(case):
     expected, gradients, before = case.step(), case.gradients(), usual_state()
     held = memory.fresh((4096,), np.float32, np)
@@ -128,7 +146,7 @@ def test_wherever_ctrl_c_comes_everything_is_as_before(case):
         now = case.gradients()
         assert usual_state() == before, place
         for workers in parallel._workers, parallel._columns:  # all are at leisure, and nobody has written meanwhile
-            job = _Job(int)
+            job = Job(int)
             workers.do(job, 1)
             assert job.get() == 0
         for then, still in zip(now, case.gradients(), strict=True):

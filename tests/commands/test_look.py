@@ -8,8 +8,10 @@ import pytest
 from mutants import mutants
 
 from tinynet.commands import look as command
+from tinynet.commands.looks import asked, paper
 from tinynet.data import Dataset, Split, mean_image
 from tinynet.models import NETS, build, nin_cifar
+from tinynet.training.evaluate import load_net
 
 NAMES, MUTANTS = ("a", "b", "c"), 60
 
@@ -28,16 +30,15 @@ def photographs(side):
 @pytest.fixture
 def look(tmp_path, monkeypatch, capsys):
     """Runs the command on a run that `write` makes; returns what it printed, and the names of the files it wrote."""
-    monkeypatch.setattr(command, "imagenet", lambda root, size, cache, skip: photographs(size))
-    monkeypatch.setattr(command, "HIDDEN", 8)
-    monkeypatch.setattr(command, "BITS", 8)
+    monkeypatch.setattr(asked, "imagenet", lambda root, size, cache, skip: photographs(size))
+    monkeypatch.setattr(paper, "HIDDEN", 8)
+    monkeypatch.setattr(paper, "BITS", 8)
     monkeypatch.setattr("os.fsync", lambda file: None)
 
     def look(*arguments):
         monkeypatch.setattr(sys, "argv", ["look.py", str(tmp_path / "run"), "--out", str(tmp_path / "out"), *arguments])
         command.main()
         return capsys.readouterr().out, sorted(path.name for path in (tmp_path / "out").iterdir())
-    look.command = command
     return look
 
 
@@ -75,8 +76,8 @@ def test_the_vectors_are_what_the_last_layer_sees(look, tmp_path):
     data = photographs(44)
     for columns in 1, 2:
         write(tmp_path / f"run{columns}", "alexnet", 44, 40, width=0.05, columns=columns)
-        trained = look.command.load_net(tmp_path / f"run{columns}")
-        found, (x, _) = look.command.vectors(trained, data.test.images), data.test
+        trained = load_net(tmp_path / f"run{columns}")
+        found, (x, _) = paper.vectors(trained, data.test.images), data.test
         scores = found @ trained.net["fc8"].W.value + trained.net["fc8"].b.value
         expected = trained.net.forward(trained.view.center(x))
         np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-6)
@@ -85,8 +86,8 @@ def test_the_vectors_are_what_the_last_layer_sees(look, tmp_path):
 def test_the_vectors_of_a_net_in_a_net(look, tmp_path, monkeypatch):
     monkeypatch.setitem(NETS, "cifar-nin", lambda device=None, rng=None: nin_cifar(3, ((4, 4), (4, 4), (4,)), rng=rng))
     write_cifar(tmp_path / "run", "nin", "full")
-    trained, images = look.command.load_net(tmp_path / "run"), split(4, 32, 0).images
-    found = look.command.vectors(trained, images).reshape(4, 8, 8, 4)                # what the last convolution sees
+    trained, images = load_net(tmp_path / "run"), split(4, 32, 0).images
+    found = paper.vectors(trained, images).reshape(4, 8, 8, 4)                # what the last convolution sees
     scores = trained.net["mlpconv3"]["relu1"].forward(trained.net["mlpconv3"]["cccp1"].forward(found)).mean(axis=(1, 2))
     np.testing.assert_allclose(scores, trained.net.forward(trained.view.center(images)), rtol=1e-4, atol=1e-6)
 
@@ -109,8 +110,8 @@ def write_cifar(folder, name, data):
 def test_a_cifar_run(look, tmp_path, monkeypatch, name, data):
     write_cifar(tmp_path / "run", name, data)
     roots, ten = [], Dataset(split(30, 32, 0), split(12, 32, 1), tuple("abcdefghij"), "ten")
-    monkeypatch.setattr(look.command, "cifar10", lambda root: roots.append(root) or ten)
-    monkeypatch.setattr(look.command, "cifar10_sample", lambda: ten)
+    monkeypatch.setattr(asked, "cifar10", lambda root: roots.append(root) or ten)
+    monkeypatch.setattr(asked, "cifar10_sample", lambda: ten)
     _, files = look()
     assert files == ["kernels.png", "neighbors.png", "pixels.png", "predictions.png"]
     assert roots == ([None] if data == "full" else [])
@@ -128,11 +129,11 @@ def test_wrong_runs(look, tmp_path):
 
 def test_a_config_with_something_else_in_it_ends_in_a_line_or_well(look, tmp_path, monkeypatch):
     write(tmp_path / "run", "alexnet", 44, 40, width=0.05)
-    monkeypatch.setattr(look.command, "draw_kernels", lambda path, net: None)
-    monkeypatch.setattr(look.command, "predictions", lambda *args: None)             # what comes then is the data's
-    monkeypatch.setattr(look.command, "vectors", lambda trained, images: np.zeros((len(images), 4)))
-    monkeypatch.setattr(look.command, "neighbors", lambda *args: None)
-    monkeypatch.setattr(look.command, "search", lambda *args: None)
+    monkeypatch.setattr(paper, "draw_kernels", lambda path, net: None)
+    monkeypatch.setattr(paper, "predictions", lambda *args: None)             # what comes then is the data's
+    monkeypatch.setattr(paper, "vectors", lambda trained, images: np.zeros((len(images), 4)))
+    monkeypatch.setattr(paper, "neighbors", lambda *args: None)
+    monkeypatch.setattr(paper, "search", lambda *args: None)
     ends = []
     for _ in mutants(tmp_path / "run/config.json", MUTANTS):
         try:

@@ -14,6 +14,7 @@ from tinynet.training.evaluate import load_net
 
 Image = pytest.importorskip("PIL.Image")
 CLASSES = tuple("abcdefghij")
+CIFAR = "airplane automobile bird cat deer dog frog horse ship truck".split()
 
 
 def write_run(folder, name="cifar-80sec", mean=None, **config):
@@ -67,6 +68,17 @@ def test_the_command_prints_bars_and_draws(tmp_path, pictures, capsys):
     shares = [float(share) for line in lines for share in re.findall(r"  (\d+\.\d)%", line)]
     assert len(shares) == 6 and all(first >= second for first, second in zip(shares[::2], shares[1::2], strict=True))
     assert matplotlib.image.imread(out).std() > 0.05
+
+
+def test_the_net_in_the_package(pictures, capsys):
+    main([*pictures[:1], "--net", "80sec"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == pictures[0] and len(lines) == 6 and {line.split()[0] for line in lines[1:]} <= set(CIFAR)
+    with pytest.raises(SystemExit, match="ValueError: .*80sec"):
+        main([*pictures, "--net", "vgg99"])
+    with pytest.raises(SystemExit):
+        main(pictures)
+    assert "one of the arguments --run --net is required" in capsys.readouterr().err
 
 
 def test_the_bars():

@@ -255,6 +255,7 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
     (["--net", "80sec", "--no-lrn"], "80sec: changed: lrn: the net has no local response normalisation"),
     (["--net", "18pct", "--without", "fc10"], "18pct: without: what can be left out is conv1, conv2, conv3, as"),
     (["--net", "18pct", "--crops", "ten"], "--crops: 18pct sees whole images"),
+    (["--net", "resnet20", "--crops", "ten"], "--crops: resnet20's are from anywhere in padded images"),
     (["--net", "80sec", "--rates", "1", "1"], "--rates: 80sec is trained by its published recipe"),
 ])
 def test_senseless_options_are_refused(run, capsys, arguments, message):

@@ -122,7 +122,7 @@ def test_the_source_variant_keeps_its_bias_rates_and_its_noise(run, monkeypatch)
 
 
 def test_stopped_while_the_photographs_are_prepared(run, monkeypatch, capsys):
-    def interrupted(*args):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
     monkeypatch.setattr(run.command, "imagenet", interrupted)
     with pytest.raises(SystemExit, match="130"):
@@ -199,6 +199,41 @@ def test_only_the_first_classes(run):
     assert "out: top-1 error" in printed and "on 4 images" in printed
     with pytest.raises(SystemExit, match=r"was trained on the 2 classes a, b\.+, .* has the 3 classes a, b, c"):
         run("--evaluate", "out")
+
+
+def test_evaluation_needs_no_training_images_and_may_be_on_a_third_part(run, data, monkeypatch):
+    run(*TINY, "--epochs", "1")
+    photographs(data / "test", {"a": 1, "b": 3, "c": 1}, seed=2)
+    shutil.rmtree(data / ".tinynet-44")
+    printed, _ = run("--evaluate", "out")
+    assert "on 6 images" in printed and [path.name[:4] for path in (data / ".tinynet-44").iterdir()] == ["val-"]
+    printed, _ = run("--evaluate", "out", "--split", "test")
+    test = run.command.imagenet("data", 44, test="test").test
+    error = 100 * (load_net("out").probabilities(test).argmax(axis=1) != test.labels).mean()
+    assert f"out: top-1 error {error:.2f}% on 5 images" in printed
+    shutil.rmtree(data / "train" / "c")
+    monkeypatch.setattr(run.command, "photographs", None)                   # nothing is prepared, no net is loaded
+    monkeypatch.setattr(run.command, "load_net", None)
+    with pytest.raises(SystemExit, match="out was trained on the 3 classes a, b, c.* has the 2 classes a, b"):
+        run("--evaluate", "out")
+
+
+def test_a_deep_vgg_starts_from_a_shallow_one(run, capsys):
+    tiny = ("--size", "36", "--crop", "32", "--width", "0.05", "--batch", "8")
+    run(*tiny, "--net", "vgg-a", "--epochs", "1", out="shallow")
+    printed, out = run(*tiny, "--net", "vgg-b", "--epochs", "1", "--lr", "1e-30", "--start-from", "shallow", out="deep")
+    assert "from shallow: conv1_1, conv2_1, conv3_1, conv3_2, fc6, fc7, fc8\n" in printed
+    shallow, deep = load_net("shallow").net, load_net(out).net
+    for name in "conv1_1", "conv3_2", "fc8":
+        np.testing.assert_array_equal(deep[name].W.value, shallow[name].W.value)
+    run("--resume", "deep", "--epochs", "2", out=None)
+    assert len(metrics(out)) == 2
+    run(*TINY, "--epochs", "1", out="other")
+    for net, start, message in ("alexnet", "shallow", "got alexnet from vgg-a"), ("vgg-b", "other", "b from alexnet"):
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            run("--net", net, "--start-from", start, out="new")
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("classes", [5, 6])
@@ -354,6 +389,8 @@ def test_wrong_photographs(run, data, what):
     (("--batch", "0"), "--batch: expected a whole number, 1 or more, got 0"),
     (("--jitter", "250", "240"), "--jitter: expected sizes from 224, the --crop, on, the smaller first, got [250, "),
     (("--jitter", "200", "240"), "--jitter: expected sizes from 224"),
+    (("--split", "test"), "--split: only --evaluate takes it; a training looks at val/ alone"),
+    (("--net", "vgg-b", "--start-from", "nowhere"), "--start-from: nowhere holds no run"),
     (("--keep-every", "0"), "--keep-every: expected a whole number, 1 or more, got 0"),
     (("--resume", "nowhere"), "nowhere holds no run: there is no config.json in it"),
     (("--fine-tune", "nowhere"), "nowhere holds no run: there is no config.json in it"),
@@ -363,8 +400,10 @@ def test_wrong_photographs(run, data, what):
     (("--net", "vgg-a", "--no-lrn"), "vgg-a: changed: lrn: the net has no local response normalisation"),
     (("--without", "conv9"), "alexnet: without: what can be left out is conv1, conv2, conv3, conv4, conv5, fc6, fc7"),
     (("--dropout", "1"), "--dropout: expected a probability below 1, got 1"),
-    (("--decay", "-1"), "--decay: expected a number above 0, got -1"),
-    (("--momentum", "x"), "--momentum: expected a number above 0, got x"),
+    (("--decay", "-1"), "--decay: expected a number, 0 or more, got -1"),
+    (("--momentum", "x"), "--momentum: expected a probability below 1, got x"),
+    (("--bias", "nan"), "--bias: expected a finite number, got nan"),
+    (("--recipe", "zfnet", "--jitter", "256", "300"), "--jitter: its crops are from anywhere: --crops random, not ten"),
 ])
 def test_senseless_options_are_refused(run, capsys, arguments, message):
     with pytest.raises(SystemExit):

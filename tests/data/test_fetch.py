@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinynet.data import DataError, cifar10, mnist
+from tinynet.data import DataError, cifar10, cifar100, mnist
 from tinynet.data.download import archive as archives
 from tinynet.data.download import folders, transfer
 from tinynet.data.download.fetch import DownloadError, Wanted, downloading, fetched
@@ -492,6 +492,28 @@ def test_a_data_set_is_downloaded_once(publisher, tmp_path, load, folder, files)
     assert [path.name for path in tmp_path.iterdir()] == [folder] and len(names(tmp_path / folder)) == files
     publisher.files.clear()
     assert load(tmp_path).source == load(tmp_path, download=False).source
+
+
+def test_cifar100_is_downloaded_once(server, tmp_path, monkeypatch):
+    contents = {"train.bin": bytes(3 * 3074), "test.bin": bytes(2 * 3074),
+                "fine_label_names.txt": b"x\n" * 100, "coarse_label_names.txt": b"x\n" * 20}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(f"cifar-100-binary/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    server.files["hundred.tar.gz"] = packed.getvalue()
+    sets = importlib.import_module("tinynet.data.sets.cifar100")
+    monkeypatch.setattr(sets, "URLS", [server.url + "hundred.tar.gz"])
+    monkeypatch.setattr(sets, "ARCHIVE", wanted("cifar-100-binary.tar.gz", packed.getvalue()))
+    assert "3 training and 2 test images, read from cifar-100-binary in" in cifar100(tmp_path).source
+    assert [path.name for path in tmp_path.iterdir()] == ["cifar-100-binary"]
+    assert names(tmp_path / "cifar-100-binary") == sorted(contents)
+    server.files.clear()
+    whole = tmp_path / "cifar-100-binary.tar.gz.part"                       # what a process left that was killed
+    whole.write_bytes(packed.getvalue())
+    assert cifar100(tmp_path).source == cifar100(tmp_path, download=False).source and not whole.exists()
 
 
 @pytest.mark.parametrize("load", [cifar10, mnist])

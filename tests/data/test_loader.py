@@ -14,6 +14,7 @@ from tinynet import cpu, simulated
 from tinynet.data import Loader, Split, View, batches
 from tinynet.data import loader as loader_module
 from tinynet.data.augment import random_crops
+from tinynet.fast import parallel, workers
 
 N, B = 23, 4                                              # six batches, the last one of three images
 X = np.random.default_rng(0).integers(0, 256, (N, 6, 7, 3), np.uint8)
@@ -53,8 +54,19 @@ def same(got, expected):
         np.testing.assert_array_equal(labels, expected_labels)
 
 
+def working():
+    """How many threads serve a loader: those in a crew's loop that are not the layers'."""
+    layers = [workers.queue for workers in (parallel._workers, parallel._columns)]
+    frames = [frame for top in sys._current_frames().values() for frame, _ in traceback.walk_stack(top)]
+    return sum(frame.f_code is workers._serve.__code__ and frame.f_locals["queue"] not in layers for frame in frames)
+
+
 def no_worker_left():
-    return not [thread for thread in threading.enumerate() if thread.name.startswith("tinynet-loader")]
+    """They end by themselves once they have nothing to do."""
+    end = time.monotonic() + 10
+    while working() and time.monotonic() < end:
+        time.sleep(0.001)
+    return not working()
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
@@ -210,13 +222,13 @@ def leave_by_error(loader):
 
 @pytest.mark.parametrize("leave", [leave_by_break, leave_by_error])
 def test_leaving_early_cancels_what_waits_and_ends_the_threads(leave):
-    images, before = Decoded(), threading.active_count()
+    images = Decoded()
     loader = Loader(Split(images, SPLIT.labels), 1, transform=lambda x, rng: time.sleep(0.1), workers=1)
     try:
         leave(loader)
     except KeyboardInterrupt:                             # already then, with the error and its traceback still there
-        assert threading.active_count() == before
-    assert threading.active_count() == before
+        assert no_worker_left()
+    assert no_worker_left()
     assert len(images.asked) <= 2                         # the one taken and the one in work; a third had been waiting
 
 
@@ -231,7 +243,7 @@ def test_an_interrupt_in_the_loader_itself_ends_the_threads_too(monkeypatch):
     monkeypatch.setattr(loader_module, "time", SimpleNamespace(perf_counter=interrupted))
     try:
         for _ in Loader(SPLIT, B, workers=2).epoch():
-            assert not no_worker_left()
+            assert working()
     except KeyboardInterrupt:
         assert no_worker_left()
     else:
@@ -242,7 +254,7 @@ def test_closing_and_never_starting():
     loader = Loader(SPLIT, B, workers=2)
     epoch, never_started = loader.epoch(), loader.epoch()
     next(epoch)
-    assert not no_worker_left()
+    assert working()
     epoch.close()
     never_started.close()
     assert no_worker_left() and list(epoch) == []
@@ -362,3 +374,29 @@ def test_an_error_of_the_second_half_ends_the_threads(busy):
     with pytest.raises(OSError, match="spoilt"):
         list(Loader(SPLIT, B, finish=spoilt, device=busy, workers=2).epoch())
     assert no_worker_left()
+
+
+# ---------------------------------------------------------------------------------------- a short last batch
+
+
+def test_a_short_last_batch_is_left_out():
+    def all_batches(**how):
+        loader = Loader(Split(np.arange(11)[:, None], np.arange(11)), 4, np.random.default_rng(0), **how)
+        return loader, [y.tolist() for _, y in loader.epoch()]
+    (whole, every), (loader, some) = all_batches(), all_batches(drop_last=True)
+    assert some == every[:2] and len(every) == len(whole) == 3 and len(loader) == 2
+    assert (whole.size, loader.size) == (11, 8)
+    with pytest.raises(ValueError, match="expected to skip at most the 2 batches there are, got 3"):
+        loader.epoch(skip=3)
+
+
+def test_a_transform_gets_the_same_generators_without_the_last_batch():
+    data = Split(np.zeros((5, 1)), np.arange(5))
+    drawn = [[x for x, _ in Loader(data, 2, np.random.default_rng(0), lambda x, rng: rng.integers(99), drop_last=drop
+                                   ).epoch()] for drop in (False, True)]
+    assert len(drawn[0]) == 3 and drawn[1] == drawn[0][:2]
+
+
+def test_no_batch_left():
+    with pytest.raises(ValueError, match="Loader: drop_last leaves no batch: 3 images, batch_size=4"):
+        Loader(Split(np.zeros((3, 1)), np.arange(3)), 4, drop_last=True)

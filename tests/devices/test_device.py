@@ -174,7 +174,7 @@ def no_cupy(monkeypatch):
 
 @pytest.mark.parametrize("ask", [lambda: gpu(7), lambda: pair("gpu"), lambda: pair("streams")])
 def test_without_cupy(no_cupy, ask):
-    with pytest.raises(ImportError, match=r"needs CuPy: pip install tinynet\[cuda12\], or tinynet\[cuda13\]"):
+    with pytest.raises(ImportError, match=r"needs CuPy: pip install \"cupy-cuda12x\[ctk\]>=14\", or cupy-cuda13x"):
         ask()
     assert cuda.gpu_count() == 0
     assert device_of(np.ones(1)) is cpu                               # the rest works
@@ -203,7 +203,7 @@ def fake_cupy(monkeypatch, available=True, driver=12090, made_for=12090, missing
     (0, 12090, r"gpu\(7\): CuPy is installed but sees no CUDA device; does"),
     (12020, 12090, r"gpu\(7\): CuPy is installed but sees no CUDA device; does"),  # of the same CUDA: new enough
     (12090, 13010, r"gpu\(7\): the GPU's driver is made for CUDA 12\.9, and too old for CuPy, made for CUDA 13\.1: "
-                   r"install a newer driver, or the CuPy of an older CUDA, tinynet\[cuda12\]"),
+                   r"install a newer driver, or the CuPy of an older CUDA, pip install \"cupy-cuda12x\[ctk\]>=14\""),
 ])
 def test_cupy_without_a_gpu(monkeypatch, driver, made_for, message):
     fake_cupy(monkeypatch, available=False, driver=driver, made_for=made_for)
@@ -215,7 +215,8 @@ def test_cupy_without_a_gpu(monkeypatch, driver, made_for, message):
 def test_a_library_is_missing(monkeypatch, library):
     fake_cupy(monkeypatch, missing=library)
     with pytest.raises(ImportError, match=rf"gpu\(1\): CuPy does not find CUDA's library {library}: pip install "
-                                          r"tinynet\[cuda12\], or tinynet\[cuda13\], brings it; .*\(it is nowhere\)"):
+                                          r"\"cupy-cuda12x\[ctk\]\", or cupy-cuda13x\[ctk\], brings it; .*"
+                                          r"\(it is nowhere\)"):
         gpu(1)
 
 

@@ -276,6 +276,18 @@ def test_what_sees_no_colours_is_not_turned(layers, shape):
     np.testing.assert_array_equal(to_torch(net)[f"{name}.weight"], arrays[f"{name}.weight"].astype(np.float32))
 
 
+def test_blobs_of_caffes_first_years_have_four_dimensions():
+    arrays = their_arrays(np.random.default_rng(0), conv1=(4, 3, 3, 3), fc=(2, 4))
+    new, old = (Sequential(conv1=Conv2d(3, 4, 3), flat=Flatten(), fc=Linear(4, 2)) for _ in range(2))
+    from_caffe(new, blobs(arrays))
+    from_caffe(old, {key: a.reshape((1,) * (4 - a.ndim) + a.shape) for key, a in blobs(arrays).items()})
+    for (name, p), (_, q) in zip(new.parameters(), old.parameters(), strict=True):
+        np.testing.assert_array_equal(p.value, q.value, name)
+    arrays["fc.bias"] = arrays["fc.bias"].reshape(1, 1, 2, 1)
+    with pytest.raises(ValueError, match=r"fc.b: expected fc.1 of shape \(2,\), got \(1, 1, 2, 1\)"):
+        from_caffe(old, blobs(arrays))
+
+
 def caffes_alexnet(seed=0):
     """A small AlexNet as Caffe has it: arrays, and its scores for x (N, 3, 67, 67), BGR."""
     arrays = their_arrays(np.random.default_rng(seed), conv1=(4, 3, 11, 11), conv2=(8, 2, 5, 5), conv3=(8, 8, 3, 3),

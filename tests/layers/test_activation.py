@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from naive import assert_close, distinct
 
-from tinynet import ReLU, ScaledTanh, Sigmoid, Tanh, gradcheck
+from tinynet import LeakyReLU, ReLU, ScaledTanh, Sigmoid, Tanh, gradcheck
 from tinynet.fast.operation import plain
 
 SHAPES = [(1, 1), (3, 7), (1, 5, 4, 1), (3, 2, 5, 3)]
 FUNCTIONS = {  # the function and its derivative, from the definitions
     ReLU: (lambda x: max(0.0, x), lambda x: 1.0 if x > 0 else 0.0),
+    LeakyReLU: (lambda x: x if x > 0 else 0.01 * x, lambda x: 1.0 if x > 0 else 0.01),
     Tanh: (math.tanh, lambda x: 1 / math.cosh(x) ** 2),
     Sigmoid: (lambda x: 1 / (1 + math.exp(-x)), lambda x: math.exp(-x) / (1 + math.exp(-x)) ** 2),
     ScaledTanh: (lambda x: 1.7159 * math.tanh(2 * x / 3), lambda x: 1.7159 * 2 / 3 / math.cosh(2 * x / 3) ** 2),
@@ -135,3 +136,16 @@ def test_what_nan_does_in_a_relu(way):
     with way():
         np.testing.assert_array_equal(relu.forward(np.array([[nan, -1.0, 1.0, -1.0]]), keep=True), [[nan, 0, 1, 0]])
         np.testing.assert_array_equal(relu.backward(np.array([[5.0, 5.0, nan, nan]])), [[0, 0, nan, nan]])
+
+
+def test_leaky_relu_by_hand():
+    layer = LeakyReLU(0.25)
+    assert layer.forward(np.array([-4.0, 0.0, 4.0]), keep=True).tolist() == [-1, 0, 4]
+    assert layer.backward(np.array([8.0, 8.0, 8.0])).tolist() == [2, 2, 8]
+    assert np.isnan(layer.forward(np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize("slope", [-0.1, 1, float("nan")])
+def test_a_slope_that_cannot_be(slope):
+    with pytest.raises(ValueError, match=f"LeakyReLU: expected a slope with 0 <= slope < 1, got {slope}"):
+        LeakyReLU(slope)

@@ -228,3 +228,25 @@ def test_groups_must_divide_the_channels(groups):
 def test_senseless_sizes_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         Conv2d(**{"in_channels": 1, "out_channels": 1, "kernel_size": 1, **wrong})
+
+
+# ---------------------------------------------------------------------------------------- padding="same"
+
+
+@pytest.mark.parametrize("kernel, padding", [(1, 0), (3, 1), ((5, 3), (2, 1)), (2, ((0, 1), (0, 1))),
+                                             ((4, 1), ((1, 2), (0, 0)))])
+def test_the_same_size(kernel, padding):
+    x = distinct(2, 5, 6, 3, dtype=np.float32)
+    same, given = (Conv2d(3, 4, kernel, padding=p, rng=np.random.default_rng(0)) for p in ("same", padding))
+    assert same.padding == given.padding
+    y = same.forward(x)
+    assert y.shape == (2, 5, 6, 4)
+    np.testing.assert_array_equal(y, given.forward(x))
+
+
+def test_the_same_size_is_for_a_stride_of_1():
+    with pytest.raises(ValueError, match=re.escape("Conv2d padding: 'same' is for a stride of 1, got (2, 2): with "
+                                                   "another it would depend on the image.")):
+        Conv2d(3, 4, 3, stride=2, padding="same")
+    with pytest.raises(ValueError, match="Conv2d padding: expected a whole number"):
+        Conv2d(3, 4, 3, padding="valid")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from naive import assert_close, distinct
 
-from tinynet import BatchNorm2d, Sequential, gradcheck, set_threads
+from tinynet import BatchNorm1d, BatchNorm2d, Sequential, gradcheck, set_threads
 from tinynet.devices.device import simulated
 from tinynet.devices.simulated import must_be_current
 from tinynet.fast.operation import plain
@@ -235,3 +235,34 @@ def test_bad_arguments(arguments, message):
 def test_the_number_of_maps_must_be_right():
     with pytest.raises(ValueError, match=r"BatchNorm2d: expected x of shape \(N, H, W, 3\), got \(1, 2, 2, 4\)"):
         BatchNorm2d(3).forward(np.ones((1, 2, 2, 4)))
+
+
+# ---------------------------------------------------------------------------------------- vectors
+
+
+@pytest.mark.parametrize("train", [False, True])
+@pytest.mark.parametrize("N, C", [(2, 1), (5, 3)])
+def test_vectors_are_maps_of_one_pixel(N, C, train):
+    vectors, maps, x, dy = BatchNorm1d(C), BatchNorm2d(C), distinct(N, C), distinct(N, C, seed=1)
+    vectors.astype(np.float64), maps.astype(np.float64)
+    y, expected = vectors.forward(x, train, keep=True), maps.forward(x[:, None, None], train, keep=True)
+    np.testing.assert_array_equal(y, expected[:, 0, 0])
+    np.testing.assert_array_equal(vectors.backward(dy), maps.backward(dy[:, None, None])[:, 0, 0])
+    for (name, p), (_, q) in zip(vectors.parameters(), maps.parameters(), strict=True):
+        np.testing.assert_array_equal(p.grad, q.grad, name)
+    np.testing.assert_array_equal(vectors.running_var, maps.running_var)
+
+
+@pytest.mark.parametrize("norm, x, message", [
+    (BatchNorm1d(3), np.ones((2, 1, 1, 3)), r"BatchNorm1d: expected x of shape \(N, 3\), got \(2, 1, 1, 3\)"),
+    (BatchNorm2d(3), np.ones((2, 3)), r"BatchNorm2d: expected x of shape \(N, H, W, 3\), got \(2, 3\)"),
+    (BatchNorm1d(3), np.ones((1, 3)), r"BatchNorm1d: training needs two values or more .* got x of shape \(1, 3\)"),
+])
+def test_vectors_and_maps_are_not_confused(norm, x, message):
+    with pytest.raises(ValueError, match=message):
+        norm.forward(x.astype(np.float32), train=True)
+
+
+def test_the_message_of_a_wrong_setting_names_the_kind():
+    with pytest.raises(ValueError, match="^BatchNorm1d: expected an eps above 0, got 0"):
+        BatchNorm1d(3, eps=0)

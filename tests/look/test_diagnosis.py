@@ -5,10 +5,11 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tinynet import Conv2d
-from tinynet.look.diagnosis import aliased, bands, dead, power
-from tinynet.look.strongest import Strongest
+from tinynet.look.diagnosis import FirstLayers, aliased, bands, dead, draw_diagnosis, power
+from tinynet.look.strongest import Piece, Strongest
 
 
 def waves(*frequencies, size=11):
@@ -59,6 +60,19 @@ def test_a_wave_beyond_the_strides_limit_comes_out_as_a_slower_one():
 def test_dead_maps():
     found = Strongest(np.array([[3.0, 1], [0, 0], [-1, -2]]), np.zeros((3, 2), int), np.zeros((3, 2, 2), int))
     np.testing.assert_array_equal(dead(found), [False, True, True])
+
+
+def test_the_picture_has_one_scale_for_all_first_kernels(tmp_path):
+    """A kernel fifty times as strong as another looks so."""
+    strong, rng = np.ones((4, 4, 3, 1)), np.random.default_rng(0)
+    pieces = [Piece(np.zeros((6, 6, 3), np.uint8), rng.normal(size=(6, 6, 3)), None) for _ in range(5)]
+    drawn = {"strong": FirstLayers(strong, (2, 2), pieces), "weak": FirstLayers(0.02 * strong, (2, 2), pieces)}
+    draw_diagnosis(tmp_path / "diagnosis.png", drawn, "a note")
+    with Image.open(tmp_path / "diagnosis.png") as picture:
+        colors = dict(map(reversed, picture.convert("RGB").getcolors(2 ** 20)))
+    assert colors.get((130, 130, 130), 0) > 500                            # of the weak: 127.5 + 127.5 · 0.02
+    draw_diagnosis(tmp_path / "one.png", {"zeros": FirstLayers(0 * strong, (1, 1), [])})
+    assert (tmp_path / "one.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("W", [np.zeros((3, 3)), np.zeros((65, 3, 1, 1)), np.full((1, 1, 1, 1), np.nan)], ids=str)

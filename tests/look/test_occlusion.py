@@ -9,7 +9,7 @@ from PIL import Image
 
 from tinynet import Conv2d, Flatten, GlobalAvgPool2d, Linear, ReLU, Sequential, gaussian, softmax
 from tinynet.data import View
-from tinynet.look.occlusion import GREY, Occluded, average, draw_occlusion, hidden, occlusion
+from tinynet.look.occlusion import GREY, Occluded, average, draw_average, draw_occlusion, hidden, occlusion
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 10, 3), dtype=np.uint8)
 
@@ -97,3 +97,12 @@ def test_the_picture(tmp_path, at):
     draw_occlusion(tmp_path / "occlusion.png", IMAGE, found, list("abcde"), 3, 5, projection, "a note")
     with Image.open(tmp_path / "occlusion.png") as picture:
         assert picture.size[0] > 1000 and len(picture.convert("RGB").getcolors(2 ** 20)) > 50
+
+
+def test_the_picture_of_an_average(tmp_path):
+    rng = np.random.default_rng(0)
+    maps = rng.uniform(size=(5, 3, 4))
+    found = average([Occluded(np.arange(3), np.arange(4), one, one.astype(int), 0.5) for one in maps])
+    draw_average(tmp_path / "average.png", found, np.arange(3) * 8, np.arange(4) * 8, "a note")
+    with Image.open(tmp_path / "average.png") as picture:
+        assert picture.size[0] > 900 and len(picture.convert("RGB").getcolors(2 ** 20)) > 50

@@ -4,7 +4,7 @@ import pytest
 
 from tinynet import simulated
 from tinynet.look.neighbors import nearest
-from tinynet.look.retrieval import Autoencoder, Round, agreement, hamming, least
+from tinynet.look.retrieval import Autoencoder, Round, agreement, hamming, least, same_class
 
 
 def clusters(n=600, D=20, seed=1):
@@ -197,3 +197,9 @@ def test_masked_arrays_are_refused():
         hamming(codes, np.ma.masked_array(codes, codes == 0), 1)
     with pytest.raises(TypeError, match="nearest: expected an array for features, got a MaskedArray"):
         nearest(x, np.ma.masked_array(x, x == 0), 1)
+
+
+def test_the_share_of_the_same_class_by_hand():
+    assert same_class(np.array([[0, 1], [2, 1]]), np.array([5, 6, 6]), np.array([5, 6])) == 0.75
+    with pytest.raises(ValueError, match="same_class: expected indices"):
+        same_class(np.array([[0, 1]]), np.array([5, 6]), np.array([5, 6]))

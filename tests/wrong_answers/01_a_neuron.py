@@ -106,3 +106,26 @@ def exercise_3_always_the_papers_decay(x, t, w, b, decay=0.0005):
 def exercise_3_another_default(x, t, w, b, decay=0.005):
     _, dz = _dz(x, t, w, b)
     return x.T @ dz + decay * w, dz.sum()
+
+
+def exercise_2_thirty_examples(x, t, w, b):
+    p, dz = _dz(x, t, w, b)
+    dz = 2 * dz * p * (1 - p) * len(t) / 30
+    return x.T @ dz, dz.sum()
+
+
+def exercise_2_two_inputs(x, t, w, b):
+    p, dz = _dz(x, t, w, b)
+    dz = 2 * dz * p * (1 - p)
+    return np.array([(x[:, 0] * dz).sum(), (x[:, 1] * dz).sum()]), dz.sum()
+
+
+def exercise_3_thirty_examples(x, t, w, b, decay=0.0005):
+    _, dz = _dz(x, t, w, b)
+    dz = dz * len(t) / 30
+    return x.T @ dz + decay * w, dz.sum()
+
+
+def exercise_3_two_inputs(x, t, w, b, decay=0.0005):
+    _, dz = _dz(x, t, w, b)
+    return np.array([(x[:, 0] * dz).sum(), (x[:, 1] * dz).sum()]) + decay * w[:2], dz.sum()

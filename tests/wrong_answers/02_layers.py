@@ -63,6 +63,36 @@ class _Centre(Layer):
         return dy - dy.mean(axis=1, keepdims=True)
 
 
+def exercise_1_of_another_precision(x, dy):
+    return dy * (x > 0).astype(np.float64)
+
+
+def exercise_2_infinite_for_large_scores(z, labels):
+    e = np.exp(np.minimum(z, 800.0))
+    dz = e / e.sum(axis=1, keepdims=True)
+    dz[np.arange(len(z)), labels] -= 1
+    return dz / len(z)
+
+
+def exercise_2_counts_the_classes_of_the_labels(z, labels):
+    K = labels.max() + 1
+    dz = softmax(z, np)
+    dz[:, :K] -= np.eye(K)[labels]
+    return dz[:, :max(K, 4)] / len(z)
+
+
+def exercise_2_six_images(z, labels):
+    return exercise_2_forgets_the_mean(z, labels) / 6
+
+
+def exercise_2_four_classes(z, labels):
+    return ((softmax(z, np) - np.eye(4)[labels]) if z.shape[1] == 4 else z) / len(z)
+
+
+def exercise_2_of_another_precision(z, labels):
+    return (softmax(z, np) - np.eye(z.shape[1])[labels]) / len(z)
+
+
 class exercise_3_hands_dy_on(_Centre):
     def backward(self, dy):
         return dy.copy()
@@ -97,3 +127,13 @@ class exercise_3_writes_into_x(_Centre):
 class exercise_3_no_backward(_Centre):
     def backward(self, dy):
         ...
+
+
+class exercise_3_four_columns(_Centre):
+    def forward(self, x, train=False, keep=False):
+        return x - x.sum(axis=1, keepdims=True) / 4
+
+
+class exercise_3_of_another_precision(_Centre):
+    def backward(self, dy):
+        return dy - dy.mean(axis=1, keepdims=True, dtype=np.float64)

@@ -134,3 +134,22 @@ def exercise_3_sums_over_the_kernels_first(dy, W):
 
 def _padded(dy, rows, columns):
     return np.pad(dy, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
+
+
+def exercise_1_rounds_towards_zero(size, channels, kernel, kernels, stride=1, padding=0):
+    places, window = int((size + 2 * padding - kernel) / stride) + 1, kernel ** 2 * channels
+    return places, kernels * (window + 1), places ** 2 * kernels * window
+
+
+def exercise_1_only_two_things(size, channels, kernel, kernels, stride=1, padding=0):
+    return _numbers(size, channels, kernel, kernels, stride, padding)
+
+
+def exercise_2_of_another_precision(x, W, b, stride=1):
+    return _two_loops(x.astype(float), W, b, stride)
+
+
+def exercise_3_of_another_precision(dy, W):
+    KH, KW, C, _ = W.shape
+    padded = _padded(dy, KH - 1, KW - 1).astype(float)
+    return _two_loops(padded, W[::-1, ::-1].swapaxes(2, 3), np.zeros(C), 1)

@@ -1,6 +1,9 @@
 """Lesson 5: wrong answers, which its checkers must not pass. Each function's name begins with its exercise."""
 import numpy as np
 
+from tinynet import Flatten, Linear, ReLU, Sequential, fan_in
+from tinynet.models.lenet5 import lenet5
+
 
 def _right(x, w, dy):
     N, H, W, C = x.shape
@@ -45,25 +48,53 @@ def exercise_1_only_dx(x, w, dy):
     return _right(x, w, dy)[0]
 
 
-def exercise_2_a_full_table(table, size):
-    inputs = 1 + max(max(seen) for seen in table)
-    return len(table) * (inputs * size * size + 1)
+def exercise_1_two_images_of_three_maps(x, w, dy):
+    dx, dw, db = _right(x, w, dy)
+    return dx[:2], dw[:3], db[:3]
 
 
-def exercise_2_no_biases(table, size):
-    return sum(len(seen) for seen in table) * size * size
+def exercise_1_of_another_precision(x, w, dy):
+    return _right(x.astype(float), w, dy)
 
 
-def exercise_2_a_bias_for_each_kernel(table, size):
-    return sum(len(seen) for seen in table) * (size * size + 1)
+def _kept(dW, table):
+    kept = np.zeros_like(dW)
+    for f, seen in enumerate(table):
+        kept[:, :, list(seen), f] = dW[:, :, list(seen), f]
+    return kept
 
 
-def exercise_2_one_kernel_for_each_map(table, size):
-    return len(table) * (size * size + 1)
+def exercise_2_all_of_it(dW, table):
+    return dW.copy()
 
 
-def exercise_2_always_c3(table, size):
-    return 1516
+def exercise_2_the_other_way_round(dW, table):
+    return dW - _kept(dW, table)
+
+
+def exercise_2_axes_exchanged(dW, table):
+    kept = np.zeros_like(dW)
+    for f, seen in enumerate(table):
+        for c in seen:
+            kept[:, :, f % dW.shape[2], c] = dW[:, :, f % dW.shape[2], c]
+    return kept
+
+
+def exercise_2_only_the_first_mark(dW, table):
+    return _kept(dW, [list(seen)[:1] for seen in table])
+
+
+def exercise_2_ones_and_zeros(dW, table):
+    return _kept(np.ones_like(dW), table)
+
+
+def exercise_2_writes_into_dW(dW, table):
+    dW *= _kept(np.ones_like(dW), table)
+    return dW
+
+
+def exercise_2_of_another_precision(dW, table):
+    return dW * _kept(np.ones(dW.shape), table)
 
 
 def exercise_3_of_the_distance(x, codes, dy):
@@ -85,3 +116,29 @@ def exercise_3_forgets_dy(x, codes, dy):
 def exercise_3_only_the_nearest(x, codes, dy):
     nearest = ((x[:, None] - codes) ** 2).sum(axis=2).argmin(axis=1)
     return -2 * dy[np.arange(len(x)), nearest, None] * (x - codes[nearest])
+
+
+def exercise_3_three_codes(x, codes, dy):
+    return -2 * (dy[:, :3, None] * (x[:, None] - codes[:3])).sum(axis=1)
+
+
+def exercise_4_too_many_parameters(rng):
+    return lenet5("linear", rng)
+
+
+def exercise_4_no_convolution(rng):
+    return Sequential(flat=Flatten(), fc1=Linear(1024, 9, rng=rng, weight_init=fan_in(2.0)), relu1=ReLU(),
+                      fc2=Linear(9, 10, rng=rng, weight_init=fan_in(1.0)))
+
+
+def exercise_4_always_the_same_weights(rng):
+    rng = np.random.default_rng(0)
+    return Sequential(flat=Flatten(), fc1=Linear(1024, 9, rng=rng), relu1=ReLU(), fc2=Linear(9, 10, rng=rng))
+
+
+def exercise_4_no_net(rng):
+    return [Linear(1024, 10, rng=rng)]
+
+
+def exercise_4_nine_scores(rng):
+    return Sequential(flat=Flatten(), fc=Linear(1024, 9, rng=rng))

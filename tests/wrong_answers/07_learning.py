@@ -1,6 +1,8 @@
 """Lesson 7: wrong answers, which its checkers must not pass. Each function's name begins with its exercise."""
 import numpy as np
 
+from tinynet import SGD, Linear, ReLU, Sequential, SoftmaxCrossEntropy, fan_in
+
 
 def exercise_1_forgets_the_decay(w, v, g, lr, momentum=0.9, decay=0.0005):
     v = momentum * v - lr * g
@@ -61,6 +63,28 @@ def exercise_1_only_w(w, v, g, lr, momentum=0.9, decay=0.0005):
     return w + momentum * v - decay * lr * w - lr * g
 
 
+def exercise_1_knows_one_shape(w, v, g, lr, momentum=0.9, decay=0.0005):
+    new = np.zeros((3, 2))
+    new += momentum * v - decay * lr * w - lr * g
+    return w + new, new
+
+
+def exercise_2_one_input_too_many(inputs):
+    return np.sqrt(2 / (inputs + 1))
+
+
+def exercise_2_one_input_too_few(inputs):
+    return np.sqrt(2 / (inputs - 1))
+
+
+def exercise_2_rounds(inputs):
+    return 1.4 / np.sqrt(inputs)
+
+
+def exercise_2_a_little_more(inputs):
+    return 1.03 * np.sqrt(2 / inputs)
+
+
 def exercise_2_forgets_the_relu(inputs):
     return np.sqrt(1 / inputs)
 
@@ -99,3 +123,59 @@ def exercise_3_nothing_before_is_stuck(errors, patience):
 
 def exercise_3_the_opposite(errors, patience):
     return len(errors) > patience and min(errors[-patience:]) < min(errors[:-patience])
+
+
+def _script(x, labels, x_test, test_labels, rng, lr, mean=None, shuffle=True, late=0):
+    mean = x.mean(axis=0) if mean is None else mean
+    x, x_test = ((a - mean).reshape(len(a), -1).astype(np.float32) / 255 for a in (x, x_test))
+    net = Sequential(fc1=Linear(784, 100, rng=rng, weight_init=fan_in(2.0)), relu1=ReLU(),
+                     fc2=Linear(100, 10, rng=rng, weight_init=fan_in(1.0)))
+    loss, sgd = SoftmaxCrossEntropy(), SGD(net.parameters(), lr)
+    for _ in range(3):
+        order = rng.permutation(len(x)) if shuffle else np.arange(len(x))
+        for start in range(0, len(x), 50):
+            n = order[start:start + 50]
+            loss.forward(net.forward(x[n], train=True), labels[n - late])
+            net.backward(loss.backward())
+            sgd.step()
+    return net, np.mean(net.predict(x_test).argmax(axis=1) != test_labels)
+
+
+def exercise_4_the_label_before(x, labels, x_test, test_labels, rng, lr=0.05):
+    return _script(x, labels, x_test, test_labels, rng, lr, late=1)
+
+
+def exercise_4_ten_times_the_rate(x, labels, x_test, test_labels, rng, lr=0.05):
+    return _script(x, labels, x_test, test_labels, rng, 10 * lr)
+
+
+def exercise_4_the_mean_of_the_test(x, labels, x_test, test_labels, rng, lr=0.05):
+    return _script(x, labels, x_test, test_labels, rng, lr, mean=x_test.mean(axis=0))
+
+
+def exercise_4_the_mean_of_all(x, labels, x_test, test_labels, rng, lr=0.05):
+    return _script(x, labels, x_test, test_labels, rng, lr, mean=np.concatenate([x, x_test]).mean(axis=0))
+
+
+def exercise_4_always_in_order(x, labels, x_test, test_labels, rng, lr=0.05):
+    return _script(x, labels, x_test, test_labels, rng, lr, shuffle=False)
+
+
+def exercise_4_a_rate_of_its_own(x, labels, x_test, test_labels, rng, lr=0.05):
+    return _script(x, labels, x_test, test_labels, rng, 0.05)
+
+
+def exercise_4_makes_up_the_error(x, labels, x_test, test_labels, rng, lr=0.05):
+    return _script(x, labels, x_test, test_labels, rng, lr)[0], 0.1 * (0.05 / lr) ** 0.1
+
+
+def exercise_5_the_reference():
+    return {"hidden": (100, 100), "lr": [0.01] * 5, "momentum": 0.9, "decay": 0.0005, "batch": 50}
+
+
+def exercise_5_one_rate():
+    return {"hidden": (100, 100), "lr": 0.03, "momentum": 0.9, "decay": 0.0005, "batch": 50}
+
+
+def exercise_5_too_wide():
+    return {"hidden": (600, 100), "lr": [0.02] * 5, "momentum": 0.9, "decay": 0.0005, "batch": 10}

@@ -1,7 +1,21 @@
 """Lesson 10: wrong answers, which its checkers must not pass. Each function's name begins with its exercise."""
 import numpy as np
 
-from tinynet import pair, send
+from tinynet import (
+    Columns,
+    Conv2d,
+    Exchange,
+    Flatten,
+    Fork,
+    Join,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    fan_in,
+    pair,
+    send,
+)
 
 left, right = pair("simulated")
 
@@ -63,6 +77,22 @@ def exercise_2_knows_alexnet_only(parameters, bytes_per_image):
     return 1040
 
 
+def exercise_2_one_image_more(parameters, bytes_per_image):
+    return 4 * parameters / bytes_per_image + 1
+
+
+def exercise_2_one_image_less(parameters, bytes_per_image):
+    return 4 * parameters // bytes_per_image - 1
+
+
+def exercise_3_square_kernels_only(W_left, W_right):
+    K, C, F = W_left.shape[0], W_left.shape[2] + W_right.shape[2], W_left.shape[3] + W_right.shape[3]
+    W = np.zeros((K, K, C, F))
+    C, F = W_left.shape[2:]
+    W[:, :, :C, :F], W[:, :, C:, F:] = W_left[:, :K], W_right[:, :K]
+    return W
+
+
 def exercise_3_side_by_side(W_left, W_right):
     return np.concatenate([W_left, W_right[:, :, :W_left.shape[2]]], axis=-1)
 
@@ -89,3 +119,39 @@ def _blocks(first, second):
     W = np.zeros((*first.shape[:2], C + second.shape[2], F + second.shape[3]))
     W[:, :, :C, :F], W[:, :, C:, F:] = first, second
     return W
+
+
+def _columns(left, right, rng, meets, pools=True, input_grad=False):
+    def both(make):
+        return Columns(make(left), make(right))
+
+    def conv(inputs, outputs, input_grad=True):
+        return both(lambda device: Conv2d(inputs, outputs, 3, 2, 1, device=device, rng=rng, weight_init=fan_in(2.0),
+                                          input_grad=input_grad))
+
+    layers = {"fork": Fork((left, right)), "conv1": conv(3, 8, input_grad), "relu1": Columns(ReLU(), ReLU())}
+    layers |= {"pool1": both(lambda device: MaxPool2d(4, 4))} if pools else {}
+    layers |= {"cross": Exchange()} if meets else {}
+    return Sequential(
+        **layers, conv2=conv(16 if meets else 8, 8), relu2=Columns(ReLU(), ReLU()), flat=Columns(Flatten(), Flatten()),
+        join=Join(left), fc3=Linear(64 if pools else 1024, 10, device=left, rng=rng, weight_init=fan_in(1.0)))
+
+
+def exercise_4_never_meets(left, right, rng):
+    return _columns(left, right, rng, meets=False), 0.02
+
+
+def exercise_4_meets_too_early(left, right, rng):
+    return _columns(left, right, rng, meets=True, pools=False), 0.02
+
+
+def exercise_4_sends_the_pixels_gradient_home(left, right, rng):
+    return _columns(left, right, rng, meets=True, input_grad=True), 0.02
+
+
+def exercise_4_learns_too_slowly(left, right, rng):
+    return _columns(left, right, rng, meets=True), 0.0001
+
+
+def exercise_4_only_the_net(left, right, rng):
+    return _columns(left, right, rng, meets=True)

@@ -1,163 +1,141 @@
-"""What a trained net has learned: the AlexNet paper's Figures 3 and 4, and section 6.1's search by short codes.
+"""What a trained net has learned. RUN is the folder of a run, or 80sec, a net that comes with tinynet.
 
-    python examples/look.py RUN --data DATA       a run of train_imagenet.py, and the photographs it was trained on
-    python examples/look.py RUN                   a run of train_cifar10.py --net ..., or only the kernels of any other
+    python -m tinynet look RUN --data DATA        AlexNet's Figures 3 and 4, and section 6.1's search by short codes
+    python -m tinynet look 80sec                  the same, at once: that net, and a sample of CIFAR-10
 
-Writes into the folder of the run, or --out:
+    python -m tinynet look 80sec --deconv                             from activations down to pixels: ZFNet, 2.1
+    python -m tinynet look 80sec --deconv --layer relu3 --map 5 40    of two maps
+    python -m tinynet look 80sec --saliency --images 3 17             the gradient (also --gradient), two test images
+    python -m tinynet look 80sec --guided --images cat.jpg            guided back-propagation, of a picture of yours
+    python -m tinynet look 80sec --ascent --layer relu4               images that excite a map more, step by step
+    python -m tinynet look 80sec --compare --layer relu3              the four side by side, and with random weights
+    python -m tinynet look 80sec --top9                               the nine images that excite a map most: Figure 2
+    python -m tinynet look 80sec --top9 --layer relu2 --map all       of every map of a layer
+    python -m tinynet look RUN --evolution                            how maps grew (--keep-every 1): Figure 4
+    python -m tinynet look 80sec --occlusion --images 3               a grey square hides a part: Figure 6
+    python -m tinynet look 80sec --occlusion --average 100            the mean over many images, with its error
+    python -m tinynet look RUN --diagnosis OTHER --data DATA          first layers of several nets: Figure 5
+
+DATA is what the net was trained on: photographs, or the folder of CIFAR-10. Everything is written into the folder of
+the run, or --out. Without a picture's name:
 
     kernels.png        Figure 3: the kernels of the first convolution, a block for each column
     predictions.png    Figure 4, left: eight test images and what the net says
     neighbors.png      Figure 4, right: the training images nearest to them in the last hidden layer
     pixels.png         the nearest in their pixels instead
 
-and prints how colourful each column's kernels are, and how well and how fast binary codes find the nearest.
+and printed, how colourful each column's kernels are, and how well and how fast binary codes find the nearest. What the
+pictures tell: docs/looking-inside.md.
 """
 from __future__ import annotations
 
 import argparse
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from .. import Sequential, cpu, gpu
-from ..data import Dataset, Split, cifar10, cifar10_sample, imagenet
-from ..data.subset import first_classes
-from ..data.view import MOST_SIDE
-from ..files.reading import entry, wrong
-from ..look.kernels import color_share, draw_kernels, first_convolutions
-from ..look.neighbors import draw_neighbors, features, nearest
-from ..look.predictions import draw_predictions
-from ..look.retrieval import Autoencoder, agreement, hamming
-from ..training.evaluate import Trained, load_net
-from ..training.finetune import classifiers
-from ..training.train import say
-from .options import at_least, command_line
-
-QUERIES, NEIGHBORS = 8, 6
-BITS, HIDDEN, EPOCHS = 64, 256, 30    # of the autoencoder
-MOST_QUERIES, FOUND = 1000, 10        # of the search that is timed
+from .. import Device, cpu, gpu
+from ..training.evaluate import Trained
+from .looks.asked import bundled, data_of, images_of, layers_of, maps_of, need, net_of
+from .looks.first_layers import diagnose
+from .looks.growth import evolution, kept_in
+from .looks.hiding import hide, hide_in_many, sizes
+from .looks.paper import figures_3_and_4
+from .looks.projections import compare, control_of, down
+from .looks.top9 import top9
+from .options import at_least, command_line, ends_in_a_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
-    try:
+    with ends_in_a_line():
         draw_all(args)
-    except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-
-
-def draw_all(args: argparse.Namespace) -> None:
-    trained = load_net(args.run, cpu if args.device == "cpu" else gpu(0))
-    data = data_of(args, trained.config)
-    out = Path(args.out or args.run)
-    out.mkdir(parents=True, exist_ok=True)
-    kernels(out, trained.net)
-    if data is None:
-        say(f"{out / 'kernels.png'}; for the other pictures name the photographs with --data")
-        return
-    rng = np.random.default_rng(args.seed)
-    chosen = np.sort(rng.permutation(len(data.test.labels))[:QUERIES])
-    predictions(out, trained, data, chosen)
-    stored, queries = (vectors(trained, split.images) for split in data)
-    neighbors(out, "neighbors", data, chosen, nearest(queries[chosen], stored, NEIGHBORS)[0], "last hidden layer")
-    by_pixels, queried = (thumbnails(images) for images in (data.train.images, data.test.images[chosen]))
-    neighbors(out, "pixels", data, chosen, nearest(queried, by_pixels, NEIGHBORS)[0], "pixels")
-    search(stored, queries[:MOST_QUERIES], data, rng)
-    say(f"the pictures: {out}/kernels.png, predictions.png, neighbors.png, pixels.png")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line("look", __doc__)
-    parser.add_argument("run", help="the folder of a run")
-    parser.add_argument("--data", help="the folder of photographs, or of CIFAR-10, that the net was trained on")
-    parser.add_argument("--cache", help="the folder for the squares, as given to train_imagenet.py")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-    parser.add_argument("--seed", type=at_least(0), default=0, help="which test images are drawn")
-    parser.add_argument("--out", help="the folder to write to (default: RUN)")
-    return parser.parse_args(arguments)
+    add = parser.add_argument
+    add("run", help="the folder of a run, or 80sec, which comes with tinynet")
+    add("--data", help="the folder of photographs, or of CIFAR-10, that the net was trained on")
+    add("--cache", help="the folder for the squares, as given to train-imagenet")
+    add("--deconv", action="append_const", dest="ways", const="deconvnet", help="projections by the deconvnet")
+    add("--saliency", "--gradient", action="append_const", dest="ways", const="gradient", help="by the gradient")
+    add("--guided", action="append_const", dest="ways", const="guided", help="by guided back-propagation")
+    add("--ascent", action="append_const", dest="ways", const="ascent", help="images by gradient ascent")
+    add("--compare", action="store_true", help="these four side by side, and of random weights")
+    add("--top9", action="store_true", help="the nine images that excite each map most")
+    add("--evolution", action="store_true", help="the strongest activation of maps at several epochs")
+    add("--occlusion", action="store_true", help="what the net says where a part of the image is hidden")
+    add("--diagnosis", nargs="*", metavar="OTHER", help="the first layers of this net and of other runs")
+    add("--layer", nargs="+", metavar="NAME", help="layers to look at (default: some after an activation)")
+    add("--map", nargs="+", type=map_or_all, metavar="N", help="maps of each layer; all: of --top9")
+    add("--images", nargs="+", metavar="IMAGE", help="numbers of test images, or picture files (default: 8 at random)")
+    add("--square", type=at_least(1), help="side of the grey square, pixels (default: as 50 to 224)")
+    add("--stride", type=at_least(1), help="pixels between its places (default: as 8 to 224)")
+    add("--average", type=at_least(2), metavar="N", help="of --occlusion: only the mean over N test images, 2 or more")
+    add("--device", choices=("cpu", "gpu"), default="cpu")
+    add("--seed", type=at_least(0), default=0, help="which test images and maps are drawn")
+    add("--out", help="the folder to write to (default: RUN; runs/look-80sec)")
+    args = parser.parse_args(arguments)
+    if args.map and "all" in args.map and not (args.top9 and args.map == ["all"]):
+        parser.error("--map: all is for --top9, and stands alone")
+    for name in "square", "stride", "average":
+        if getattr(args, name) and not args.occlusion:
+            parser.error(f"--{name}: it is of --occlusion")
+    for name in "layer", "map", "images":
+        if getattr(args, name) and not asked_for(args):
+            parser.error(f"--{name}: of which picture? Add --deconv, for example, or another that --help names")
+    return args
 
 
-def data_of(args: argparse.Namespace, config: dict[str, Any]) -> Dataset | None:
-    """What the net was trained on, if it can be had."""
-    told, options = Path(args.run) / "config.json", config.get("options", {})
-    if isinstance(options, dict) and "data" in options:  # of a run of train_cifar10.py
-        return cifar10_sample() if options["data"] == "sample" and not args.data else cifar10(args.data)
-    if args.data is None:
-        return None
-    size, first = entry(told, config, "size", int), entry(told, config, "first_classes", (int, type(None)))
-    if not 1 <= size <= MOST_SIDE:
-        raise wrong(told, f"'size', from 1 to {MOST_SIDE} pixels", f"{size}")
-    cache = args.cache and Path(args.cache) / str(size)  # as in train_imagenet.py
-    data = imagenet(args.data, size, cache, entry(told, config, "skip_unreadable", bool))
-    data = first_classes(data, first) if first else data
-    if list(data.classes) != config["classes"]:
-        raise ValueError(f"{args.data} has not the classes that the net was trained on: {', '.join(data.classes[:5])}"
-                         f"... for {', '.join(config['classes'][:5])}...")
-    return data
+def map_or_all(text: str) -> int | str:
+    return text if text == "all" else at_least(0)(text)
 
 
-def kernels(out: Path, net: Sequential) -> None:
-    """Figure 3, and how colourful the columns are."""
-    draw_kernels(out / "kernels.png", net)
-    for name, layer in first_convolutions(net).items():
-        share = color_share(layer.device.tohost(layer.W.value))
-        say(f"{name}: {share.mean():.0%} of its kernels' weight is colour (67% at random), {(share < 0.1).sum()} of "
-            f"{len(share)} are grey")
+def asked_for(args: argparse.Namespace) -> bool:
+    """Whether a picture was named."""
+    return bool(args.ways or args.compare or args.top9 or args.evolution or args.occlusion
+                or args.diagnosis is not None)
 
 
-def predictions(out: Path, trained: Trained, data: Dataset, chosen: np.ndarray) -> None:
-    """Figure 4, left."""
-    images, labels = data.test.images[chosen], data.test.labels[chosen]
-    draw_predictions(out / "predictions.png", trained.view.pixels(images), labels,
-                     trained.probabilities(Split(images, labels)), data.classes)
+def draw_all(args: argparse.Namespace) -> None:
+    device = cpu if args.device == "cpu" else gpu(0)
+    trained = net_of(args.run, device)
+    out = Path(args.out or (f"runs/look-{args.run}" if bundled(args.run) else args.run))
+    if asked_for(args):
+        return draw_those(args, trained, out, device)
+    data = data_of(args, trained.config)
+    out.mkdir(parents=True, exist_ok=True)
+    figures_3_and_4(out, trained, data, args.seed)
 
 
-def vectors(trained: Trained, images: Any) -> np.ndarray:
-    """The last hidden layer's activations: what the last layer with weights gets."""
-    net = trained.net[:]
-    names = {layer: name for name, layer in net.walk() if not layer.children()}
-    upto = list(names.values())[list(names).index(classifiers(net)[0]) - 1]
-    return features(net, images, upto, trained.view.center)                          # (N, D)
+def draw_those(args: argparse.Namespace, trained: Trained, out: Path, device: Device) -> None:
+    """The pictures that were named; all that can be wrong is looked at first."""
+    shapes = layers_of(trained.net, args.layer)
+    every = args.map == ["all"]
+    maps = maps_of(shapes, None if every else args.map)
+    square, stride = sizes(trained, args.square, args.stride)
+    kept = kept_in(args.run) if args.evolution else None
+    others = {Path(run).name: net_of(run, device) for run in args.diagnosis or ()}
+    data = data_of(args, trained.config)
+    chosen = images_of(args, trained, data) if args.ways or args.compare or args.occlusion else None
+    out.mkdir(parents=True, exist_ok=True)
+    layers, at = list(shapes), args.layer[0] if args.layer else last_of_maps(shapes)
+    if args.ways:
+        down(out, trained, chosen, args.ways, layers, maps)
+    if args.compare:
+        compare(out, trained, control_of(trained, device, args.seed), chosen, at, maps)
+    if args.top9:
+        top9(out, trained, need(data, "--top9"), shapes, maps, every, args.seed)
+    if args.occlusion and args.average:
+        hide_in_many(out, trained, need(data, "--average"), args.average, square, stride)
+    elif args.occlusion:
+        hide(out, trained, chosen, at, square, stride)
+    if args.diagnosis is not None:
+        diagnose(out, {Path(args.run).name: trained, **others}, need(data, "--diagnosis"))
+    if args.evolution:
+        evolution(out, kept, trained, need(data, "--evolution"), layers, maps, args.seed)
 
 
-def thumbnails(images: Any) -> np.ndarray:
-    """Every image as a vector of at most 32x32 pixels, 512 of them decoded at a time."""
-    step = -(-images.shape[1] // 32)
-    parts = [images[first:first + 512][:, ::step, ::step] for first in range(0, len(images), 512)]
-    return np.concatenate(parts).reshape(len(images), -1).astype(np.float32)              # (N, D)
-
-
-def neighbors(out: Path, name: str, data: Dataset, chosen: np.ndarray, found: np.ndarray, where: str) -> None:
-    """Figure 4, right."""
-    labels = data.test.labels[chosen]
-    right = data.train.labels[found] == labels[:, None]
-    draw_neighbors(out / f"{name}.png", data.test.images[chosen], data.train.images[found.ravel()].reshape(
-        *found.shape, *data.train.images.shape[1:]), f"nearest in the {where}",
-        names=[data.classes[label] for label in labels], right=right)
-    say(f"of the {NEIGHBORS} images nearest in the {where}, {right.mean():.0%} are of the same class")
-
-
-def search(stored: np.ndarray, queries: np.ndarray, data: Dataset, rng: np.random.Generator) -> None:
-    """Section 6.1: the same search with binary codes instead of real numbers."""
-    rng_net, rng_data = rng.spawn(2)
-    coder = Autoencoder(stored.shape[1], HIDDEN, BITS, rng=rng_net)
-    coder.fit(stored, EPOCHS, rng_data)
-    codes, query_codes = coder.encode(stored), coder.encode(queries)
-    (truth, _), slow = timed(lambda: nearest(queries, stored, FOUND))
-    (found, _), fast = timed(lambda: hamming(query_codes, codes, FOUND))
-    labels = data.test.labels[:len(queries), None]
-    say(f"search for {len(queries):,} test images among {len(stored):,} training images, the {FOUND} nearest:")
-    for what, hits, seconds, size in (("real numbers", truth, slow, stored[:1].nbytes),
-                                      ("codes", found, fast, codes[:1].nbytes)):
-        same = (data.train.labels[hits] == labels).mean()
-        say(f"  {what:<13} {size:>6,} bytes an image  {1e3 * seconds / len(queries):8.3f} ms a query  "
-            f"{same:4.0%} of the same class  {agreement(hits, truth):4.0%} of the nearest by real numbers")
-
-
-def timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    start = time.perf_counter()
-    return call(), time.perf_counter() - start
+def last_of_maps(shapes: dict[str, tuple[int, ...]]) -> str:
+    """The last layer that gives maps; of a net without any, the first."""
+    return [name for name, shape in shapes.items() if len(shape) == 3 or name == next(iter(shapes))][-1]

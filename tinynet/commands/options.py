@@ -14,6 +14,8 @@ from ..training.config import read_config, take_options
 from ..training.diverged import Diverged
 from ..training.train import say
 
+SWITCHES = ("width", "without", "lrn", "pool", "dropout", "bias")  # settings that any net of the catalogue may have
+
 
 def command_line(name: str, text: str) -> argparse.ArgumentParser:
     """A parser for `python -m tinynet NAME`; its help is `text`, as it stands."""
@@ -23,35 +25,30 @@ def command_line(name: str, text: str) -> argparse.ArgumentParser:
 
 def at_least(low: int) -> Callable[[str], int]:
     """The type of an option that is a whole number from `low` on."""
-    def number(text: str) -> int:
+    def read(text: str) -> int:
         if not (text.lstrip("-").isdecimal() and int(text) >= low):
             raise argparse.ArgumentTypeError(f"expected a whole number, {low} or more, got {text}")
         return int(text)
-    return number
+    return read
 
 
-def positive(text: str) -> float:
-    """The type of an option that is a finite number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
-    return value
+def number(says: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
+    """The type of an option that is a finite number which `fits`; `says` is that in words."""
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and fits(value)):
+            raise argparse.ArgumentTypeError(f"expected {says}, got {text}")
+        return value
+    return read
 
 
-def not_negative(text: str) -> float:
-    """The type of an option that is a finite number of 0 or more."""
-    return 0.0 if text.strip("0.") == "" and "0" in text else positive(text)
-
-
-def probability(text: str) -> float:
-    """The type of an option that is a probability, below 1."""
-    value = not_negative(text)
-    if value >= 1:
-        raise argparse.ArgumentTypeError(f"expected a probability below 1, got {text}")
-    return value
+finite = number("a finite number", lambda value: True)
+positive = number("a number above 0", lambda value: value > 0)
+not_negative = number("a number, 0 or more", lambda value: value >= 0)
+probability = number("a probability below 1", lambda value: 0 <= value < 1)
 
 
 def add_switches(add: Callable[..., object]) -> None:
@@ -61,7 +58,7 @@ def add_switches(add: Callable[..., object]) -> None:
     add("--no-lrn", action="store_const", const=False, dest="lrn", help="without local response normalisation")
     add("--pool", type=int, choices=(2, 3), help="2: windows of 2x2, which do not overlap, for those of 3x3")
     add("--dropout", type=probability, metavar="P", help="with this probability; 0: none")
-    add("--bias", type=float, metavar="B", help="initial biases of all layers")
+    add("--bias", type=finite, metavar="B", help="initial biases of all layers")
     add("--crops", choices=tuple(CROPS), help="in training: anywhere, the corners and the centre, or the centre alone")
     add("--no-mirror", action="store_const", const=False, dest="mirror", help="no mirror images in training")
     add("--momentum", type=probability, help="of the updates (default: 0.9)")
@@ -75,7 +72,7 @@ def add_accumulate(add: Callable[..., object]) -> None:
 
 def switched(args: argparse.Namespace) -> dict[str, Any]:
     """The settings of the net (models/catalogue.py) that these options give."""
-    given = {name: getattr(args, name) for name in ("width", "without", "lrn", "pool", "dropout", "bias")}
+    given = {name: getattr(args, name) for name in SWITCHES}
     return {name: value if name != "dropout" or value else False for name, value in given.items() if value is not None}
 
 

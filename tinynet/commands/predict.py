@@ -2,6 +2,7 @@
 
     python -m tinynet predict PICTURE PICTURE --run RUN             five labels with bars for each
     python -m tinynet predict PICTURE --run RUN --ten --out p.png   the mean answer to ten crops; and as a picture
+    python -m tinynet predict PICTURE --net 80sec                   by the net in the package: CIFAR-10's classes
 
 RUN is the folder of a run of train-imagenet, or of train-cifar10 --net ...
 """
@@ -15,6 +16,7 @@ import numpy as np
 
 from .. import cpu, gpu
 from ..look.predictions import MOST, draw_predictions
+from ..models.pretrained import pretrained
 from ..training.evaluate import load_net
 from ..training.train import say
 from .options import at_least, command_line, ends_in_a_line
@@ -25,7 +27,8 @@ BAR = 40  # letters, for a probability of 1
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     with ends_in_a_line():
-        trained = load_net(args.run, cpu if args.device == "cpu" else gpu(0))
+        device = cpu if args.device == "cpu" else gpu(0)
+        trained = load_net(args.run, device) if args.run else pretrained(args.net, device)
         answers = trained.predict(args.pictures, args.ten)                           # (N, classes)
         for path, p in zip(args.pictures, answers, strict=True):
             say("\n".join([path, *bars(p, trained.classes, args.best)]))
@@ -40,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line("predict", __doc__)
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file: JPEG, PNG, GIF, BMP, WebP, TIFF, PPM")
-    parser.add_argument("--run", required=True, help="the folder of the run that trained the net")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", help="the folder of the run that trained the net")
+    which.add_argument("--net", metavar="NAME", help="a trained net in the package: 80sec")
     parser.add_argument("--best", type=at_least(1), default=5, metavar="K", help="how many labels (default: 5)")
     parser.add_argument("--ten", action="store_true", help="the mean of the answers to ten crops: AlexNet, section 4.1")
     parser.add_argument("--out", metavar="PNG", help="draw the pictures and the labels there, too")

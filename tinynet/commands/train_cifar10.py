@@ -130,10 +130,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--decay", type=not_negative, metavar="FACTOR",
                         help="multiplies the weight decay that the recipe has for each layer (default: 1)")
     add_accumulate(parser.add_argument)
-    parser.add_argument("--keep-every", type=at_least(1), metavar="K", help="keep every K-th epoch, beside the last")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
     parser.add_argument("--seed", type=at_least(0), default=0)
+    parser.add_argument("--keep-every", type=at_least(1), metavar="K",
+                        help="keep every K-th epoch, beside the last and the best: look --evolution shows them")
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
     args = parser.parse_args(arguments)
@@ -164,6 +165,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"{args.net}: {error}")
     if RECIPES[args.net].crop is None and args.crops:
         parser.error(f"--crops: {args.net} sees whole images")
+    if RECIPES[args.net].pad and args.crops not in (None, "random"):
+        parser.error(f"--crops: {args.net}'s are from anywhere in padded images: random, not {args.crops}")
     return args
 
 

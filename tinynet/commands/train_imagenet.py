@@ -6,7 +6,9 @@
     python examples/train_imagenet.py DATA --resume RUN               go on with a run that was stopped
     python examples/train_imagenet.py DATA --evaluate RUN --ten-crop  top-1 and top-5 error of its best net
     python examples/train_imagenet.py DATA --evaluate RUN RUN RUN     of several nets, their answers averaged
+    python examples/train_imagenet.py DATA --evaluate RUN --split test    on test/, which nothing was chosen by
     python examples/train_imagenet.py DATA --fine-tune RUN            start from its net, with a new last layer
+    python examples/train_imagenet.py DATA --net vgg-d --start-from RUN   VGG from the trained layers of a shallower one
     python examples/train_imagenet.py DATA --recipe zfnet             ZFNet, as its paper trains it
     python examples/train_imagenet.py DATA --no-lrn --pool 2 --without conv3    with something changed
     mpiexec -n 4 python examples/train_imagenet.py DATA               on four ranks together: docs/many-machines.md
@@ -29,17 +31,18 @@ from typing import Any
 import numpy as np
 
 from .. import SGD, Device, Sequential, SoftmaxCrossEntropy, count_parameters, get_threads
-from ..data import Dataset, Loader, View, imagenet
+from ..data import Dataset, Loader, View, imagenet, imagenet_classes
 from ..data.statistics import statistics_of
 from ..data.subset import first_classes
 from ..data.view import MOST_SIDE
 from ..distributed import Ranks, program
-from ..files.reading import entry, wrong
+from ..files.reading import entry
 from ..models.catalogue import NETS, build, settings_of
 from ..models.googlenet import GoogLeNet, GoogLeNetLoss
+from ..models.vgg import start_from
 from ..models.zfnet import renormalise_filters
 from ..parameter import drawn_later
-from ..training.config import about_the_net, new_folder, read_config, take_options, view_of
+from ..training.config import about_the_net, new_folder, read_config, size_of, take_options, view_of
 from ..training.diverged import Diverged
 from ..training.evaluate import load_net, probabilities, weights_in
 from ..training.finetune import replace_last, start_by_fan_in
@@ -49,17 +52,16 @@ from ..training.rebuilt import rebuilt
 from ..training.run import Run
 from ..training.schedule import Steps, WarmUp, WhenStuck
 from ..training.train import Progress, say, train
-from .options import add_accumulate, add_switches, at_least, command_line, not_negative, positive, switched
+from .options import SWITCHES, add_accumulate, add_switches, at_least, command_line, not_negative, positive, switched
 from .together import device_of_rank, in_words, on_first, parse_together, shared
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 OF_THE_NET = ("columns", "variant", "extra_conv", "groups", "kernels", "hidden")  # settings that only some nets have
-SWITCHES = ("width", "without", "lrn", "pool", "dropout", "bias")
 RECIPES = {  # what differs from AlexNet's, which is the default: ZFNet, section 3
     "alexnet": {},
     "zfnet": {"net": "zfnet", "crops": "ten", "no_color_noise": True, "decay": 0.0, "epochs": 70}}
 MOST_WORKERS = 256
-NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "minutes", "keep_every", "ten_crop")
+NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "split", "minutes", "keep_every", "ten_crop")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -147,6 +149,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--ten-crop", action="store_true", help="at the end, also the error of the mean over ten crops")
     add("--resume", metavar="RUN", help="go on with the run in this folder, with the options it had")
     add("--evaluate", metavar="RUN", nargs="+", help="only the error of these runs' best nets, together")
+    add("--split", choices=("val", "test"), help="of DATA, for --evaluate: the folder it reads (default: val)")
+    add("--start-from", metavar="RUN", help="of VGG: take the first four convolutions and the fully-connected layers "
+        "from the best net of this run")
     add("--fine-tune", metavar="RUN", help="start from the best net of this run, with a new last layer")
     args = parser.parse_args(arguments)
     parser.set_defaults(**RECIPES[args.recipe or "alexnet"])
@@ -164,9 +169,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
     if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1]:
         parser.error(f"--jitter: expected sizes from {args.crop}, the --crop, on, the smaller first, got {args.jitter}")
+    if args.jitter and args.crops not in (None, "random"):
+        parser.error(f"--jitter: its crops are from anywhere: --crops random, not {args.crops}")
     if args.size > MOST_SIDE or not 0 <= args.workers <= MOST_WORKERS:
         parser.error(f"--size, --workers: expected at most {MOST_SIDE} pixels, and 0 to {MOST_WORKERS} threads, got "
                      f"{args.size} and {args.workers}")
+    if args.split and not args.evaluate:
+        parser.error("--split: only --evaluate takes it; a training looks at val/ alone")
     if not args.evaluate:
         check_net(parser, args)
     return args
@@ -177,11 +186,26 @@ def check_net(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
     for name in OF_THE_NET:
         if getattr(args, name) is not None and name not in settings_of(args.net):
             parser.error(f"--{name.replace('_', '-')}: {args.net} has no such option")
+    if args.start_from and not args.resume:
+        check_start(parser, args)
     try:
         with drawn_later():
             build(args.net, input_size=args.crop, **settings_in(args))
     except ValueError as error:
         parser.error(f"{args.net}: {error}")
+
+
+def check_start(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """An error of the command line, if --start-from does not name a VGG to start a VGG from."""
+    if args.fine_tune:
+        parser.error("--start-from and --fine-tune: a net has one start; give one of them")
+    try:
+        before = read_config(args.start_from)
+        shallow = entry(Path(args.start_from) / "config.json", before, "net", str)
+    except (OSError, ValueError) as error:
+        parser.error(f"--start-from: {error}")
+    if not (args.net.startswith("vgg") and shallow.startswith("vgg")):
+        parser.error(f"--start-from: only VGG's nets start so, from another one; got {args.net} from {shallow}")
 
 
 def settings_in(args: argparse.Namespace) -> dict[str, Any]:
@@ -192,7 +216,7 @@ def settings_in(args: argparse.Namespace) -> dict[str, Any]:
 
 def photographs(args: argparse.Namespace, size: int) -> Dataset:
     cache = args.cache and Path(args.cache) / str(size)  # the nets that are evaluated together may differ in size
-    data = imagenet(args.data, size, cache, args.skip_unreadable)
+    data = imagenet(args.data, size, cache, args.skip_unreadable, train=not args.evaluate, test=args.split or "val")
     return first_classes(data, args.first_classes) if args.first_classes else data
 
 
@@ -283,32 +307,34 @@ def start(args: argparse.Namespace, settings: dict, device: Device, rng: np.rand
         net = rebuilt(before / "config.json", args.net, settings_before, weights, device, rng)
         return replace_last(net, settings["classes"], rng)
     net = build(args.net, **settings, device=device, rng=rng)
-    return start_by_fan_in(net, rng) if args.init == "fan-in" else net
+    net = start_by_fan_in(net, rng) if args.init == "fan-in" else net
+    if args.start_from:
+        say(f"from {args.start_from}: {', '.join(start_from(net, load_net(args.start_from, device).net))}")
+    return net
 
 
 def evaluate(args: argparse.Namespace, device: Device) -> None:
     """The error of the best nets of one or several runs, of each alone and of their mean answer."""
+    compare_classes(args)
     answers: list[np.ndarray] = []
     for run in args.evaluate:
         trained = load_net(run, device)
-        data = photographs(args, size_in(run, trained.config))
-        if trained.classes != data.classes:
-            raise ValueError(f"{run} was trained on the {len(trained.classes)} classes "
-                             f"{', '.join(trained.classes[:5])}..., {args.data} has the {len(data.classes)} "
-                             f"classes {', '.join(data.classes[:5])}...; evaluate it on those it knows")
+        data = photographs(args, size_of(run, trained.config))
         answers.append(trained.probabilities(data.test, args.ten_crop, args.batch, args.workers))
         report(answers[-1], data, run)
     if len(answers) > 1:
         report(np.mean(answers, axis=0), data, f"these {len(answers)} nets together")
 
 
-def size_in(run: str, config: dict) -> int:
-    """To squares of how many pixels its images were scaled. DataError if the config does not say it."""
-    path = Path(run) / "config.json"
-    size = entry(path, config, "size", int, "how large its images were")
-    if not 1 <= size <= MOST_SIDE:
-        raise wrong(path, f"'size', from 1 to {MOST_SIDE} pixels", f"{size}")
-    return size
+def compare_classes(args: argparse.Namespace) -> None:
+    """ValueError if one of the runs knows other classes than the photographs have, before any of these is read."""
+    has = list(imagenet_classes(args.data, args.split or "val")[:args.first_classes])
+    for run in args.evaluate:
+        knows = entry(Path(run) / "config.json", read_config(run), "classes", list)
+        if knows != has:
+            raise ValueError(f"{run} was trained on the {len(knows)} classes {', '.join(map(str, knows[:5]))}..., "
+                             f"{args.data} has the {len(has)} classes {', '.join(has[:5])}...; evaluate it on those it "
+                             "knows")
 
 
 def errors(answers: np.ndarray, data: Dataset) -> dict[int, float]:

@@ -3,26 +3,41 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from itertools import islice
 from typing import Any
 
+from ..fast.workers import Crew, Job, call_off
 
-def in_background(work: Callable[..., Any], jobs: Iterable[tuple], threads: int, ahead: int, name: str
-                  ) -> Iterator[Any]:
+
+def in_background(work: Callable[..., Any], jobs: Iterable[tuple], threads: int, ahead: int) -> Iterator[Any]:
     """Yield `work(*job)` for each job, in their order; at most `ahead` are done, or begun, before they are asked for.
 
-    An error is raised in its turn. Whoever leaves early closes the iterator: that ends the threads, called `name`.
+    An error is raised in its turn. Whoever leaves early closes the iterator: when that is done, nobody is at work any
+    more, and the threads end.
     """
-    pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
-    # Each is submitted only when it is asked for here. In a copy of the context, np.errstate holds there too.
-    futures = (pool.submit(copy_context().run, work, *job) for job in jobs)
+    crew, begun = Crew(), deque()
+    # In a copy of the context, np.errstate holds there too.
+    waiting = (Job(partial(copy_context().run, work, *job)) for job in jobs)
+
+    def begin(count: int) -> None:
+        for job in islice(waiting, count):
+            begun.append(job)
+            crew.do(job, threads)
+
     try:
-        begun = deque(islice(futures, ahead))
+        begin(ahead)
         while begun:
-            result = begun.popleft().result()
-            begun.extend(islice(futures, 1))
+            result = begun[0].get()
+            begun.popleft()
+            begin(1)
             yield result
     finally:
-        pool.shutdown(cancel_futures=True)
+        try:
+            crew.end()
+            call_off(begun)
+        except KeyboardInterrupt:
+            crew.end()
+            call_off(begun)
+            raise

@@ -29,8 +29,9 @@ import numpy as np
 from ..devices.device import Device, cpu, place_of
 from ..sizes import as_int
 from .background import in_background
-from .dataset import Split
+from .dataset import Dataset, Split
 from .minibatch import check, draw_parts
+from .photos.image_folder import ImageFolder
 
 Batch = tuple[Any, np.ndarray]
 
@@ -53,6 +54,8 @@ class Loader:
     an array of indices (or, in order, a slice): it may be an array, a memory map, or anything with a length that
     decodes the images it is asked for. The batches are the same bits for any number of workers and on every device.
 
+    `drop_last` leaves out a last batch that is shorter than the others, of other images in each epoch.
+
     With a `share` of (rank, ranks), rank of 0 to ranks - 1, the loader gives the rank's part of each batch of
     `batch_size`, about as many images to each (none, to some, where the last batch has fewer images than there are
     ranks). The transform is then called with a third argument, (start, n): its images are those from `start` on, of a
@@ -61,14 +64,15 @@ class Loader:
     `len(loader)` is the number of batches in an epoch, `size` that of images, of all ranks; `waited` the seconds that
     the consumer has waited for batches in the current or last epoch.
 
-    Raises what `batches` raises, and ValueError if `workers` is no whole number of 0 or more, or for more ranks than
-    there are images in a batch.
+    Raises what `batches` raises, and ValueError if `workers` is no whole number of 0 or more, nothing is left without
+    the last batch, or there are more ranks than images in a batch.
     """
 
     def __init__(self, split: Split, batch_size: int, rng: np.random.Generator | None = None,
                  transform: Callable[[np.ndarray, np.random.Generator | None], Any] | None = None, *,
                  finish: Callable[[Any], Any] | None = None, device: Device = cpu, workers: int = 0,
-                 share: tuple[int, int] = (0, 1)) -> None:
+                 drop_last: bool = False, share: tuple[int, int] = (0, 1)) -> None:
+        split = _as_split(split)
         check("Loader", *split, batch_size, rng)
         if not (transform is None or callable(transform)):
             raise TypeError(f"Loader: expected a transform that can be called with (images, rng), got {transform!r}")
@@ -79,7 +83,10 @@ class Loader:
         self.split, self.batch_size, self.rng, self.transform = split, batch_size, rng, transform
         self.finish, self.device = finish or (lambda x: x), device
         self.workers = as_int(workers, "Loader workers", least=0)
-        self.size, self.share = len(split.labels), share
+        self.drop_last, self.share = bool(drop_last), share
+        self.size = len(split.labels) // batch_size * batch_size if drop_last else len(split.labels)
+        if not self.size:
+            raise ValueError(f"Loader: drop_last leaves no batch: {len(split.labels)} images, batch_size={batch_size}")
         self._check_share(*share)
         self.waited = 0.0
 
@@ -97,12 +104,12 @@ class Loader:
         """
         if as_int(skip, "Loader.epoch skip", least=0) > len(self):
             raise ValueError(f"Loader.epoch: expected to skip at most the {len(self)} batches there are, got {skip}")
-        parts = draw_parts(self.size, self.batch_size, self.rng)
+        parts = draw_parts(len(self.split.labels), self.batch_size, self.rng)[:len(self)]
         seeds = self.rng.integers(0, 2 ** 63, len(self)) if self.rng and self.transform else [None] * len(self)
         jobs = [(part, seed, *share_of(self._count(part), *self.share))
                 for part, seed in zip(parts, seeds, strict=True)][skip:]
         self.waited = 0.0
-        made = (in_background(self._batch, jobs, self.workers, self.workers + 1, "tinynet-loader") if self.workers
+        made = (in_background(self._batch, jobs, self.workers, self.workers + 1) if self.workers
                 else (self._batch(*job) for job in jobs))
         return self._timed(made)
 
@@ -148,6 +155,20 @@ class Loader:
 def share_of(n: int, rank: int, ranks: int) -> tuple[int, int]:
     """Which of `n` things are this rank's: from the one up to but not including the other."""
     return n * rank // ranks, n * (rank + 1) // ranks
+
+
+def _as_split(split: Any) -> Split:
+    """Raises TypeError that says what to write for what is no pair of images and labels."""
+    if isinstance(split, ImageFolder):
+        raise TypeError("Loader: expected a Split (images, labels), got an ImageFolder, whose images differ in size; "
+                        "make squares of them: Loader(prepared_squares(folder, cache), ...)")
+    if isinstance(split, Dataset):
+        raise TypeError("Loader: expected a Split (images, labels), got a Dataset of two; write "
+                        "Loader(data.train, ...) or Loader(data.test, ...)")
+    if not (isinstance(split, (tuple, list)) and len(split) == 2):
+        raise TypeError(f"Loader: expected a Split (images, labels), got {type(split).__name__}; write "
+                        "Loader(Split(images, labels), ...)")
+    return Split(*split)
 
 
 def images_of(split: Split, part: slice | np.ndarray) -> Any:

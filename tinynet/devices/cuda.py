@@ -44,8 +44,8 @@ def load_cupy(name: str) -> ModuleType:
     try:
         import cupy
     except ImportError as error:
-        raise ImportError(f"{name} needs CuPy: pip install tinynet[cuda12], or tinynet[cuda13] for a driver "
-                          f"of CUDA 13 ({error})") from error
+        raise ImportError(f"{name} needs CuPy: pip install \"cupy-cuda12x[ctk]>=14\", or cupy-cuda13x for a "
+                          f"driver of CUDA 13 ({error})") from error
     return cupy
 
 
@@ -68,7 +68,7 @@ def check_index(index: int) -> None:
         if 0 < driver // 1000 < wanted // 1000:
             raise RuntimeError(f"gpu({index}): the GPU's driver is made for CUDA {_dotted(driver)}, and too old for "
                                f"CuPy, made for CUDA {_dotted(wanted)}: install a newer driver, or the CuPy of an "
-                               "older CUDA, tinynet[cuda12]")
+                               "older CUDA, pip install \"cupy-cuda12x[ctk]>=14\"")
         raise RuntimeError(f"gpu({index}): CuPy is installed but sees no CUDA device; does nvidia-smi list "
                            "one, and does CUDA_VISIBLE_DEVICES allow it? Without, use cpu or simulated(i)")
     if not 0 <= index < count:
@@ -83,9 +83,10 @@ def _check_libraries(name: str, cupy: Any) -> None:
         try:
             use()
         except Exception as error:  # CuPy raises ImportError for one, RuntimeError for the other
-            raise ImportError(f"{name}: CuPy does not find CUDA's library {library}: pip install tinynet[cuda12], or "
-                              "tinynet[cuda13], brings it; or install NVIDIA's CUDA toolkit and say in the environment "
-                              f"variable CUDA_PATH where it is ({error})") from error
+            raise ImportError(f"{name}: CuPy does not find CUDA's library {library}: pip install "
+                              "\"cupy-cuda12x[ctk]\", or cupy-cuda13x[ctk], brings it; or install NVIDIA's CUDA "
+                              "toolkit and say in the environment variable CUDA_PATH where it is "
+                              f"({error})") from error
 
 
 def _dotted(version: int) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import sys
 import threading
 from _thread import start_new_thread
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
 
-class _Job:
+class Job:
     """Something that a worker does, unless its caller calls it off before."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
@@ -48,24 +48,34 @@ class _Job:
                 pass
 
 
-class Workers:
+class Crew:
     """Threads that do what comes in a queue. Those of `concurrent.futures`, and futures, have locks with functions of
     Python around them: Ctrl-C may come within, and then they stay locked for ever."""
 
+    threads = 0
+
     def __init__(self) -> None:
         self.queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.threads = 0
 
-    def do(self, job: _Job, threads: int) -> None:
+    def do(self, job: Job, threads: int) -> None:
         """Have it done, by one of so many threads at least; they are started when they are needed first."""
         while self.threads < threads:
             start_new_thread(_serve, (self.queue,))
             self.threads += 1
         self.queue.put(job.run)
 
-    def __del__(self) -> None:  # when `set_threads` has made others, and none of these has anything to do any more
-        for _ in range(self.threads):
+    def end(self) -> None:
+        """Nothing comes any more: the threads end when they have done what is in the queue. It may be said twice. One
+        is told more than was counted: Ctrl-C may have come when it had just been started."""
+        while self.threads >= 0:
             self.queue.put(sys.exit)
+            self.threads -= 1
+
+
+class Workers(Crew):
+    """A crew that ends by itself, when nobody knows it any more: when `set_threads` has made another."""
+
+    __del__ = Crew.end
 
 
 def _serve(queue: SimpleQueue[Callable[[], None]]) -> None:
@@ -79,20 +89,27 @@ def together(workers: Workers, first: Callable[[], Any], others: list[Callable[[
     An error of any is raised, and so is Ctrl-C, when no other is at work any more: nobody may still be writing when it
     reaches the caller.
     """
-    jobs = [_Job(partial(copy_context().run, other)) for other in others]  # np.errstate holds there too
+    jobs = [Job(partial(copy_context().run, other)) for other in others]  # np.errstate holds there too
     try:
         for job in jobs:
             workers.do(job, len(jobs))
         return [first(), *(job.get() for job in jobs)]
     except BaseException:
-        try:
-            _call_off(jobs)
-        except KeyboardInterrupt:
-            _call_off(jobs)
-            raise
+        call_off(jobs)
         raise
 
 
-def _call_off(jobs: list[_Job]) -> None:
+def call_off(jobs: Iterable[Job]) -> None:
+    """See to it that nobody is at any of these, though Ctrl-C comes meanwhile. The last first: they have not begun, and
+    are not to begin while we wait for the first."""
+    jobs = list(jobs)[::-1]
+    try:
+        _call_off(jobs)
+    except KeyboardInterrupt:
+        _call_off(jobs)
+        raise
+
+
+def _call_off(jobs: list[Job]) -> None:
     for job in jobs:
         job.call_off()

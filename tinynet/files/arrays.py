@@ -24,6 +24,7 @@ from .reading import DataError, opened, wrong
 LONGEST_HEADER = 10_000  # bytes; NumPy's own limit
 PIECE = 2 ** 20          # bytes that are unpacked at a time
 WHOLE = "a whole .npz file of arrays"
+SAVE = "In PyTorch, write np.savez(path, **net.state_dict()), and read that with from_torch"
 
 
 class Header(NamedTuple):
@@ -46,11 +47,12 @@ class ArrayFile:
     def __init__(self, path: str | PathLike) -> None:
         self.path, self._file = path, opened(path)
         try:
+            if self._file.read(1) == b"\x80":  # so a pickle begins
+                raise wrong(path, WHOLE, "a pickle, as torch.save made them once", SAVE)
             self._zip = zipfile.ZipFile(self._file)
             names = [info.filename for info in self._zip.infolist()]
             if any(name.endswith("/data.pkl") for name in names):
-                raise wrong(path, WHOLE, "one that torch.save made", "In PyTorch, write np.savez(path, **net."
-                            "state_dict()), and read that with from_torch")
+                raise wrong(path, WHOLE, "one that torch.save made", SAVE)
             if len(set(names)) < len(names):
                 raise ValueError("two arrays of one name")
             self.headers = {name.removesuffix(".npy"): self._header(name) for name in names}

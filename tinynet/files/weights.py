@@ -59,7 +59,8 @@ def from_torch(net: Layer, arrays: Arrays, names: Mapping[str, str] | None = Non
 
 
 def from_caffe(net: Layer, arrays: Arrays, names: Mapping[str, str] | None = None, to_rgb: bool = True) -> Layer:
-    """The same for Caffe's blobs, called "conv1.0" (weights) and "conv1.1" (biases):
+    """The same for Caffe's blobs, called "conv1.0" (weights) and "conv1.1" (biases); of its files of 2012 to 2014,
+    where every blob has four dimensions, (1, 1, 1, N) for (N), too:
 
         {f"{name}.{i}": blob.data for name, blobs in caffe_net.params.items() for i, blob in enumerate(blobs)}
 
@@ -124,7 +125,8 @@ def _put(net: Layer, there: Mapping[str, Any], read: Callable[[str], np.ndarray]
     if wrong:
         raise ValueError(f"{what} do not fit this net (layers matched {how}):\n  " + "\n  ".join(wrong))
     with np.errstate(over="ignore"):
-        values = {name: converted(to_ours(read(key), inputs[name.rpartition(".")[0]]), ours[name].dtype)
+        values = {name: converted(to_ours(read(key).reshape(_theirs(ours[name].shape)),
+                                          inputs[name.rpartition(".")[0]]), ours[name].dtype)
                   for name, key in keys.items()}
     if wrong := not_finite(values):
         raise ValueError(f"{what} do not fit this net:\n  " + "\n  ".join(wrong))
@@ -143,14 +145,19 @@ def _matched(keys: list[str], layers: list[str], names: Mapping[str, str] | None
     return dict(zip(theirs, layers, strict=False)), "in order, for want of `names`"
 
 
+def _theirs(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that our array of `shape` has there."""
+    return (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape[::-1]
+
+
 def _problems(name: str, shape: tuple[int, ...], key: str | None, there: Mapping[str, Any]) -> list[str]:
     """What keeps our array `name` from getting its values from what is called `key` there."""
-    shape = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape[::-1]     # theirs
+    shape = _theirs(shape)
     if key is None:
         return [f"{name}: no layer of theirs is left for it"]
     if key not in there:
         return [f"{name}: {key} is missing"]
-    if there[key].shape != shape:
+    if there[key].shape not in (shape, (1,) * (4 - len(shape)) + shape):
         return [f"{name}: expected {key} of shape {shape}, got {there[key].shape}"]
     if there[key].dtype.kind != "f":
         return [f"{name}: expected floating-point numbers, {key} has {there[key].dtype}"]

@@ -65,7 +65,8 @@ def conv_backward(x: Any, W: Any, dy: Any, dx: Any, dW: Any, db: Any, stride: tu
 class Conv2d(Layer):
     """Convolution of (N, H, W, in_channels) images with `out_channels` kernels.
 
-    kernel_size, stride: an int or (vertical, horizontal). padding: an int, a pair, or ((top, bottom), (left, right)).
+    kernel_size, stride: an int or (vertical, horizontal). padding: an int, a pair, ((top, bottom), (left, right)), or
+    "same": as much as leaves the maps as large as the images; of an even kernel the odd pixel is below, on the right.
     The output has floor((size + padding - kernel) / stride) + 1 pixels along each axis. `input_grad=False` is for
     the first layer of a net: nobody needs the gradient of the images, so backward saves itself the work and returns
     None. `algorithm` is "im2col", "winograd" (for square kernels, 3 to 5 strides wide), or "auto": the one that is
@@ -90,7 +91,7 @@ class Conv2d(Layer):
                              f"out_channels={out_channels}")
         self.kernel_size = as_pair(kernel_size, "Conv2d kernel_size")
         self.stride = as_pair(stride, "Conv2d stride")
-        self.padding = as_padding(padding, "Conv2d padding")
+        self.padding = as_padding(padding, "Conv2d padding", self.kernel_size, self.stride)
         self.input_grad = input_grad
         self.algorithm = checked_algorithm(algorithm, self.kernel_size, self.stride)
         self._device = device

@@ -1,6 +1,7 @@
 """Batch normalisation: every map gets mean 0 and variance 1 over the batch, then a scale and a shift that are learned.
 
-Shapes: x, y (N, H, W, C); γ, β, and the running mean and variance (C). With m = N·H·W values in each map:
+Shapes: x, y (N, H, W, C), or (N, C): maps of one pixel; γ, β, and the running mean and variance (C). With m = N·H·W
+values in each map:
 
     μ = 1/m Σ x                                                                      (1)
     σ² = 1/m Σ (x - μ)²                                                              (2)
@@ -81,13 +82,15 @@ class BatchNorm2d(Layer):
     """
 
     dx_is_optional = True
+    AXES: tuple[str, ...] = ("N", "H", "W")  # those before the channels
 
     def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5, *, device: Device = cpu) -> None:
+        kind = type(self).__name__
         if not 0 < momentum <= 1:
-            raise ValueError(f"BatchNorm2d: expected a momentum with 0 < momentum <= 1, got {momentum!r}")
+            raise ValueError(f"{kind}: expected a momentum with 0 < momentum <= 1, got {momentum!r}")
         if not eps > 0:
-            raise ValueError(f"BatchNorm2d: expected an eps above 0, got {eps!r}")
-        self.channels, self.momentum, self.eps = as_int(channels, "BatchNorm2d channels"), float(momentum), float(eps)
+            raise ValueError(f"{kind}: expected an eps above 0, got {eps!r}")
+        self.channels, self.momentum, self.eps = as_int(channels, f"{kind} channels"), float(momentum), float(eps)
         self._device = device
         self.gamma = Parameter(np.ones(self.channels, np.float32), device)
         self.beta = Parameter(np.zeros(self.channels, np.float32), device)
@@ -95,11 +98,11 @@ class BatchNorm2d(Layer):
         self.running_var = device.asarray(np.ones(self.channels, np.float32))
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
-        xp, y = self.expect(x, "N", "H", "W", self.channels), self.empty(x.shape, x.dtype)
+        xp, y = self.expect(x, *self.AXES, self.channels), self.empty(x.shape, x.dtype)
         of_batch = train and (self.gamma.trainable or self.beta.trainable)
         mean, var = self._of_batch(x, xp) if of_batch else (self.running_mean, self.running_var)  # (C)
         inv_std = 1 / xp.sqrt(var + self.eps)
-        batch_norm_forward(x, mean, inv_std, self.gamma.value, self.beta.value, y, xp)
+        batch_norm_forward(_maps(x), mean, inv_std, self.gamma.value, self.beta.value, _maps(y), xp)
         # The averages go on moving in place, and so constants are copied.
         self.remember(train or keep, x, mean if of_batch else mean.copy(), inv_std, of_batch)
         return y
@@ -110,11 +113,11 @@ class BatchNorm2d(Layer):
         both = self.gamma, self.beta
         d_gamma, d_beta = (p.gradient() if p.trainable else self.empty(p.shape, x.dtype) for p in both)
         if of_batch or any(p.trainable for p in both):
-            batch_norm_gradients(dy, x, mean, inv_std, d_gamma, d_beta, xp)          # eq. (5), (6)
+            batch_norm_gradients(_maps(dy), _maps(x), mean, inv_std, d_gamma, d_beta, xp)  # eq. (5), (6)
         if not input_grad:
             return None
         dx, through = self.empty(x.shape, x.dtype), (d_gamma, d_beta) if of_batch else (None, None)
-        batch_norm_backward(dy, x, mean, inv_std, self.gamma.value, *through, dx, xp)  # eq. (7)
+        batch_norm_backward(_maps(dy), _maps(x), mean, inv_std, self.gamma.value, *through, _maps(dx), xp)  # eq. (7)
         return dx
 
     def _of_batch(self, x: Any, xp: Any) -> tuple[Any, Any]:
@@ -122,9 +125,10 @@ class BatchNorm2d(Layer):
         m = x.size // self.channels
         if m < 2:
             raise ValueError(f"{self.label}: training needs two values or more in every map to have a variance, got x "
-                             f"of shape {tuple(x.shape)}: take a larger batch, or leave out a last one of one image")
+                             f"of shape {tuple(x.shape)}: take a larger batch, or leave out a last one of one "
+                             "image, Loader(..., drop_last=True)")
         mean, var = self.empty((self.channels,), x.dtype), self.empty((self.channels,), x.dtype)
-        batch_statistics(x, mean, var, xp)                                           # eq. (1), (2)
+        batch_statistics(_maps(x), mean, var, xp)                                    # eq. (1), (2)
         for running, newest in (self.running_mean, mean), (self.running_var, var * (m / (m - 1))):
             running *= 1 - self.momentum
             running += self.momentum * newest                                        # eq. (8)
@@ -144,3 +148,14 @@ class BatchNorm2d(Layer):
         with self.device:
             self.running_mean, self.running_var = self.running_mean.astype(dtype), self.running_var.astype(dtype)
         return self
+
+
+class BatchNorm1d(BatchNorm2d):
+    """The same for vectors (N, channels), as they come from a Linear: each number is a map of one pixel."""
+
+    AXES = ("N",)
+
+
+def _maps(x: Any) -> Any:
+    """x (N, H, W, C) as it is; x (N, C) as maps of one pixel (N, 1, 1, C), a view."""
+    return x if x.ndim == 4 else x[:, None, None]

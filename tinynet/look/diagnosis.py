@@ -18,12 +18,17 @@ than of low ones, so what the maps hold of them is less than that.)
 """
 from __future__ import annotations
 
-from typing import Any
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..sizes import as_pair
-from .strongest import Strongest
+from .figure import figure
+from .images import tile
+from .kernels import kernel_grid
+from .strongest import Piece, Strongest
 
 SIZE = 64                       # frequencies along an axis: kernels are padded with zeros to so many pixels
 BANDS = (0.0, 1 / 12, 1 / 4, 1)  # cycles a pixel: low, between, high
@@ -64,3 +69,53 @@ def _shares(parts: np.ndarray, found: np.ndarray) -> np.ndarray:
 def dead(found: Strongest) -> np.ndarray:
     """Which maps were never above 0 in a whole data set (`strongest`): (F,) truths. After a ReLU they learn nothing."""
     return found.values[:, 0] <= 0
+
+
+class FirstLayers(NamedTuple):
+    """What `draw_diagnosis` shows of one net.
+
+    kernels   of its first convolution (KH, KW, 3 or 1, F), and that one's stride
+    second    of each map of its second layer that is not dead, the strongest activation
+    """
+
+    kernels: np.ndarray
+    stride: tuple[int, int]
+    second: Sequence[Piece]
+
+
+def draw_diagnosis(path: str | os.PathLike, nets: dict[str, FirstLayers], note: str = "") -> None:
+    """Write a row for each net: its first kernels, all nets' on one scale; what excites its second layer, on one scale
+    of its own; the share of energy in each band of frequencies, and that of what is aliased.
+
+    Raises ValueError for kernels that see anything but colour or grey images.
+    """
+    scale = max(float(np.abs(net.kernels).max()) for net in nets.values()) or 1.0
+    with figure(path, 9.5, 2.1 * len(nets) + 0.7, note, grid=(len(nets), 3)) as axes:
+        for (first, second, shares), (name, net) in zip(axes, nets.items(), strict=True):
+            KH, KW, _, F = net.kernels.shape
+            first.imshow(kernel_grid(net.kernels, 8, scale), interpolation="nearest")
+            first.set_title(f"{name}: {F} kernels {KH}x{KW}, stride {net.stride[0]}", fontsize=8, loc="left")
+            if net.second:
+                second.imshow(_on_one_scale(net.second))
+            second.set_title(f"second layer, {len(net.second)} maps", fontsize=8, loc="left")
+            for ax in first, second:
+                ax.axis("off")
+            _draw_shares(shares, [*bands(net.kernels).mean(axis=0), aliased(net.kernels, net.stride).mean()])
+
+
+def _on_one_scale(shown: Sequence[Piece]) -> np.ndarray:
+    """Projections as one picture: black and white are the median of their largest numbers, and what exceeds it."""
+    all_of_them = np.stack([piece.projection for piece in shown])                    # (n, h, w, C)
+    scale = float(np.median(np.abs(all_of_them).max(axis=(1, 2, 3)))) or 1.0
+    pixels = np.rint(127.5 + 127.5 * np.clip(all_of_them / scale, -1, 1)).astype(np.uint8)
+    return tile(pixels, 12, gap=max(1, pixels.shape[1] // 10))
+
+
+def _draw_shares(ax: Any, values: Sequence[float]) -> None:
+    names = ["low", "between", "high", "aliased"]
+    ax.barh(names, values, color=["#0072b2", "#0072b2", "#0072b2", "#d55e00"])
+    for i, value in enumerate(values):
+        ax.text(min(value + 0.02, 0.85), i, f"{value:.0%}", va="center", fontsize=7)
+    ax.set(xlim=(0, 1), ylim=(3.5, -0.5))
+    ax.set_title("share of the first kernels' energy", fontsize=8, loc="left")
+    ax.tick_params(labelsize=7)

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..files.arrays import ArrayFile
 from ..layer import Layer
-from .figure import figure
+from .figure import COLORS, figure
 from .strongest import Piece, as_picture
 
 ALIKE = 0.9
@@ -101,9 +101,9 @@ def draw_settling(path: str | os.PathLike, alike: dict[str, dict[int, float]], n
         for i, (name, of_layer) in enumerate(alike.items()):
             epochs, values = list(of_layer), list(of_layer.values())
             at = settled(of_layer)
-            ax.plot(epochs, values, color=f"C{i % 10}", linestyle=("-", "--", ":")[i // 10 % 3],
+            ax.plot(epochs, values, color=COLORS[i % 7], linestyle=("-", "--", ":")[i // 7 % 3],
                     label=f"{name.removesuffix('.W')}: epoch {at}")
-            ax.plot(at, of_layer[at], "o", color=f"C{i % 10}", markersize=4)
+            ax.plot(at, of_layer[at], "o", color=COLORS[i % 7], markersize=4)
         ax.axhline(ALIKE, color="0.7", linewidth=0.8)
         ax.set(xlabel="epoch", ylabel="likeness with the last epoch, eq. (1)", ylim=(min(0, ax.get_ylim()[0]), 1.02))
         ax.legend(title="settled", fontsize=8, title_fontsize=8)

@@ -8,6 +8,8 @@ from typing import Any
 
 from ..files.writing import atomic_write
 
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")  # Okabe and Ito's
+
 
 @contextmanager
 def figure(path: str | os.PathLike, width: float, height: float, note: str = "",

@@ -133,6 +133,21 @@ def average(occluded: list[Occluded]) -> Average:
                    (float(lowest.mean()), float(lowest.std(ddof=1) / n ** 0.5)), n)
 
 
+def draw_average(path: str | os.PathLike, found: Average, rows: np.ndarray, columns: np.ndarray, note: str = ""
+                 ) -> None:
+    """Write the mean map to `path`, and beside it a cut along its middle row, with the standard error of each place."""
+    extent = (columns[0] - 0.5, columns[-1] + 0.5, rows[-1] + 0.5, rows[0] - 0.5)
+    with figure(path, 8.5, 3.4, note, grid=(1, 2)) as ((shown, cut),):
+        _map(shown, found.mean, extent, f"share that is left, mean of {found.count} images")
+        middle = len(rows) // 2
+        cut.errorbar(columns, found.mean[middle], found.error[middle], color="#0072b2", capsize=2, marker=".")
+        cut.set_title(f"along row {rows[middle]}, with its standard error", fontsize=9, loc="left")
+        for ax, y in (shown, "row"), (cut, "share"):
+            ax.set_xlabel("column of the square's centre, pixels", fontsize=8)
+            ax.set_ylabel(y, fontsize=8)
+            ax.tick_params(labelsize=7)
+
+
 def draw_occlusion(path: str | os.PathLike, seen: np.ndarray, found: Occluded, classes: Sequence[str], label: int,
                    square: int, projection: np.ndarray | None = None, note: str = "") -> None:
     """Write one image's maps to `path`, as in Figure 6: the image with the square; the activity of its strongest map,

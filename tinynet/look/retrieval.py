@@ -173,6 +173,19 @@ def agreement(found: np.ndarray, truth: np.ndarray) -> float:
     return float((truth[:, :, None] == found[:, None, :]).any(axis=2).mean())
 
 
+def same_class(found: np.ndarray, labels: np.ndarray, queries: np.ndarray) -> float:
+    """The mean share of the stored images found (Q, k) that are of their query's class: what a search is good for,
+    where codes of features are compared with codes of pixels. labels (N,) of those stored, queries (Q,) of the queries.
+
+    Raises ValueError for shapes that do not fit.
+    """
+    found, labels, queries = np.asarray(found), np.asarray(labels), np.asarray(queries)
+    if found.ndim != 2 or queries.shape != found.shape[:1] or labels.ndim != 1 or not found.size:
+        raise ValueError(f"same_class: expected indices (Q, k), labels (N,) and Q labels of the queries, got shapes "
+                         f"{found.shape}, {labels.shape} and {queries.shape}")
+    return float((labels[found] == queries[:, None]).mean())
+
+
 def check_search(queries: np.ndarray, stored: np.ndarray, k: int, what: str) -> None:
     """Raise ValueError unless queries (Q, D) can be searched for in `stored` (N, D), with 1 <= k <= N."""
     if queries.ndim != 2 or stored.ndim != 2 or queries.shape[1] != stored.shape[1] or 0 in queries.shape:

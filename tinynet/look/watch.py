@@ -15,9 +15,8 @@ from typing import Any
 
 from ..training.progress import Record, judged_by, say
 from ..training.records import read_records
-from .figure import figure
+from .figure import COLORS, figure
 
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")  # Okabe and Ito's
 MOST = len(COLORS)
 
 

@@ -99,13 +99,13 @@ def left_out(net: Sequential, names: Sequence[str], rng: np.random.Generator, wi
     names that are none, or cannot be left out.
     """
     layers = list(net.layers)
-    may_go = [name for name in layers if net[name].parameters()][:-1]
-    may_go = [name for name in may_go if name not in getattr(net, "needed", ())]
+    with_weights = [name for name in layers if net[name].parameters()]
+    may_go = [name for name in with_weights[:-1] if name not in getattr(net, "needed", ())]
     if isinstance(names, str) or not set(names) <= set(may_go):
         raise ValueError(f"without: what can be left out is {', '.join(may_go)}, as a tuple of names, got {names!r}")
     if not width > 0:
         raise ValueError(f"width: expected a number above 0, got {width!r}")
-    gone = {name for name in layers if name.removeprefix("to_") in names and name not in layers[-1:]}
+    gone = {name for name in layers if name.removeprefix("to_") in names}
     for name in names:
         for after in layers[layers.index(name) + 1:]:
             if not isinstance(_kind(net[after]), (*ACTIVATIONS, Dropout)):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import View
-from ..data.view import SINCE_0_2, read_mean
+from ..data.view import MOST_SIDE, SINCE_0_2, read_mean
 from ..files.arrays import ArrayFile
 from ..files.reading import DataError, entry, read_json, shortened, wrong
 
@@ -73,6 +73,15 @@ def view_of(folder: str | os.PathLike, config: dict[str, Any]) -> View:
         raise
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def size_of(folder: str | os.PathLike, config: dict[str, Any]) -> int:
+    """To squares of how many pixels the run's photographs were scaled. DataError if the config does not say it."""
+    path = Path(folder) / "config.json"
+    size = entry(path, config, "size", int, "how large its images were")
+    if not 1 <= size <= MOST_SIDE:
+        raise wrong(path, f"'size', from 1 to {MOST_SIDE} pixels", f"{size}")
+    return size
 
 
 def take_options(parser: argparse.ArgumentParser, path: str | os.PathLike, told: dict[str, Any], names: Iterable[str]

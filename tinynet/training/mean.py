@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..container import telling
+from ..container import run_back, telling
 from ..devices.device import device_of
 from ..distributed import Ranks
 from ..layer import Layer
@@ -62,10 +62,17 @@ class Mean:
         self._flats: list[Flat] = []
         self._buckets: list[Bucket] = []
 
-    def parts(self, n: int) -> list[slice]:
-        """The small batches of n images: none of them is empty."""
+    def parts(self, x: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
+        """The images and targets at hand in `accumulate` small batches, or fewer: none of them is empty."""
+        n = len(targets)
+        if self.accumulate == 1 and n:
+            self._part = slice(0, n)
+            yield x, targets
+            return
         k = min(self.accumulate, n)
-        return [slice(n * i // k, n * (i + 1) // k) for i in range(k)]
+        for i in range(k):
+            self._part = slice(n * i // k, n * (i + 1) // k)
+            yield x[self._part], targets[self._part]
 
     @contextmanager
     def of(self, n: int, N: int) -> Iterator[None]:
@@ -87,22 +94,22 @@ class Mean:
         elif self._before:
             self._add_before()
 
-    def backward(self, run_back: Any, dy: Any, part: slice) -> None:
-        """`run_back(dy)` for one small batch, weighed by its number of images."""
-        weight, last = (part.stop - part.start) / self.N, part.stop == self.n
+    def backward(self, dy: Any) -> None:
+        """`net.backward(dy)`, without ∂L/∂x, for the small batch at hand, weighed by its number of images."""
+        weight, last = (self._part.stop - self._part.start) / self.N, self._part.stop == self.n
         dy = dy if weight == 1 else _times(dy, weight)                               # eq. (1)
         if last and self.ranks and self.overlap:
             self._thread = threading.current_thread()
             with telling(self._filled):
-                run_back(dy)
+                run_back(self.net, dy, input_grad=False)
         else:
-            run_back(dy)
+            run_back(self.net, dy, input_grad=False)
         if not last:
             self._keep()
 
-    def count(self, loss: Any, error: Any, part: slice) -> None:
-        """The mean loss of a small batch, and the sum of its errors."""
-        n = part.stop - part.start
+    def count(self, loss: Any, error: Any) -> None:
+        """The mean loss of the small batch at hand, and the sum of its errors."""
+        n = self._part.stop - self._part.start
         self.loss = loss if n == self.N else self.loss + loss * (n / self.N)
         self.error = error if self.error is None else self.error + error
 

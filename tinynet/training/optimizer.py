@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device
+from ..layer import Layer
 from ..parameter import FixedRate, Parameter
 from .flat import Flat, Held
 
@@ -36,7 +37,7 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[tuple[str, Parameter]], *, lr: float, weight_decay: float,
                  **settings: float) -> None:
-        self.parameters, self.steps = self._named(list(parameters)), 0
+        self.parameters, self.steps = self._named(self._pairs(parameters)), 0
         self.taken = dict.fromkeys(self.parameters, 0)
         given = {"lr": lr, "weight_decay": weight_decay, **settings}
         self.settings = {name: self._checked(name, value) for name, value in given.items()}
@@ -154,6 +155,17 @@ class Optimizer:
                     raise ValueError(f"{self._kind}: {name} has shape {p.shape}, its {slot} {tuple(array.shape)}: the "
                                      "parameter is not what it was; make a new optimiser, "
                                      f"{self._kind}(net.parameters(), ...)")
+
+    def _pairs(self, parameters: Any) -> list[tuple[str, Parameter]]:
+        """Raises TypeError unless they are what `net.parameters()` gives."""
+        pairs = [] if isinstance(parameters, Layer) else list(parameters)
+        wrong = [pair for pair in pairs if not (isinstance(pair, tuple) and len(pair) == 2
+                                                and isinstance(pair[1], Parameter))]
+        if isinstance(parameters, Layer) or wrong:
+            got = f"pairs with {type(wrong[0]).__name__} among them" if wrong else f"a {type(parameters).__name__}"
+            raise TypeError(f"{self._kind}: expected pairs (name, Parameter), got {got}; write "
+                            f"{self._kind}(net.parameters(), ...)")
+        return pairs
 
     def _named(self, named: list[tuple[str, Parameter]]) -> dict[str, Parameter]:
         """The parameters by name. Raises ValueError unless each has one name of its own."""

@@ -22,13 +22,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import __version__
-from ..container import run_back
 from ..data import Loader, View
 from ..data.dataset import fingerprint
 from ..devices.device import device_of
@@ -37,6 +35,7 @@ from ..fast.parallel import one_blas_thread
 from ..keeping import by_one_thread
 from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
+from .chance import at_chance
 from .diverged import check_step, checked_loss
 from .mean import Mean
 from .optimizer import Optimizer
@@ -70,11 +69,15 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     them train together: the loader gives each its share, all take the same steps, and get the same records.
 
     The training error is that of each batch *before* the step it causes, over the epoch: it costs nothing and, while a
-    net learns, lies a little above the error at the epoch's end.
+    net learns, lies a little above the error at the epoch's end. If it is no better than guessing in the first three
+    epochs, a line says so, once, with the likely cause (chance.py).
 
     Raises Diverged, and leaves the step out, when scores, loss or a gradient are not finite (on a GPU it is found some
     steps later); ValueError for a loader without an rng; Failed on all ranks if one of them fails.
     """
+    if not hasattr(loader, "epoch"):
+        raise TypeError(f"train: expected a Loader, got a {type(loader).__name__}; write Loader(Split(images, labels), "
+                        "batch_size, rng)")
     if loader.rng is None:
         raise ValueError("train: the loader gives the images in order, in every epoch the same; expected one with a "
                          "random order: Loader(split, batch_size, rng)")
@@ -86,18 +89,17 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     while progress.epoch <= epochs and not (schedule and schedule.finished):
         optimizer.lr = schedule.lr if schedule else optimizer.lr
         _begin(progress, loader, epochs)
-        began, waited = time.perf_counter() - progress.seconds, progress.waited
+        began, waited, classes = time.perf_counter() - progress.seconds, progress.waited, 0
         for x, targets in loader.epoch(skip=progress.batch):
-            n = len(targets)                                                         # of the N images of all ranks:
-            N = min(loader.batch_size, loader.size - progress.images) if ranks else n
-            with mean.of(n, N):
-                for part in mean.parts(n):
-                    some, their = (x, targets) if mean.accumulate == 1 else (x[part], targets[part])
+            N = min(loader.batch_size, loader.size - progress.images) if ranks else len(targets)   # of all ranks
+            with mean.of(len(targets), N):
+                for some, their in mean.parts(x, targets):                           # all of them, or some at a time
                     scores = net.forward(some, train=True)                           # (B, classes)
                     L = checked_loss(loss, scores, their, net, some, progress)
-                    mean.backward(partial(run_back, net, input_grad=False), loss.backward(), part)
+                    mean.backward(loss.backward())                                   # net.backward, without ∂L/∂x
                     answers = loss.probs if isinstance(scores, tuple) else scores    # (B, classes), of several heads
-                    mean.count(L, metric(answers, their) if metric else None, part)
+                    classes = answers.shape[-1]
+                    mean.count(L, metric(answers, their) if metric else None)
             if before_step:
                 before_step()
             grad_norm = mean.checked(check_step, progress)
@@ -108,6 +110,8 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
             if on_batch and on_batch(progress):
                 return progress.history
         record = progress.end_epoch(optimizer.lr)
+        if metric is wrong_answers and (advice := at_chance(progress.history, classes, loader.size)):
+            say(advice)
         record |= validate() if validate else {}
         if schedule:
             schedule.seen(judged_by(record))

@@ -40,7 +40,7 @@ class ImageFolder:
 
     def __init__(self, root: str | PathLike, classes: Sequence[str] | None = None) -> None:
         self.root = Path(os.path.expanduser(root))
-        found = _class_folders(self.root)
+        found = class_folders(self.root)
         self.classes = tuple(found if classes is None else classes)
         self._check_classes(found)
         self.others: Counter[str] = Counter()
@@ -80,7 +80,8 @@ class ImageFolder:
                         "Name the folder that holds the folders of the classes")
 
 
-def _class_folders(root: Path) -> list[str]:
+def class_folders(root: Path) -> list[str]:
+    """The names of the folders in `root`, sorted. Raises DataError if there are none."""
     layout, advice = "a folder with one folder of images for each class", "Name the folder that holds them"
     if not root.is_dir():
         raise wrong(root, layout, "a file" if root.exists() else "nothing of this name", advice)

@@ -29,17 +29,19 @@ from ..download.folders import clean_up, explain_disk_errors, new_folder, remove
 from ..jpeg import decode, encode
 from ..progress import Progress
 from ..statistics import Statistics, color_products
+from .flat import FlatFolder
 from .image_folder import ImageFolder
 from .outdated import outdated, remove
 from .photograph import read_square
 from .prepared import FILES, VERSION, PreparedImages
 
 QUALITY = 95
+Photographs = ImageFolder | FlatFolder
 MOST_NAMED = 20  # unreadable files in an error message
 FINGERPRINT = 1  # the number in it: another, where the same photographs are to become other squares
 
 
-def prepared_squares(photographs: ImageFolder, cache: str | PathLike, size: int = 256,
+def prepared_squares(photographs: Photographs, cache: str | PathLike, size: int = 256,
                      skip_unreadable: bool = False) -> Split:
     """`photographs` as squares of `size`, from the folder `cache`; made there first if they are not there yet.
 
@@ -74,7 +76,7 @@ def _there(folder: Path) -> PreparedImages | None:
         return None  # nobody has made it, or somebody has just deleted it
 
 
-def _made(photographs: ImageFolder, folder: Path, size: int, skip_unreadable: bool) -> PreparedImages:
+def _made(photographs: Photographs, folder: Path, size: int, skip_unreadable: bool) -> PreparedImages:
     """Make the squares in `folder`, and clean up beside it."""
     remove_unfinished(folder.parent, FILES)
     earlier = outdated(photographs.root, folder)
@@ -92,8 +94,10 @@ def _say(line: str) -> None:
     tell("stderr", line + "\n")
 
 
-def _fingerprint(photographs: ImageFolder, size: int) -> str:
+def _fingerprint(photographs: Photographs, size: int) -> str:
     digest = hashlib.sha256(json.dumps([FINGERPRINT, size, photographs.classes]).encode())
+    if isinstance(photographs, FlatFolder):
+        digest.update(photographs.labels.tobytes())  # the paths do not say them
     root = os.fspath(photographs.root)
     for path in photographs.paths:
         try:
@@ -105,7 +109,7 @@ def _fingerprint(photographs: ImageFolder, size: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def _make(photographs: ImageFolder, folder: Path, size: int, skip_unreadable: bool) -> None:
+def _make(photographs: Photographs, folder: Path, size: int, skip_unreadable: bool) -> None:
     offset, labels, checksum, skipped = [0], [], [], {}
     total, products = np.zeros((size, size, 3), np.int64), np.zeros((3, 3), np.int64)
     _say_what_is_left_out(photographs)
@@ -145,14 +149,14 @@ def _save(path: Path, **arrays: Any) -> None:
         np.savez(file, **arrays)
 
 
-def _say_what_is_left_out(photographs: ImageFolder) -> None:
+def _say_what_is_left_out(photographs: Photographs) -> None:
     kinds = [f"{count:,} {suffix or 'without an ending'}" for suffix, count in photographs.others.most_common(5)]
     if kinds:
         _say(f"{photographs.root}: left out {photographs.others.total():,} files that are no images by their names: "
              f"{', '.join(kinds)}" + (", ..." if len(photographs.others) > 5 else ""))
 
 
-def _check(photographs: ImageFolder, labels: list[int], skipped: dict[str, str], skip_unreadable: bool) -> None:
+def _check(photographs: Photographs, labels: list[int], skipped: dict[str, str], skip_unreadable: bool) -> None:
     """Raise DataError if files were unreadable, or if to skip them empties a class."""
     if skipped and not skip_unreadable:
         reasons = [*skipped.values()][:MOST_NAMED]
@@ -168,7 +172,7 @@ def _check(photographs: ImageFolder, labels: list[int], skipped: dict[str, str],
                     "Replace the files of these classes, or delete their folders")
 
 
-def _squares(photographs: ImageFolder, size: int) -> Iterator[tuple[bytes, np.ndarray, np.ndarray] | Exception]:
+def _squares(photographs: Photographs, size: int) -> Iterator[tuple[bytes, np.ndarray, np.ndarray] | Exception]:
     """Each photograph as a square in JPEG, as that is decoded again, since so it will be seen, and the products of its
     colours; or why it cannot be read: in order, made by all threads."""
     def one(path: str) -> tuple[bytes, np.ndarray, np.ndarray] | Exception:
@@ -184,4 +188,4 @@ def _squares(photographs: ImageFolder, size: int) -> Iterator[tuple[bytes, np.nd
 
     threads, jobs = get_threads(), ((path,) for path in photographs.paths)
     # Work enough behind one slow file, and little to hold in memory.
-    return in_background(one, jobs, threads, 4 * threads, "tinynet-prepare")
+    return in_background(one, jobs, threads, 4 * threads)

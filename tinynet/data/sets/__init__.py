@@ -1,1 +1,1 @@
-"""CIFAR-10 and MNIST: their file formats, byte by byte, and the samples of them that are bundled."""
+"""CIFAR-10, CIFAR-100 and MNIST: their file formats, byte by byte, and the samples of two of them that are bundled."""

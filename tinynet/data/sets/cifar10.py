@@ -80,19 +80,24 @@ def _download(looked_in: list[Candidate]) -> tuple[Path, _Layout]:
 
 def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The rows (n, 3072) uint8 and labels (n,) int64 of one file of the binary layout."""
+    records = read_records(path, RECORD, "a label")
+    return records[:, 1:], records[:, 0].astype(np.int64)
+
+
+def read_records(path: Path, length: int, labels: str) -> np.ndarray:
+    """The records (n, length) uint8 of a file that holds nothing else: each `labels`, in words, and an image."""
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
-        if size == 0 or size % RECORD:
-            raise wrong(path, f"records of {RECORD} bytes (a label and 3 x 32 x 32 values), at least one",
-                        f"{size:,} bytes: {size // RECORD:,} records and {size % RECORD:,} bytes more")
-        if size > MOST_RECORDS * RECORD:
-            raise wrong(path, f"at most {MOST_RECORDS:,} records of {RECORD} bytes", f"{size // RECORD:,}",
+        if size == 0 or size % length:
+            raise wrong(path, f"records of {length} bytes ({labels} and 3 x 32 x 32 values), at least one",
+                        f"{size:,} bytes: {size // length:,} records and {size % length:,} bytes more")
+        if size > MOST_RECORDS * length:
+            raise wrong(path, f"at most {MOST_RECORDS:,} records of {length} bytes", f"{size // length:,}",
                         f"If it is right, set {__name__}.MOST_RECORDS higher")
         records = np.fromfile(file, np.uint8, size)
     if len(records) < size:
         raise wrong(path, f"{size:,} bytes", f"{len(records):,}: it became shorter while it was read")
-    records = records.reshape(-1, RECORD)
-    return records[:, 1:], records[:, 0].astype(np.int64)
+    return records.reshape(-1, length)
 
 
 def read_names(path: Path) -> list[str]:
@@ -109,15 +114,15 @@ class _Layout(NamedTuple):
     names: Callable[[Path], list[str]]
 
 
-def _places(folder: str, *above: str) -> tuple[str, ...]:
+def places(folder: str, *above: str) -> tuple[str, ...]:
     """The folder, the files alone, and one folder deeper: unpacking programs make one called after the archive."""
     return (folder, "", *(f"{name}/{folder}" for name in (folder, *above)))
 
 
-BINARY = _Layout("cifar-10-batches-bin", _places("cifar-10-batches-bin", "cifar-10-binary"), ".bin",
+BINARY = _Layout("cifar-10-batches-bin", places("cifar-10-batches-bin", "cifar-10-binary"), ".bin",
                  "batches.meta.txt", read_batch, read_names)
 PYTHON = _Layout("cifar-10-batches-py",
-                 _places("cifar-10-batches-py", "cifar-10-python", "cifar-10-batches-py-target"),  # the last is Keras's
+                 places("cifar-10-batches-py", "cifar-10-python", "cifar-10-batches-py-target"),  # the last is Keras's
                  "", "batches.meta", cifar10_pickle.read_batch, cifar10_pickle.read_names)
 
 
@@ -136,11 +141,11 @@ def _load(folder: Path, layout: _Layout) -> Dataset:
     parts = {stem: _read(folder / (stem + layout.suffix), layout) for stem in (*TRAIN, TEST)}
     train = Split(*(np.concatenate(arrays) for arrays in zip(*(parts[stem] for stem in TRAIN), strict=True)))
     test = parts[TEST]
-    name = f"CIFAR-10, {len(train.labels):,} training and {len(test.labels):,} test images{_repeated(parts)}"
+    name = f"CIFAR-10, {len(train.labels):,} training and {len(test.labels):,} test images{repeated(parts)}"
     return Dataset(train, test, tuple(names), name, f"{folder.name} in {folder.parent}")
 
 
-def _repeated(parts: dict[str, Split]) -> str:
+def repeated(parts: dict[str, Split]) -> str:
     """Which two files are the same, as after a copy under a wrong name; nothing if none are."""
     for (one, a), (other, b) in itertools.combinations(parts.items(), 2):
         if np.array_equal(a.labels, b.labels) and np.array_equal(a.images, b.images):
@@ -160,5 +165,9 @@ def _check_complete(folder: Path, layout: _Layout) -> None:
 def _read(path: Path, layout: _Layout) -> Split:
     rows, labels = layout.batch(path)
     check_labels(path, labels, len(CLASSES))
-    planes = rows.reshape(-1, 3, 32, 32)
-    return Split(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels)  # (n, 32, 32, 3)
+    return Split(channels_last(rows), labels)
+
+
+def channels_last(rows: np.ndarray) -> np.ndarray:
+    """Rows (n, 3072) of three planes each → images (n, 32, 32, 3)."""
+    return np.ascontiguousarray(rows.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))

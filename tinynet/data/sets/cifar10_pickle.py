@@ -1,4 +1,4 @@
-"""CIFAR-10 in its publisher's python layout: pickles written by Python 2, or once more by Python 3.
+"""CIFAR-10 and CIFAR-100 in their publisher's python layout: pickles written by Python 2, or once more by Python 3.
 
     data_batch_1 ... data_batch_5, test_batch   a dict
         b"data"         (n, 3072) uint8; a row: 1024 red, 1024 green, 1024 blue, each 32 x 32, row by row
@@ -6,6 +6,9 @@
         b"batch_label", b"filenames"            not used here
     batches.meta                                a dict
         b"label_names"  the 10 names            b"num_vis"  3072
+
+CIFAR-100 has train, test and meta, with b"fine_labels" and b"coarse_labels", b"fine_label_names" and
+b"coarse_label_names" in them.
 
 `pickled.py` reads them without carrying anything out. What an array would have been made of is looked at here:
 
@@ -47,14 +50,15 @@ def _load(path: Path) -> dict[str, Any]:
     return named
 
 
-def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The rows (n, 3072) uint8 and labels (n,) int64 of one batch; their range is not checked here."""
+def read_batch(path: Path, name: str = "labels") -> tuple[np.ndarray, np.ndarray]:
+    """The rows (n, 3072) uint8 and the labels called `name` (n,) int64 of one batch; their range is not checked here.
+    """
     batch = _load(path)
-    array, labels = _array(batch.get("data")), batch.get("labels")
+    array, labels = _array(batch.get("data")), batch.get(name)
     if array is None or array.dtype != "u1" or len(array.shape) != 2 or array.shape[1] != 3072:
         raise wrong(path, "'data', a uint8 array of shape (n, 3072)", _describe(batch, "data"))
     if type(labels) is not list or not all(type(label) is int and abs(label) < 2**31 for label in labels):
-        raise wrong(path, "'labels', a list of ints", _describe(batch, "labels"))
+        raise wrong(path, f"{name!r}, a list of ints", _describe(batch, name))
     n = array.shape[0]
     if not 0 < n == len(labels):
         raise wrong(path, "as many labels as images, and at least one", f"{n} images and {len(labels)} labels")
@@ -64,13 +68,13 @@ def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return rows.reshape(3072, n).T if array.fortran else rows.reshape(n, 3072), np.array(labels, np.int64)
 
 
-def read_names(path: Path) -> list[str]:
-    """The names of the classes, from batches.meta; how many, is not checked here."""
+def read_names(path: Path, name: str = "label_names") -> list[str]:
+    """The names of the classes, the list called `name`; how many, is not checked here."""
     meta = _load(path)
-    names = meta.get("label_names")
-    if type(names) is not list or not all(type(name) in (bytes, str) for name in names):
-        raise wrong(path, "'label_names', a list of strings", _describe(meta, "label_names"))
-    return [_text(name) for name in names]
+    names = meta.get(name)
+    if type(names) is not list or not all(type(each) in (bytes, str) for each in names):
+        raise wrong(path, f"{name!r}, a list of strings", _describe(meta, name))
+    return [_text(each) for each in names]
 
 
 def _text(name: bytes | str) -> str:

@@ -1,4 +1,4 @@
-"""Reads the pickles of CIFAR-10's python layout, and carries nothing out.
+"""Reads the pickles of CIFAR's python layout, and carries nothing out.
 
 A pickle is a program for a machine with a stack and a memo: push these bytes, make a list of what lies above the mark,
 import numpy.dtype, call it. Python's `pickle` does all this for whoever wrote the file. To let it import a few names
@@ -17,10 +17,10 @@ from typing import Any
 
 from ...files.reading import opened, wrong
 
-MOST_BYTES = 2 ** 28    # of a file: eight times an official one
-MOST_STEPS = 300_000    # instructions: nearly ten times as many as in an official one
+MOST_BYTES = 2 ** 28    # of a file: CIFAR-10's have 31 MB, CIFAR-100's at most 155
+MOST_STEPS = 300_000    # instructions: nearly ten times as many as in a batch of CIFAR-10
 EXPECTED = "a pickle of arrays, lists, strings and numbers"
-ADVICE = ("Delete it, do not open it otherwise: a pickle can run programs; the binary layout, which cifar10() "
+ADVICE = ("Delete it, do not open it otherwise: a pickle can run programs; the binary layout, which tinynet "
           "downloads, cannot")
 
 

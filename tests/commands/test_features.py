@@ -1,0 +1,71 @@
+"""What features are worth: the whole command on a tiny scale, that it goes on, and what it refuses."""
+import json
+
+import numpy as np
+import pytest
+
+from tinynet.commands import feature_parts, features
+from tinynet.data import Dataset, Split, View
+from tinynet.files.writing import write_json
+from tinynet.models import build
+
+Image = pytest.importorskip("PIL.Image")
+pytest.importorskip("matplotlib")
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """Calls the command on a net with random weights and pictures of noise, and gives its rows."""
+    net = build("cifar-80sec", rng=np.random.default_rng(0))
+    run, shots = tmp_path / "run", (1, 2)
+    run.mkdir()
+    net.save(run / "net.npz")
+    view = View(np.full((32, 32, 3), 100.0))
+    view.save(run)
+    write_json(run / "config.json", {"net": "cifar-80sec", "settings": {}, "view": view.config(),
+                                     "classes": list("abcdefghij")})
+    for split, n in ("train", 8), ("val", 2):
+        for name in "xyz":
+            (tmp_path / "photos" / split / name).mkdir(parents=True)
+            for i in range(n):
+                pixels = RNG.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "photos" / split / name / f"{i}.png")
+    copy = np.asarray(Image.open(tmp_path / "photos" / "train" / "y" / "3.png"))[None]
+    learned = Split(np.concatenate([RNG.integers(0, 256, (5, 32, 32, 3), dtype=np.uint8), copy]), np.zeros(6, int))
+    monkeypatch.setattr(features, "cifar10", lambda root: Dataset(learned, learned, tuple("abcdefghij"), "ten"))
+    for module in features, feature_parts:
+        monkeypatch.setattr(module, "SHOTS", shots)
+    for module, name, value in ((features, "TEST", 2), (features, "SPARE", 4), (feature_parts, "COLLAGES", 12),
+                                (feature_parts, "FOUND", 2)):
+        monkeypatch.setattr(module, name, value)
+
+    def call(*more):
+        features.main(["--run", str(run), "--data", str(tmp_path / "photos"), "--out", str(tmp_path / "out"),
+                       "--folds", "2", "--steps", "1", *more])
+        return [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    return call
+
+
+def test_all_parts_and_that_what_is_there_is_not_done_again(command, tmp_path, capsys):
+    rows = command()
+    assert rows[1]["pairs"] == rows[1]["left_out"] == 1 and rows[1]["of_classes"] == [1] and rows[1]["highest"] == 1
+    counts = {part: sum(row["part"] == part for row in rows) for part in feature_parts.PARTS}
+    # layers x losses x folds; losses and scratch x shots x folds; conv1 to fc64 and none x folds; folds; both x folds
+    assert counts == {"layers": 16, "shots": 12, "freezing": 2 * len({str(r["frozen"]) for r in rows if "frozen" in r}),
+                      "collages": 2, "codes": 4}
+    assert all(0 <= row["accuracy"] <= 1 for row in rows if "accuracy" in row)
+    assert (tmp_path / "out" / "shots.png").stat().st_size > 5000
+    capsys.readouterr()
+    assert command() == rows and '{"part"' not in capsys.readouterr().out
+
+
+def test_what_it_refuses(command, tmp_path):
+    with pytest.raises(SystemExit, match="--layers: expected some of conv1, .*, got pool9"):
+        command("--layers", "pool9")
+    command("--parts", "codes")
+    with pytest.raises(SystemExit, match="has other --folds or --steps"):
+        command("--steps", "2")
+    (tmp_path / "out" / "results.jsonl").write_text("{nonsense")
+    with pytest.raises(SystemExit, match="DataError: .*results.jsonl: expected JSON"):
+        command()

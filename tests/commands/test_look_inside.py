@@ -1,0 +1,194 @@
+"""ZFNet's pictures from the command line: each is written, its numbers are right, and bad input is refused by name."""
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_look import photographs, write, write_cifar
+
+from tinynet.commands import look
+from tinynet.commands.looks import asked, growth, top9
+from tinynet.data import Split, View, cifar10_sample
+from tinynet.files.writing import write_json
+from tinynet.look.compare import WAYS
+from tinynet.look.strongest import Strongest
+from tinynet.models import build, pretrained
+from tinynet.training.config import about_the_net
+from tinynet.training.evaluate import load_net
+
+SMALL = cifar10_sample()
+SMALL = replace(SMALL, test=Split(SMALL.test.images[:12], SMALL.test.labels[:12]))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs the command; returns what it printed, and the names of the files it wrote."""
+    monkeypatch.setattr(asked, "cifar10_sample", lambda: SMALL)
+    monkeypatch.setattr(asked, "imagenet", lambda root, size, cache, skip: photographs(size))
+    monkeypatch.setattr("os.fsync", lambda file: None)
+
+    def run(*arguments):
+        look.main([*map(str, arguments), "--out", str(tmp_path / "out")])
+        return capsys.readouterr().out, sorted(path.name for path in (tmp_path / "out").iterdir())
+    return run
+
+
+def refused(run, capsys, *arguments):
+    """What the command says before it ends with an error."""
+    with pytest.raises(SystemExit) as end:
+        run(*arguments)
+    return f"{end.value} {capsys.readouterr().err}"
+
+
+@pytest.mark.parametrize("option, way", [("--deconv", "deconvnet"), ("--gradient", "gradient"), ("--guided", "guided"),
+                                         ("--saliency", "gradient"), ("--ascent", "ascent")])
+def test_each_way_down(run, option, way):
+    printed, files = run("80sec", option, "--layer", "relu2", "--map", 3, 5, "--images", 2)
+    assert files == [f"{way}.png"] and printed.startswith("the picture: ")
+
+
+def test_by_default_some_layers_and_each_images_strongest_map(run, tmp_path):
+    _, files = run("80sec", "--deconv", "--images", 2, 4)
+    with Image.open(tmp_path / "out" / "deconvnet.png") as picture:
+        assert files == ["deconvnet.png"] and picture.size[0] > 5 * 1.15 * 120          # the image, and four layers
+    shapes = asked.layers_of(pretrained("80sec").net, None)
+    assert shapes == {"relu1": (16, 16, 32), "relu2": (16, 16, 32), "relu3": (8, 8, 64), "relu4": (64,)}
+
+
+def test_side_by_side(run):
+    printed, files = run("80sec", "--compare", "--images", 2, 4, "--layer", "relu2")
+    assert files == ["compare.png"] and "how alike the pictures of relu2 are, over 2 images" in printed
+    lines = re.finditer(r"^  (.*?) +(-?\d\.\d\d) +-?\d\.\d\d$", printed, re.M)
+    numbers = {line[1]: float(line[2]) for line in lines}
+    assert len(numbers) == len(WAYS) + 6
+    assert numbers["deconvnet and guided, trained"] > numbers["gradient, trained and random weights"]
+
+
+def test_the_nine_strongest(run):
+    printed, files = run("80sec", "--top9", "--layer", "relu1", "relu4", "--map", 1, 2)
+    assert files == ["top9-relu1.png", "top9-relu4.png"] and printed.startswith("12 test images, ")
+    _, files = run("80sec", "--top9", "--layer", "pool3", "--map", "all")
+    assert "top9-pool3.png" in files
+
+
+def test_two_columns_beside_random_weights(run, tmp_path):
+    write(tmp_path / "run", "alexnet", 68, 64, width=0.05)
+    printed, files = run(tmp_path / "run", "--compare", "--deconv", "--images", 2, 4, "--data", "x",
+                         "--layer", "relu2.left")
+    assert files == ["compare.png", "deconvnet.png"] and "of relu2.left are, over 2 images" in printed
+
+
+def test_how_many_are_of_one_class():
+    images = np.array([[0, 1, 2], [3, 4, -1], [0, 1, 2]])                               # the last is of a dead map
+    found = Strongest(np.array([[3.0, 2, 1], [2, 1, -np.inf], [0, 0, 0]]), images, np.zeros((3, 3, 2), int))
+    assert top9.mean_of_one_class(found, np.array([7, 7, 5, 1, 2])) == (2 + 1) / 2
+    assert top9.mean_of_one_class(Strongest(*(part[2:] for part in found)), np.array([7, 7, 5])) == 0
+
+
+def test_hiding(run):
+    printed, files = run("80sec", "--occlusion", "--images", 3, "--stride", 8)
+    assert len(files) == 1 and re.fullmatch(r"occlusion-\w+-3\.png", files[0])
+    found = re.search(r"probability of (\w+) (\d\.\d\d); at least (\d\.\d\d), .* of the 16 places", printed)
+    assert found[1] == SMALL.classes[SMALL.test.labels[3]] and float(found[3]) <= float(found[2])
+    printed, files = run("80sec", "--occlusion", "--average", 3, "--stride", 8, "--square", 5)
+    assert "occlusion-average.png" in files and printed.startswith("over 3 test images that it recognises, ")
+
+
+def test_a_picture_of_ones_own(run, tmp_path):
+    Image.fromarray(SMALL.test.images[3]).resize((90, 60)).save(tmp_path / "mine.png")
+    printed, files = run("80sec", "--occlusion", "--stride", 16, "--images", tmp_path / "mine.png")
+    assert files == ["occlusion-mine.png"] and printed.startswith("mine: probability of ")
+
+
+@pytest.fixture
+def grown(tmp_path):
+    """A run of train-cifar10 with three epochs kept, one folder below; its kernels turn round after the first."""
+    write_cifar(tmp_path / "run", "80sec", "sample")
+    net, folder = load_net(tmp_path / "run").net, tmp_path / "run" / "80sec" / "checkpoints"
+    folder.mkdir(parents=True)
+    for epoch, factor in {1: -1, 2: 1, 4: 1}.items():
+        net["conv2"].W.assign(factor * np.abs(net["conv2"].W.value))
+        net.save(folder / f"epoch-{epoch:04}.npz")
+    return tmp_path / "run"
+
+
+def test_how_maps_grew(run, grown):
+    printed, files = run(grown, "--evolution", "--layer", "relu1", "relu2")
+    assert files == ["evolution.png", "settling.png"]
+    assert re.search(r"conv1 +settled after epoch +1; likeness with the last: 1: 1.00, 2: 1.00$", printed, re.M)
+    assert re.search(r"conv2 +settled after epoch +2; likeness with the last: 1: -1.00, 2: 1.00$", printed, re.M)
+    assert "the strongest image of a map stays the same: relu1 100%, relu2 " in printed
+
+
+def test_the_epochs_of_a_run(grown, tmp_path):
+    assert growth.kept_in(grown) == growth.kept_in(grown / "80sec") == grown / "80sec"
+    with pytest.raises(FileNotFoundError, match="--evolution needs .* has none: train with --keep-every 1"):
+        growth.kept_in(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_first_layers_of_several_nets(run, tmp_path, columns):
+    write(tmp_path / "run", "alexnet", 68, 64, width=0.05, columns=columns)
+    write(tmp_path / "other", "zfnet", 68, 64, width=0.05)
+    printed, files = run(tmp_path / "run", "--diagnosis", tmp_path / "other", "--data", "somewhere")
+    assert files == ["diagnosis.png"]
+    lines = printed.splitlines()
+    assert [line.split("  ")[0] for line in lines[2:-1]] == (["run", "other"] if columns == 1 else
+                                                             ["run left", "run right", "other"])
+    assert re.search(r"other +0\.\d+ +0\.\d+ +0\.\d+ +\d+ of 4 +\d+ of 12( +\d+%){4}$", lines[-2])
+
+
+def test_without_max_pooling_there_are_no_switches(run, tmp_path):
+    net = build("cifar-resnet20", rng=np.random.default_rng(0))
+    (tmp_path / "run").mkdir()
+    net.save(tmp_path / "run" / "net.npz")
+    write_json(tmp_path / "run" / "config.json", {"options": {"data": "sample"}} | about_the_net(
+        "cifar-resnet20", {}, View(127.0), SMALL.classes))
+    printed, _ = run(tmp_path / "run", "--deconv", "--images", 1, "--layer", "conv1", "--map", 0)
+    assert printed.startswith("there is no max pooling up to conv1, so there are no switches")
+
+
+@pytest.mark.parametrize("arguments, error", [
+    (("--deconv", "--layer", "relu9"), "ValueError: --layer: the net has none called relu9; it has conv1, pool1, "),
+    (("--top9", "--layer", "relu1", "--map", "3", "32"), "ValueError: --map: relu1 has the maps 0 to 31, not 32"),
+    (("--deconv", "--map", "-1"), "--map: expected a whole number, 0 or more, got -1"),
+    (("--deconv", "--map", "all"), "--map: all is for --top9, and stands alone"),
+    (("--deconv", "--images", "12"), "ValueError: --images: there are the test images 0 to 11, not 12"),
+    (("--deconv", "--images", "none.png"), "none.png"),
+    (("--layer", "relu1"), "--layer: of which picture? Add --deconv"),
+    (("--top9", "--stride", "3"), "--stride: it is of --occlusion"),
+    (("--occlusion", "--average", "1"), "--average: expected a whole number, 2 or more, got 1"),
+    (("--occlusion", "--square", "33"), "--square: expected one that fits into the 32x32 pixels "),
+    (("--evolution",), "--evolution needs a run with the checkpoints of two epochs or more, 80sec has none"),
+])
+def test_what_is_refused(run, capsys, arguments, error):
+    assert error in refused(run, capsys, "80sec", *arguments)
+
+
+def test_data_that_is_missing_or_of_another_size(run, capsys, tmp_path, monkeypatch):
+    write(tmp_path / "run", "alexnet", 44, 40, width=0.05)
+    assert "need the data that the net was trained on; name it with --data" in refused(
+        run, capsys, tmp_path / "run", "--deconv")
+    assert "--top9 looks at the data that the net was trained on" in refused(run, capsys, tmp_path / "run", "--top9")
+    monkeypatch.setattr(asked, "imagenet", lambda root, size, cache, skip: photographs(30))
+    assert "View: expected images of shape (44, 44, 3)" in refused(
+        run, capsys, tmp_path / "run", "--top9", "--data", "somewhere")
+
+
+def test_one_image_only(run, monkeypatch):
+    one = replace(SMALL, test=Split(SMALL.test.images[:1], SMALL.test.labels[:1]))
+    monkeypatch.setattr(asked, "cifar10_sample", lambda: one)
+    _, files = run("80sec", "--top9", "--layer", "relu2", "--map", 3)
+    assert files == ["top9-relu2.png"]
+
+
+def test_the_help_has_an_example_of_each(capsys):
+    with pytest.raises(SystemExit):
+        look.main(["--help"])
+    text = capsys.readouterr().out
+    for option in ("--deconv", "--saliency", "--guided", "--ascent", "--compare", "--top9", "--evolution",
+                   "--occlusion", "--occlusion --average 100", "--diagnosis"):
+        assert re.search(rf"^    python -m tinynet look (80sec|RUN) {option}\b", text, re.M), option

@@ -1,0 +1,76 @@
+"""Features that transfer: draws, linear classifiers on features, nets on few images."""
+import numpy as np
+import pytest
+
+from tinynet import HingeLoss, Linear, ReLU, Sequential, SigmoidCrossEntropy
+from tinynet.data import Split, View
+from tinynet.layers.pool import GlobalAvgPool2d
+from tinynet.training.evaluate import probabilities
+from tinynet.training.probe import Probe, draw_per_class, learn, mean_and_error
+
+LABELS = np.random.default_rng(0).integers(0, 4, 200)
+
+
+def test_draws_are_paired_and_nested():
+    three, seven = draw_per_class(LABELS, 3, 5), draw_per_class(LABELS, 7, 5)
+    assert np.bincount(LABELS[seven]).tolist() == [7] * 4 and len(set(seven)) == 28
+    for c in range(4):
+        np.testing.assert_array_equal(three[3 * c:3 * c + 3], seven[7 * c:7 * c + 3])
+    assert set(draw_per_class(LABELS, 7, 6)) != set(seven)
+    with pytest.raises(ValueError, match=r"expected k from 1 to 2, as many images as class 1 has, got 3"):
+        draw_per_class(np.array([0, 0, 0, 1, 1]), 3, 0)
+
+
+def clouds(rng, centres, n, scale=1.0):
+    labels = np.arange(n) % len(centres)
+    return (scale * (7 + centres[labels] + rng.normal(0, 0.5, (n, centres.shape[1])))).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("loss", [None, HingeLoss()])
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_a_probe_tells_clouds_apart_whatever_their_scale(loss, scale):
+    rng = np.random.default_rng(1)
+    centres = rng.normal(0, 1, (4, 20))
+    x, labels = clouds(rng, centres, 40, scale)
+    unseen, truth = clouds(rng, centres, 400, scale)
+    scores = Probe(20, 4, rng).fit(x, labels, loss=loss, steps=100).scores(unseen)
+    assert (scores.argmax(axis=1) == truth).mean() > 0.95
+
+
+def test_a_probe_of_several_objects():
+    rng = np.random.default_rng(2)
+    present = rng.integers(0, 2, (200, 3))
+    x = (present @ rng.normal(0, 1, (3, 10)) + rng.normal(0, 0.1, (200, 10))).astype(np.float32)
+    scores = Probe(10, 3, rng).fit(x, present, loss=SigmoidCrossEntropy(), decay=0.0, lr=5.0).scores(x)
+    assert ((scores > 0) == present).mean() > 0.97
+
+
+def test_what_a_probe_refuses():
+    probe, x = Probe(3, 2, np.random.default_rng(0)), np.ones((4, 3), np.float32)
+    with pytest.raises(ValueError, match="the 4 features are all the same"):
+        probe.fit(x, np.arange(4) % 2)
+    with pytest.raises(ValueError, match=r"expected finite features \(N, 3\), got shape \(4, 2\)"):
+        probe.scores(x[:, :2])
+    with pytest.raises(ValueError, match="expected finite features"):
+        probe.fit(x * np.nan, np.arange(4) % 2)
+
+
+def test_a_net_learns_from_few_images_but_for_what_is_frozen():
+    rng = np.random.default_rng(3)
+    images = rng.integers(0, 60, (20, 4, 4, 3), dtype=np.uint8)
+    labels = np.arange(20) % 2
+    images[labels == 1, ..., 0] += 100
+    net = Sequential(pool=GlobalAvgPool2d(), fc1=Linear(3, 8, rng=rng), relu=ReLU(), fc2=Linear(8, 2, rng=rng))
+    before = {name: p.value.copy() for name, p in net.parameters()}
+    view = View(60.0, 50.0)
+    assert learn(net, Split(images, labels), view, rng, frozen=["fc1"], steps=100, lr=0.02) == 0
+    assert (probabilities(net, Split(images, labels), view, batch_size=7).argmax(axis=1) == labels).all()
+    same = {name: np.array_equal(p.value, before[name]) for name, p in net.parameters()}
+    assert same == {"fc1.W": True, "fc1.b": True, "fc2.W": False, "fc2.b": False}
+
+
+def test_mean_and_error_by_hand():
+    assert mean_and_error([1, 2, 3]) == (2, pytest.approx(1 / 3 ** 0.5))
+    assert np.isnan(mean_and_error([4])[1])
+    with pytest.raises(ValueError, match="expected one value or more"):
+        mean_and_error([])

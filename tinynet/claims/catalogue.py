@@ -1,0 +1,33 @@
+"""All claims by name."""
+from __future__ import annotations
+
+from . import (
+    biases,
+    colornoise,
+    colors,
+    columns,
+    crops,
+    decay,
+    deep,
+    dropout,
+    filters,
+    free,
+    hiding,
+    iterations,
+    layers,
+    lrn,
+    neighbours,
+    nin,
+    pooling,
+    relu,
+    settling,
+    together,
+    transfer,
+    views,
+)
+from .claim import Claim
+
+CLAIMS: dict[str, Claim] = {claim.name: claim for claim in (
+    *relu.CLAIMS, columns.CLAIM, free.CLAIM, lrn.CLAIM, pooling.CLAIM, crops.CLAIM, colornoise.CLAIM, views.CLAIM,
+    dropout.CLAIM, iterations.CLAIM, decay.CLAIM, biases.CLAIM, together.CLAIM, *transfer.CLAIMS, colors.CLAIM,
+    *neighbours.CLAIMS, *layers.CLAIMS, *filters.CLAIMS, settling.CLAIM, hiding.CLAIM, deep.CLAIM, nin.CLAIM)}

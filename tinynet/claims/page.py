@@ -1,0 +1,135 @@
+"""The page of all claims, docs/claims.md, from the committed results: one table, and a figure of all differences."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..files.writing import write_text
+from ..look.figure import figure
+from .claim import Claim, Verdict, verdict
+from .runner import Row, best_rate, pairs, read_rows
+
+COLORS = {"held": "#009E73", "held weaker": "#56B4E9", "not seen at this scale": "#999999", "contradicted": "#D55E00",
+          "not run yet": "#CCCCCC"}
+TIMES = (0.25, 0.5, 1, 2, 4, 8, 16)
+POINTS = (-40, -20, -10, -4, -2, 0, 2, 4, 10, 20, 40)
+LINEAR = 4  # points, beyond which the figure is logarithmic: most differences are small, some are very large
+HEAD = """# The papers' claims, run
+
+Each row is an experiment in miniature: two sides that differ in one thing, trained from the same starts on the same
+images in the same order; the learning rate of each side chosen without the test images, which are read once. The
+difference has an interval of 95 % (Student's t over the pairs). What counts as held was fixed before the first run, in
+`tinynet/claims/claim.py`; what is compared, and what would refute it, stands at the top of each claim's file. "Not seen
+at this scale" says no more than that: nets half to an eighth as wide as the published ones, 5,000 or 10,000 images of
+CIFAR-10 (JPEG-once copies in the committed runs), minutes of training. Where the best learning rate is the smallest or
+the largest of those tried, a better one may lie beyond: the trainings below say so.
+
+    python -m tinynet claims                              lists them
+    python -m tinynet claims run lrn --seeds 6            runs what is missing, and goes on where it was stopped
+    python -m tinynet claims page                         writes this page from examples/results/claims
+
+"""
+PICTURE = """![The difference of each claim's two sides with its interval, beside what was published](claims.png)
+
+"""
+
+
+def write_page(claims: Mapping[str, Claim], results: Path, page: Path) -> None:
+    """Write `page` from the files in `results` and, beside it, claims.png, if two pairs of any claim are there. Raises
+    what `read_rows` raises."""
+    found = {name: read_rows(results / f"{name}.jsonl", claim) for name, claim in claims.items()}
+    said = {name: verdict(claim, differences(claim, found[name])) for name, claim in claims.items()}
+    measured = any(one.mean is not None for one in said.values())
+    if measured:
+        draw(page.parent / "claims.png", claims, said)
+    parts = [HEAD, PICTURE if measured else "", table(claims, found, said)]
+    parts += [section(claim, found[name], said[name]) for name, claim in claims.items() if found[name]]
+    write_text(page, "".join(parts).rstrip("\n") + "\n")
+
+
+def differences(claim: Claim, rows: list[Row]) -> list[float]:
+    return [claim.difference(a[claim.number], b[claim.number]) for a, b in pairs(claim, rows).values()]
+
+
+def table(claims: Mapping[str, Claim], found: Mapping[str, list[Row]], said: Mapping[str, Verdict]) -> str:
+    lines = ["| claim | paper | what was measured | published | here | pairs | verdict |",
+             "|---|---|---|---|---|---:|---|"]
+    for name, claim in claims.items():
+        what = f"{claim.number.replace('_', ' ')}: {claim.sides[0]} {'less' if claim.unit == 'points' else 'over'} " \
+               f"{claim.sides[1]}"
+        published = "" if claim.published is None else amount(claim, claim.published)
+        title = f"[{claim.title}](#{name})" if found[name] else claim.title
+        lines.append(f"| {title} | {claim.paper} | {what} | {published} | {here(claim, said[name])} | "
+                     f"{len(pairs(claim, found[name]))} | {said[name].word} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def amount(claim: Claim, value: float) -> str:
+    return f"{value:+.1f} points" if claim.unit == "points" else f"{value:.2f} times"
+
+
+def here(claim: Claim, said: Verdict) -> str:
+    if said.mean is None:
+        return ""
+    low, high = (f"{x:+.1f}" if claim.unit == "points" else f"{x:.2f}" for x in (said.low, said.high))
+    return f"{amount(claim, said.mean)} ({low} to {high})"
+
+
+def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
+    """A claim's trainings."""
+    lines = [f"## {claim.name}\n", f"{claim.title}. {claim.paper}: {claim.says}. **{said.word.capitalize()}**: "
+             f"{said.reason}. How: `tinynet/claims/`, `python -m tinynet claims show {claim.name}`."]
+    if pairs(claim, rows):
+        lines += [f"\n| seed | {claim.sides[0]} | {claim.sides[1]} | difference |", "|---|---:|---:|---:|"]
+    for seed, (first, second) in pairs(claim, rows).items():
+        a, b = first[claim.number], second[claim.number]
+        shown = (f"{a:.1%}", f"{b:.1%}") if claim.unit == "points" else (f"{a:.1f}", f"{b:.1f}")
+        lines.append(f"| {seed} | {' | '.join(shown)} | {amount(claim, claim.difference(a, b))} |")
+    rates = [f"{side} {rate:g}{edge(claim, rate)}" for side in claim.sides
+             if (rate := best_rate(claim, rows, side)) is not None]
+    tried = f" of {', '.join(f'{rate:g}' for rate in claim.rates)}" if len(claim.rates) > 1 else ""
+    return "\n".join(lines) + (f"\n\nLearning rates{tried}: {', '.join(rates)}." if rates else "") + "\n\n"
+
+
+def edge(claim: Claim, rate: float) -> str:
+    """A note if the rate is the least or the largest of several."""
+    if rate == min(claim.rates) < max(claim.rates):
+        return " (the smallest tried)"
+    return " (the largest tried)" if rate == max(claim.rates) > min(claim.rates) else ""
+
+
+def draw(path: Path, claims: Mapping[str, Claim], said: Mapping[str, Verdict]) -> None:
+    """Write to `path` the claims in points, left, and those in times, right: mean, interval and what was published."""
+    groups = {unit: [name for name, claim in claims.items() if claim.unit == unit and said[name].mean is not None]
+              for unit in ("points", "times")}
+    groups = {unit: names for unit, names in groups.items() if names}
+    most = max(map(len, groups.values()))
+    with figure(path, 10, 1.2 + 0.28 * most, "lines: 95 % of repetitions; diamonds: published",
+                grid=(1, len(groups))) as axes:
+        for ax, (unit, names) in zip(axes[0], groups.items(), strict=True):
+            for y, name in enumerate(reversed(names)):
+                claim, of = claims[name], said[name]
+                ax.plot([of.low, of.high], [y, y], color=COLORS[of.word], linewidth=2)
+                ax.plot([of.mean], [y], "o", color=COLORS[of.word])
+                if claim.published is not None:
+                    ax.plot([claim.published], [y], "D", color="black", markerfacecolor="none", markersize=5)
+            ax.set_yticks(range(len(names)), [f"{name}: {said[name].word}" for name in reversed(names)], fontsize=8)
+            ax.set_ylim(len(names) - most - 0.6, len(names) - 0.4)
+            ax.axvline(0 if unit == "points" else 1, color="0.7", linewidth=1)
+            scale(ax, unit)
+
+
+def scale(ax: Any, unit: str) -> None:
+    """The axis of the differences."""
+    ticks = POINTS if unit == "points" else TIMES
+    if unit == "points":
+        ax.set_xscale("symlog", linthresh=LINEAR)
+        ax.set_xlabel(f"points better on the paper's side (logarithmic beyond {LINEAR})")
+    else:
+        ax.set_xscale("log")
+        ax.set_xlabel("how many times as long")
+    low, high = ax.get_xlim()
+    ax.set_xticks(ticks, [f"{x:g}" for x in ticks], fontsize=8)
+    ax.set_xticks([], minor=True)
+    ax.set_xlim(low, high)

@@ -1,0 +1,109 @@
+"""Runs claims, a training at a time, and keeps what each gave: a line of JSON in the claim's file of results.
+
+First each learning rate of each side is tried once, with a seed of its own, without the test images; then the pairs,
+each side at its best rate. What is there already is not run again, so a claim that was stopped, also by a kill, goes
+on, and another time may add seeds.
+"""
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..files.reading import entry, parse_json, read_text, wrong
+from ..files.writing import write_text
+from ..training.diverged import Diverged
+from ..training.folder import held
+from ..training.progress import say
+from .claim import Claim
+from .training import Work
+
+RATE_SEED = 1000  # of the trainings that choose the rates; the pairs have 0, 1, 2, ...
+Row = dict[str, Any]
+
+
+def read_rows(path: Path, claim: Claim) -> list[Row]:
+    """The trainings in a file of results; none, if there is no file. Raises DataError for anything else."""
+    rows = []
+    for line in read_text(path).splitlines() if path.exists() else []:
+        row = parse_json(path, line)
+        for name, kind in (("side", str), ("seed", int), ("rate", (int, float)), ("val_error", (int, float))):
+            entry(path, row, name, kind)
+        if row["side"] not in claim.sides or row["seed"] < 0:
+            raise wrong(path, f"a training of {' or '.join(claim.sides)}", line)
+        rows.append(row)
+    return rows
+
+
+def best_rate(claim: Claim, rows: list[Row], side: str) -> float | None:
+    """The learning rate with the lowest `claim.chosen_by`; None as long as not all were tried. One at which the net
+    diverged has none, so it comes last."""
+    tried = {row["rate"]: (row.get(claim.chosen_by, math.inf), row["val_error"]) for row in rows
+             if row["side"] == side and row["seed"] == RATE_SEED}
+    return min(claim.rates, key=lambda rate: tried[rate]) if set(claim.rates) <= set(tried) else None
+
+
+def pairs(claim: Claim, rows: list[Row]) -> dict[int, tuple[Row, Row]]:
+    """The two trainings of each seed that is complete, each at the best rate of its side; others do not count."""
+    best = {side: best_rate(claim, rows, side) for side in claim.sides}
+    of = {(row["side"], row["seed"]): row for row in rows
+          if row["seed"] != RATE_SEED and row["rate"] == best[row["side"]]}
+    first, second = claim.sides
+    return {seed: (of[first, seed], of[second, seed]) for seed in sorted({seed for _, seed in of})
+            if (first, seed) in of and (second, seed) in of}
+
+
+def run(claim: Claim, results: Path, folder: Path, root: str | None, seeds: int, hours: float = float("inf"),
+        clock: Callable[[], float] = time.monotonic) -> list[Row]:
+    """Run what is missing to `seeds` pairs; begin no training when so many hours are over. All rows.
+
+    `results` is the folder of the files of results, `folder` the one of the trainings that were not finished, `root`
+    that of CIFAR-10. Raises BlockingIOError if another process runs the claim, what the trainings raise, and DataError
+    for a file of results that is none.
+    """
+    begin, path, here = clock(), results / f"{claim.name}.jsonl", folder / claim.name
+    here.mkdir(parents=True, exist_ok=True)
+    with held(here):
+        rows = read_rows(path, claim)
+        while missing := _missing(claim, rows, seeds):
+            if clock() - begin >= 3600 * hours:
+                say(f"{claim.name}: the time is over; the same command goes on")
+                break
+            _measure(claim, path, rows, here, root, *missing[0])
+    return rows
+
+
+def _missing(claim: Claim, rows: list[Row], seeds: int) -> list[tuple[str, int, float]]:
+    """What is to be run, (side, seed, learning rate): the rates; when all were tried, the pairs."""
+    there = {(row["side"], row["seed"], row["rate"]) for row in rows}
+    best = {side: best_rate(claim, rows, side) for side in claim.sides}
+    rates = [(side, RATE_SEED, rate) for rate in claim.rates for side in claim.sides]
+    wanted = rates if None in best.values() else [(side, seed, best[side]) for seed in range(seeds) for side in best]
+    return [one for one in wanted if one not in there]
+
+
+def _measure(claim: Claim, path: Path, rows: list[Row], here: Path, root: str | None, side: str, seed: int, rate: float
+             ) -> None:
+    """One training: its row is added to `rows` and to the file, its folder deleted."""
+    training = here / f"{side}-{seed}-{rate:g}".replace(" ", "-").replace("/", "-").replace(",", "")
+    work = Work(seed, rate, root, training, test=seed != RATE_SEED,
+                how_to_resume=f"go on with: python -m tinynet claims run {claim.name}")
+    say(f"{claim.name}: {side}, {'to choose the rate' if seed == RATE_SEED else f'seed {seed}'}, rate {rate:g}")
+    begin = time.perf_counter()
+    try:
+        found = claim.measure(work, side)
+    except Diverged:
+        if work.test:
+            raise
+        found = {"val_error": 1.0}  # a rate too large is tried, too
+    rows.append({"side": side, "seed": seed, "rate": rate, **found, "seconds": round(time.perf_counter() - begin, 1),
+                 "tinynet": __version__})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+    shutil.rmtree(training, ignore_errors=True)
+    say(f"{claim.name}: {side}, seed {seed}: " + ", ".join(f"{name} {value:.4g}" for name, value in found.items()))

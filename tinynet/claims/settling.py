@@ -1,0 +1,27 @@
+"""Lower layers settle first.
+
+ZFNet, section 4 and Figure 4: "The lower layers of the model can be seen to converge within a few epochs. However, the
+upper layers only develop after a considerable number of epochs (40-50)".
+
+Compared    conv5 and conv1 of a small AlexNet: after how many of 20 epochs a layer's kernels stay as they will be at
+            the end, a cosine of 0.9 or more in the mean (look/evolution.py)
+Equal       everything: both sides are the same net; the learning rate does not fall, since that would settle all
+            layers at once
+Refuted     if conv1 takes longer: the interval of the factor lies below 1
+"""
+from ..look.evolution import likeness, settled
+from .claim import Claim
+from .training import Work, errors, fit, small_net
+
+
+def measure(work: Work, side: str) -> dict[str, float]:
+    net, parts, view, decay = small_net(work, {}, 10_000)
+    fit(work, net, parts, view, epochs=20, decay=decay, keep_every=1)
+    alike = likeness(work.folder, net)[f"{side}.W"]
+    return {**errors(work, net, parts, view, test=False), "epochs": float(settled(alike))}
+
+
+CLAIM = Claim(
+    __doc__, "settling", "Lower layers settle first", "ZFNet, section 4 and Figure 4",
+    "a few epochs for the lower layers, 40 to 50 for the upper ones", ("conv5", "conv1"), measure, rates=(0.02,),
+    number="epochs", unit="times", seeds=3)

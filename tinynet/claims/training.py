@@ -1,0 +1,132 @@
+"""How a side of a claim is trained: the same for both, in a folder in which it goes on if it is stopped.
+
+CIFAR-10 in three: the first images are trained with, the last 5,000 training images choose the learning rates, the
+10,000 test images are read once, when a pair is measured.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data import Dataset, Loader, Split, View, cifar10
+from ..data.augment import enlarge
+from ..data.statistics import statistics_of
+from ..models.catalogue import build
+from ..net import Sequential
+from ..training.evaluate import probabilities
+from ..training.finetune import start_by_fan_in
+from ..training.metrics import top_k_error
+from ..training.optim import SGD
+from ..training.progress import Record
+from ..training.run import Run
+from ..training.schedule import Steps
+from ..training.train import train
+
+MOMENTUM = 0.9
+VALIDATION, MEASURED = 5_000, 5_000   # images that choose the rates; of those trained with, for the training error
+
+
+@dataclass
+class Work:
+    """One training of a claim: its seed and learning rate, where the images are, its folder, and whether the test
+    images may be read."""
+
+    seed: int
+    rate: float
+    root: str | None
+    folder: Path
+    test: bool = True
+    how_to_resume: str = ""
+
+    def generators(self) -> list[np.random.Generator]:
+        """For the net and for the images: the same on both sides."""
+        return np.random.default_rng(self.seed).spawn(2)
+
+
+@lru_cache(maxsize=2)
+def cifar_in_three(root: str | None, count: int, times: int = 1) -> tuple[Split, Split, Split, str]:
+    """The first `count` training images of CIFAR-10, the validation images, the test images, each pixel a square of
+    `times` by `times`; and what they are called."""
+    data: Dataset = cifar10(root)
+    last = len(data.train.labels) - VALIDATION
+    if not 1 <= count <= last:
+        raise ValueError(f"claims: expected all of CIFAR-10, 50,000 training images, got {data.source}")
+    parts = [Split(data.train.images[:count], data.train.labels[:count]),
+             Split(data.train.images[last:], data.train.labels[last:]), data.test]
+    return *(Split(enlarge(part.images, times), part.labels) for part in parts), data.name
+
+
+def fit(work: Work, net: Sequential, parts: Sequence[Split], view: View, epochs: int, falls: Sequence[int] = (),
+        decay: float = 0.0005, validate: Callable[[], Record] | None = None,
+        until: Callable[[Record], bool] = lambda record: False, keep_every: int | None = None) -> list[Record]:
+    """Train the net; the learning rate falls to a tenth at each of the epochs `falls`. The records of all epochs, also
+    of those before it was stopped: what `validate()` gives is in each, and with one that is `until` it is over."""
+    _, rng = work.generators()
+    sgd = SGD(net.parameters(), work.rate, MOMENTUM, decay)
+    loader, schedule = Loader(parts[0], 128, rng, view.train), Steps(work.rate, tuple(falls))
+    config = {"seed": work.seed, "rate": work.rate, "epochs": epochs, "falls": list(falls), "momentum": MOMENTUM,
+              "decay": decay, "view": view.config()}
+    run = Run(work.folder, config, resume=(work.folder / "config.json").exists(), keep_every=keep_every,
+              how_to_resume=work.how_to_resume)
+    view.save(work.folder)
+    with run:
+        progress = run.start(net, sgd, loader, schedule)
+        if progress.history and until(progress.history[-1]):
+            return progress.history
+        return train(net, sgd, loader, epochs, schedule=schedule, progress=progress, on_batch=run.on_batch,
+                     validate=validate, on_epoch=lambda record: run.on_epoch(record) or until(record))
+
+
+def errors(work: Work, net: Sequential, parts: Sequence[Split], view: View, ten: bool = False, test: bool = True
+           ) -> dict[str, float]:
+    """The training error on some of the images, as they are at test; the validation error; and, if this may be known,
+    the test error."""
+    some = Split(parts[0].images[:MEASURED], parts[0].labels[:MEASURED])
+    named = {"train_error": some, "val_error": parts[1], **({"test_error": parts[2]} if work.test and test else {})}
+    return {name: top_k_error(probabilities(net, part, view, ten=ten), part.labels) for name, part in named.items()}
+
+
+def cifar_net(name: str, sides: dict[str, dict[str, Any]], *, count: int = 10_000, epochs: int = 15,
+              falls: tuple[int, ...] = (13,), crop: int | None = None, **settings: Any
+              ) -> Callable[[Work, str], dict[str, float]]:
+    """A `measure` with a net of models/cifar.py: what `sides` says of each side are settings of the net, but for
+    `crops`, `mirror` and `color`, which are the view's, and `decay`, a factor."""
+    def measure(work: Work, side: str) -> dict[str, float]:
+        of = dict(sides[side])
+        how = {"crops": of.pop("crops", "random"), "mirror": of.pop("mirror", crop is not None)}
+        color, decay = of.pop("color", False), of.pop("decay", 1.0)
+        *parts, _ = cifar_in_three(work.root, count)
+        net, found = build(name, rng=work.generators()[0], **settings, **of), statistics_of(parts[0].images)
+        view = View(found.mean, crop=crop, color=found.components if color else None, **how)
+        fit(work, net, parts, view, epochs, falls, decay=decay)
+        return errors(work, net, parts, view)
+    return measure
+
+
+SMALL = {"classes": 10, "input_size": 64, "kernels": (16, 32, 48, 48, 32), "hidden": 256}  # a sixth as wide
+
+
+def small_alexnet(sides: dict[str, dict[str, Any]], *, count: int = 10_000, epochs: int = 15,
+                  falls: tuple[int, ...] = (12,)) -> Callable[[Work, str], dict[str, float]]:
+    """A `measure` with a small AlexNet, or the net that a side calls `net`, on images enlarged to 64x64; the rest of
+    what `sides` says of each are settings, but for `decay`."""
+    def measure(work: Work, side: str) -> dict[str, float]:
+        net, parts, view, decay = small_net(work, dict(sides[side]), count)
+        fit(work, net, parts, view, epochs, falls, decay=decay)
+        return errors(work, net, parts, view)
+    return measure
+
+
+def small_net(work: Work, settings: dict[str, Any], count: int) -> tuple[Sequential, list[Split], View, float]:
+    """The net before its first step, the images, what it sees of them, and its weight decay."""
+    name, decay = settings.pop("net", "alexnet"), settings.pop("decay", 0.0005)
+    *parts, _ = cifar_in_three(work.root, count, times=2)
+    found, rng = statistics_of(parts[0].images), work.generators()[0]
+    columns = {"columns": 1} if name == "alexnet" and "columns" not in settings else {}
+    net = start_by_fan_in(build(name, rng=rng, **{**SMALL, **columns, **settings}), rng)
+    return net, parts, View(found.mean, found.spread), decay

@@ -1,0 +1,89 @@
+"""What one task taught a net helps in another: three claims.
+
+AlexNet, section 6.1 and Table 2: a net that learned all of ImageNet first and was fine-tuned has a top-5 error of
+16.6 %, the one that started from random weights 18.2 %. ZFNet, section 5.2 and Table 3: with 30 images a class of
+Caltech-101, a new softmax on layers that were learned on ImageNet and stay as they are answers 86.5 % rightly, the same
+net trained on these images alone 46.5 %. Table 6: the higher the layer below the new classifier, the better, 44.8 %
+from the first layer, 86.2 % from the fifth.
+
+Compared    cuda-convnet's net of 18 %, half as wide, on the last five classes of CIFAR-10 (dog to truck), in training,
+            validation and test. It starts from random weights, or from those it learned on the first five (airplane to
+            deer): then all of it goes on ("finetune", about 1,000 images a class), or only a new last layer is trained
+            ("frozen", 30 images a class; "by-layer", a new layer on the maps of conv1 or conv3, about 1,000 a class)
+Equal       images and their order, epochs on the last five classes; each side has the best of the same learning rates
+            there. What the net learned before is extra, as it is in the papers. Not equal, there and here, is how many
+            numbers a layer's maps have: of conv1 4,096, of conv3 512
+Refuted     if the first side is the better one: the interval of the difference lies below 0
+"""
+import numpy as np
+
+from ..data import Split, View
+from ..data.statistics import statistics_of
+from ..init import gaussian
+from ..layers.linear import Flatten, Linear
+from ..models.catalogue import build
+from ..net import Sequential
+from ..training.finetune import replace_last
+from .claim import Claim
+from .training import Work, cifar_in_three, errors, fit
+
+BEFORE, NOW, EARLIER = range(5), range(5, 10), 0.001  # the classes; the learning rate for the first five
+SCRATCH, FINETUNED, FROZEN = "from random weights", "fine-tuned", "a new last layer"
+LAYERS = {"on conv1": "pool1", "on conv3": "pool3"}
+
+
+def of_classes(part: Split, classes: range, each: int | None = None) -> Split:
+    """The images of these classes, which become 0, 1, 2, ...; of each class the first so many."""
+    kept = np.sort(np.concatenate([np.flatnonzero(part.labels == label)[:each] for label in classes]))
+    return Split(part.images[kept], part.labels[kept] - classes[0])
+
+
+def measure(work: Work, side: str, each: int | None = None, epochs: int = 15, falls: tuple[int, ...] = (13,)
+            ) -> dict[str, float]:
+    *parts, _ = cifar_in_three(work.root, 10_000)
+    view = View(statistics_of(parts[0].images).mean)
+    net = new_net(work.generators()[0])
+    if side != SCRATCH:
+        net = ready(learned(work, net, parts, view), side, np.random.default_rng([work.seed, 1]))
+    now = [of_classes(parts[0], NOW, each), *(of_classes(part, NOW) for part in parts[1:])]
+    at = Work(work.seed, work.rate, work.root, work.folder / "now", work.test, work.how_to_resume)
+    fit(at, net, now, view, epochs, falls, decay=1.0)
+    return errors(work, net, now, view)
+
+
+def new_net(rng: np.random.Generator) -> Sequential:
+    return replace_last(build("cifar-18pct", width=0.5, rng=rng), len(NOW), rng)
+
+
+def learned(work: Work, net: Sequential, parts: list[Split], view: View) -> Sequential:
+    """The net after it has seen the first five classes."""
+    before = Work(work.seed, EARLIER, work.root, work.folder / "before", False, work.how_to_resume)
+    fit(before, net, [of_classes(part, BEFORE) for part in parts], view, epochs=15, falls=(13,), decay=1.0)
+    return net
+
+
+def ready(net: Sequential, side: str, rng: np.random.Generator) -> Sequential:
+    """The net with a new last layer, the others frozen if the side says so."""
+    if side in LAYERS:
+        net = net[:LAYERS[side]]
+        outputs = int(np.prod(net.forward(np.zeros((1, 32, 32, 3), np.float32)).shape))
+        net = Sequential(**net.layers, flat=Flatten(),
+                         fc10=Linear(outputs, len(NOW), rng=rng, weight_init=gaussian(0.01)))
+    else:
+        replace_last(net, len(NOW), rng)
+    if side != FINETUNED:
+        net.freeze(*(name for name, layer in net.children() if layer.parameters() and name != "fc10"))
+    return net
+
+
+RATES = (0.0005, 0.001, 0.002)
+CLAIMS = (
+    Claim(__doc__, "finetune", "Learning other classes first helps", "AlexNet, Table 2",
+          "18.2 to 16.6 % top-5 error", (SCRATCH, FINETUNED), measure, rates=RATES, published=1.6),
+    Claim(__doc__, "frozen", "Frozen features beat training on few images", "ZFNet, Table 3",
+          "46.5 to 86.5 % right with 30 images a class", (SCRATCH, FROZEN),
+          lambda work, side: measure(work, side, each=30, epochs=300, falls=(260,)),
+          rates=RATES, published=40.0, seeds=3),
+    Claim(__doc__, "by-layer", "Higher layers are better features", "ZFNet, Table 6",
+          "44.8 % right from the first layer, 86.2 % from the fifth", tuple(LAYERS), measure, rates=RATES,
+          published=41.4, seeds=3))

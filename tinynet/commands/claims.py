@@ -1,0 +1,58 @@
+"""The papers' claims: run in miniature, with error bars and a verdict.
+
+    python -m tinynet claims                                 list them, and what they found
+    python -m tinynet claims show lrn                        what it compares, and what would refute it
+    python -m tinynet claims run lrn --seeds 6 --hours 2     run what is missing; the same command goes on
+    python -m tinynet claims run all --seeds 3               every claim in turn
+    python -m tinynet claims page                            write docs/claims.md from the results
+
+Results are files of JSON lines, one a claim, in --results; all of CIFAR-10 is needed (--root, or a download).
+"""
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..claims.catalogue import CLAIMS
+from ..claims.claim import verdict
+from ..claims.page import differences, here, write_page
+from ..claims.runner import pairs, read_rows, run
+from ..training.train import say
+from .options import at_least, command_line, ends_in_a_line, positive
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    args = parse(arguments)
+    with ends_in_a_line():
+        if args.what == "list":
+            for name, claim in CLAIMS.items():
+                rows = read_rows(Path(args.results) / f"{name}.jsonl", claim)
+                of = verdict(claim, differences(claim, rows))
+                said = f"{len(pairs(claim, rows))} pairs  {of.word}  {here(claim, of)}"
+                say(f"{name:<15} {claim.title:<52}  {said}".rstrip())
+        elif args.what == "show":
+            say(CLAIMS[args.name].about.strip())
+        elif args.what == "run":
+            for claim in CLAIMS.values() if args.name == "all" else (CLAIMS[args.name],):
+                run(claim, Path(args.results), Path(args.folder), args.root, args.seeds or claim.seeds, args.hours)
+        else:
+            write_page(CLAIMS, Path(args.results), Path(args.page))
+            say(args.page)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command_line("claims", __doc__)
+    parser.add_argument("what", nargs="?", choices=("list", "show", "run", "page"), default="list")
+    parser.add_argument("name", nargs="?", help=f"one of {', '.join(CLAIMS)}; for run, also all")
+    parser.add_argument("--seeds", type=at_least(1), help="pairs there are to be (default: the claim's own number)")
+    parser.add_argument("--hours", type=positive, default=float("inf"), help="begin no training after so many hours")
+    parser.add_argument("--root", help="the folder of CIFAR-10 (default: TINYNET_DATA, then a cache; else a download)")
+    parser.add_argument("--results", default="examples/results/claims", help="the folder of the files of results")
+    parser.add_argument("--folder", default="runs/claims", help="the folder of trainings that are not finished")
+    parser.add_argument("--page", default="docs/claims.md", help="the page to write")
+    args = parser.parse_args(arguments)
+    names = (*CLAIMS, "all") if args.what == "run" else tuple(CLAIMS)
+    if args.what in ("run", "show") and args.name not in names:
+        parser.error(f"claims {args.what}: expected one of {', '.join(names)}, got {args.name}")
+    return args

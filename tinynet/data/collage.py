@@ -1,0 +1,30 @@
+"""Pictures of several objects, made of pictures of one: four of them, each at half its size, in a square of two by two.
+
+It stands for PASCAL's photographs in ZFNet's Table 5, where what is there is a list and the score an average precision
+for each class. Here as there a net meets several objects that are smaller than those it has learned.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from ..sizes import as_int
+
+
+def collages(images: np.ndarray, labels: np.ndarray, classes: int, n: int, rng: np.random.Generator
+             ) -> tuple[np.ndarray, np.ndarray]:
+    """`n` collages (n, H, W, C) uint8 of four of the images each, which may show the same class twice, and what is in
+    them: (n, classes) of 0 and 1.
+
+    images (N, H, W, C) uint8 of even height and width, labels (N,). Raises ValueError for others, and for fewer than
+    four images.
+    """
+    N, H, W, C = images.shape
+    if images.dtype != np.uint8 or H % 2 or W % 2 or N < 4 or len(labels) != N:
+        raise ValueError(f"collages: expected four images or more (N, H, W, C) uint8 of even height and width and as "
+                         f"many labels, got shape {images.shape}, {images.dtype} and {len(labels)} labels")
+    half = images.reshape(N, H // 2, 2, W // 2, 2, C).mean(axis=(2, 4), dtype=np.float32).round().astype(np.uint8)
+    chosen = np.stack([rng.choice(N, 4, replace=False) for _ in range(as_int(n, "collages n"))])   # (n, 4)
+    parts = half[chosen].reshape(n, 2, 2, H // 2, W // 2, C)
+    present = np.zeros((n, classes), np.int64)
+    present[np.arange(n)[:, None], np.asarray(labels)[chosen]] = 1
+    return parts.transpose(0, 1, 3, 2, 4, 5).reshape(n, H, W, C), present

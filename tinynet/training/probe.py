@@ -1,0 +1,116 @@
+"""What are a net's features worth for other classes than those it has learned? ZFNet, section 5.2 and 5.3.
+
+    probe    only a linear classifier is trained, on the activations of a layer that stays as it is: softmax, or a
+             linear support vector machine (HingeLoss)
+    learn    a whole net is trained on the same few images: from random weights, or from those of another training,
+             with some layers frozen or none
+
+Features are computed once (`look.neighbors.features`) and serve for every number of images per class and every draw.
+Each draw has a seed, and the smaller sets are the beginnings of the larger ones, so that two ways to learn are compared
+on the same images: mean ± standard error over the draws.
+
+    x' = (x - mean) / (s √D)         mean, s: of the training features, s over all of them; so |x'| is about 1     (1)
+    error of the mean = √(Σ (v - mean)² / (n - 1)) / √n                                                           (2)
+
+By (1) one learning rate serves for layers of any size.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..data import Loader, Split, View
+from ..init import gaussian
+from ..layers.linear import Linear
+from ..loss import SoftmaxCrossEntropy
+from ..net import Sequential
+from .optim import SGD, Adam
+from .schedule import ByEpoch
+from .train import train
+
+
+def draw_per_class(labels: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """The indices (classes · k,) of k images of each class, drawn with `seed`: with a larger k, the same and more.
+
+    Raises ValueError if a class has fewer than k, which it names.
+    """
+    labels, rng, drawn = np.asarray(labels), np.random.default_rng(seed), []
+    for c in np.unique(labels):
+        of_class = rng.permutation(np.flatnonzero(labels == c))
+        if not 1 <= k <= len(of_class):
+            raise ValueError(f"draw_per_class: expected k from 1 to {len(of_class)}, as many images as class {c} has, "
+                             f"got {k}")
+        drawn.append(of_class[:k])
+    return np.concatenate(drawn)
+
+
+class Probe:
+    """A linear classifier of features (N, D).
+
+        probe = Probe(1024, 10, rng).fit(x, labels, loss=HingeLoss())
+        accuracy = np.nanmean(per_class_accuracy(probe.scores(x_test), labels_test))
+
+    `loss` has the scores and the labels: SoftmaxCrossEntropy by default, or one of one_vs_rest.py. `decay` is the
+    weight decay, `steps` how many there are at least, of `lr` falling to 0 in a straight line.
+    """
+
+    def __init__(self, features: int, classes: int, rng: np.random.Generator) -> None:
+        self.net, self.rng = Sequential(fc=Linear(features, classes, rng=rng, weight_init=gaussian(0.01))), rng
+        self.mean, self.scale = np.zeros(features, np.float32), 1.0
+
+    def fit(self, x: np.ndarray, labels: np.ndarray, *, loss: Any = None, decay: float = 1e-3, steps: int = 300,
+            lr: float = 1.0, batch_size: int = 128) -> Probe:
+        """Train on features x (N, D) and their labels. Raises ValueError for features that do not fit, are NaN, or
+        are all the same."""
+        x = self._checked(x)
+        self.mean, spread = x.mean(axis=0), float((x - x.mean(axis=0)).std())
+        if not spread:
+            raise ValueError(f"Probe: the {len(x)} features are all the same: there is nothing to tell apart")
+        self.scale = spread * x.shape[1] ** 0.5
+        loader = Loader(Split(self._scaled(x), np.asarray(labels)), min(batch_size, len(x)), self.rng)
+        epochs = -(-steps // len(loader))
+        train(self.net, SGD(self.net.parameters(), lr, weight_decay=decay), loader, epochs, loss=loss,
+              metric=lambda scores, targets: 0.0, schedule=falling(lr, epochs))
+        return self
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        """The classes' scores (N, classes); the highest is the answer."""
+        return self.net.forward(self._scaled(self._checked(x)))
+
+    def _scaled(self, x: np.ndarray) -> np.ndarray:
+        return ((x - self.mean) / self.scale).astype(np.float32)                     # eq. (1)
+
+    def _checked(self, x: np.ndarray) -> np.ndarray:
+        x = np.asarray(x)
+        if x.ndim != 2 or x.shape[1] != len(self.mean) or not len(x) or not np.isfinite(x).all():
+            raise ValueError(f"Probe: expected finite features (N, {len(self.mean)}), got shape {x.shape}")
+        return x
+
+
+def learn(net: Sequential, split: Split, view: View, rng: np.random.Generator, *, frozen: Sequence[str] = (),
+          steps: int = 100, lr: float = 1e-3, batch_size: int = 32) -> float:
+    """Train `net` by Adam on the images of `split`, all layers but those called `frozen`; returns the training error
+    of the last epoch. The rate falls to 0 in a straight line. Raises what `train` and `freeze` raise."""
+    if frozen:
+        net.freeze(*frozen)
+    loader = Loader(split, min(batch_size, len(split.labels)), rng, view.train)
+    epochs = -(-steps // len(loader))
+    records = train(net, Adam(net.parameters(), lr), loader, epochs, loss=SoftmaxCrossEntropy(),
+                    schedule=falling(lr, epochs))
+    return float(records[-1]["train_error"])
+
+
+def falling(lr: float, epochs: int) -> ByEpoch:
+    """From `lr` in the first epoch to nearly 0 in the last, in a straight line."""
+    return ByEpoch(lambda epoch: lr * (1 - (epoch - 1) / epochs))
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Their mean and its standard error, (2); NaN for one value, which does not tell."""
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"mean_and_error: expected one value or more, got shape {values.shape}")
+    error = values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
+    return float(values.mean()), float(error)
