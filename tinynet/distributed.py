@@ -22,7 +22,7 @@ import copy
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from typing import Any
 
@@ -37,6 +37,33 @@ STARTED_BY = ("OMPI_COMM_WORLD_SIZE",  # Open MPI
 
 class Failed(RuntimeError):
     """A rank has failed, and so all have; the message says which one, and how."""
+
+
+class Alone:
+    """A program of one process, the only rank: what ranks do together, it does by itself."""
+
+    rank, size, share, local, agreed = 0, 1, (0, 1), 0, False
+
+    def gather(self, value: Any) -> list[Any]:
+        return [value]
+
+    def most(self, *numbers: float) -> list[float]:
+        return list(numbers)
+
+    def first(self, work: Callable[[], Any]) -> Any:
+        return work()
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def expect_same(self, **what: Any) -> None:
+        pass
+
+    def own_generators(self, generators: dict[str, np.random.Generator]) -> None:
+        pass
+
+
+ALONE = Alone()
 
 
 class Ranks:
@@ -154,14 +181,14 @@ class Ranks:
 
 
 @cache
-def ranks() -> Ranks | None:
-    """The ranks of this program; None for one that is alone, which mpi4py is not even imported for.
+def ranks() -> Ranks | Alone:
+    """The ranks of this program; ALONE, if there is but one, which mpi4py is not even imported for.
 
     Raises ImportError under mpiexec without mpi4py, RuntimeError if that belongs to another MPI than mpiexec.
     """
     size = next((int(os.environ[name]) for name in STARTED_BY if os.environ.get(name, "").isdecimal()), 1)
     if size == 1:
-        return None
+        return ALONE
     try:
         from mpi4py import MPI
     except ImportError as error:
@@ -185,18 +212,18 @@ def ranks() -> Ranks | None:
 
 
 @contextmanager
-def program() -> Iterator[Ranks | None]:
+def program() -> Iterator[Ranks | Alone]:
     """A command, which may end with `sys.exit`: under mpiexec, one rank says why, and none is left behind."""
     try:
         team = ranks()
     except (ImportError, RuntimeError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    if team and team.rank:
+    if team.rank:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # rank 0 speaks for all
     try:
         yield team
     except SystemExit as end:
-        if team is None or not end.code:
+        if team.size == 1 or not end.code:
             raise
         if not team.agreed:
             team.leave(str(end.code))

@@ -35,14 +35,14 @@ def parts(team, drop=False, seed=0, images=21, dtype=np.float64, batch=8):
     net = net_of(rng, drop).astype(dtype)
     view = View(100.0, 50.0, crop=8, mirror=True, color=MEANS)
     loader = Loader(Split(pixels, np.arange(images) % 3), batch, rng, lambda *a: view.train(*a).astype(dtype),
-                    share=team.share if team else (0, 1))
+                    share=team.share)
     return net, SGD(net.parameters(), 0.01), loader
 
 
 def same(team, file, accumulate):
     net, sgd, loader = parts(team)                     # 21 images in batches of 8: the last one has 5
     history = train(net, sgd, loader, 3, accumulate=int(accumulate), ranks=team)
-    if team is None or team.rank == 0:
+    if team.rank == 0:
         np.savez(file, loss=[r["train_loss"] for r in history], error=[r["train_error"] for r in history],
                  norm=[r["grad_norm"] for r in history], **{name: p.value for name, p in net.parameters()})
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinynet.distributed import STARTED_BY, ranks
+from tinynet.distributed import ALONE, STARTED_BY, ranks
 
 HERE = Path(__file__).parent
 MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
@@ -137,4 +137,4 @@ def test_alone_nothing_is_imported(monkeypatch):
     for name in STARTED_BY:
         monkeypatch.delenv(name, raising=False)
     ranks.cache_clear()
-    assert ranks() is None and "mpi4py" not in sys.modules
+    assert ranks() is ALONE and "mpi4py" not in sys.modules

@@ -5,45 +5,35 @@ import argparse
 import io
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, redirect_stderr
-from typing import Any
 
 import numpy as np
 
 from .. import Device, cpu, gpu
 from ..data import Split
 from ..data.loader import share_of
-from ..distributed import Ranks
+from ..distributed import Alone, Ranks
 
 
-def parse_together(parse: Callable[..., argparse.Namespace], arguments: Sequence[str] | None, ranks: Ranks | None
+def parse_together(parse: Callable[..., argparse.Namespace], arguments: Sequence[str] | None, ranks: Ranks | Alone
                    ) -> argparse.Namespace:
     """The options. What is wrong with them, rank 0 says."""
-    if not ranks:
-        return parse(arguments)
     with ranks.together(), redirect_stderr(io.StringIO()) if ranks.rank else nullcontext():
         args = parse(arguments)
     return args
 
 
-def on_first(ranks: Ranks | None, work: Callable[[], Any]) -> Any:
-    """What only one process should do, and all get the result of."""
-    return ranks.first(work) if ranks else work()
-
-
-def device_of_rank(args: argparse.Namespace, ranks: Ranks | None) -> Device:
+def device_of_rank(args: argparse.Namespace, ranks: Ranks | Alone) -> Device:
     """The CPU; or of the GPUs of its machine, the rank's own. Raises what `gpu` raises if there are too few."""
-    if args.device == "cpu":
-        return cpu
-    return gpu(ranks.local if ranks else 0, tf32=args.tf32)
+    return cpu if args.device == "cpu" else gpu(ranks.local, tf32=args.tf32)
 
 
-def in_words(ranks: Ranks | None) -> str:
-    return f", dealt out to {ranks.size} ranks" if ranks else ""
+def in_words(ranks: Ranks | Alone) -> str:
+    return f", dealt out to {ranks.size} ranks" if ranks.size > 1 else ""
 
 
-def shared(ranks: Ranks | None, split: Split, answer: Callable[[Split], np.ndarray]) -> np.ndarray:
+def shared(ranks: Ranks | Alone, split: Split, answer: Callable[[Split], np.ndarray]) -> np.ndarray:
     """`answer(split)`, of which each rank computes a part, on all ranks."""
-    if not ranks:
+    if ranks.size == 1:
         return answer(split)
     start, stop = share_of(len(split.labels), *ranks.share)
     with ranks.together():

@@ -28,7 +28,7 @@ import numpy as np
 from .. import SGD, Device, ReLU, Sequential, Tanh, count_parameters, fan_in, get_threads
 from ..data import Dataset, Loader, View, cifar10, cifar10_sample, mean_image
 from ..data.statistics import statistics_of
-from ..distributed import Ranks, program
+from ..distributed import ALONE, Alone, Ranks, program
 from ..files.reading import entry, wrong
 from ..files.writing import write_json
 from ..look.confusion import draw_confusion
@@ -46,7 +46,7 @@ from ..training.run import Run
 from ..training.schedule import ByEpoch, Schedule
 from ..training.train import Progress, Record, say, train
 from .options import add_accumulate, add_switches, at_least, command_line, not_negative, positive, switched
-from .together import device_of_rank, in_words, on_first, parse_together, shared
+from .together import device_of_rank, in_words, parse_together, shared
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)                   # of a sweep
 BEST = {"2012": (0.003, 0.03), "fan-in": (0.01, 0.03)}    # ReLU, tanh: the best of the sweeps in examples/results
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         on_ranks(parse_together(parse, arguments, ranks), ranks)
 
 
-def on_ranks(args: argparse.Namespace, ranks: Ranks | None) -> None:
+def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
     args.ranks = ranks
     with ExitStack() as until_the_end:
         try:
@@ -70,10 +70,10 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | None) -> None:
                 return draw(Path(args.draw))
             device(args)  # to fail at once, if it is not there
             if args.data == "full":
-                on_first(ranks, lambda: cifar10(args.root) and None)  # which downloads it, if it is not there
+                ranks.first(lambda: cifar10(args.root) and None)  # which downloads it, if it is not there
             data = cifar10(args.root) if args.data == "full" else cifar10_sample()
-            out = Path(args.resume) if args.resume else on_first(
-                ranks, lambda: new_folder(args.out, f"cifar10-{args.net}"))
+            out = Path(args.resume) if args.resume else ranks.first(
+                lambda: new_folder(args.out, f"cifar10-{args.net}"))
 
             def prepare() -> None:
                 out.mkdir(parents=True, exist_ok=True)
@@ -81,9 +81,8 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | None) -> None:
                 if not args.resume:
                     write_json(new_folder(out, "") / "config.json", config_of(args, data))  # if nobody came before us
 
-            if ranks:
-                ranks.expect_same(config=config_of(args, data))
-            on_first(ranks, prepare)
+            ranks.expect_same(config=config_of(args, data))
+            ranks.first(prepare)
         except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
             sys.exit(f"{type(error).__name__}: {error}")
         say(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}"
@@ -100,7 +99,7 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | None) -> None:
 
 
 def learn(args: argparse.Namespace, data: Dataset, out: Path) -> None:
-    if args.ranks and args.net == "sample":
+    if args.ranks.size > 1 and args.net == "sample":
         raise RuntimeError("the figure is trained by one process; several ranks train the published nets, --net ...")
     if args.sweep is not None:
         sweep(args, data, out)
@@ -181,7 +180,7 @@ def how_to_resume(out: Path) -> str:
 
 
 def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,
-          schedule: Schedule | None = None, keep_every: int | None = None, ranks: Ranks | None = None
+          schedule: Schedule | None = None, keep_every: int | None = None, ranks: Ranks | Alone = ALONE
           ) -> tuple[Run, Progress]:
     """Begin a training in `folder`, or go on with the one that is there."""
     try:
@@ -197,7 +196,7 @@ def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loa
             hold(folder, run)
             view.save(folder)  # before the config, which says that all is there
 
-        on_first(ranks, prepare)
+        ranks.first(prepare)
         return run, run.start(net, sgd, loader, schedule)
     except (OSError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
@@ -332,7 +331,7 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
         write_json(out / "config.json", config)    # now it says what the net is, too
         report(args.net, answers_now, data, out)
 
-    on_first(args.ranks, finish)
+    args.ranks.first(finish)
 
 
 def report(name: str, answers: np.ndarray, data: Dataset, out: Path) -> None:
@@ -350,7 +349,7 @@ def loader_of(args: argparse.Namespace, data: Dataset, view: View, rng: np.rando
     """Batches of the training images; a GPU gets all of these at once, 150 MB at most, and takes its batches there."""
     images = device(args).asarray(data.train.images)
     return Loader(data.train._replace(images=images), BATCH_SIZE, rng, view.draw, finish=view.show, device=device(args),
-                  share=args.ranks.share if args.ranks else (0, 1))
+                  share=args.ranks.share)
 
 
 def device(args: argparse.Namespace) -> Device:

@@ -35,7 +35,7 @@ from ..data import Dataset, Loader, View, imagenet, imagenet_classes
 from ..data.statistics import statistics_of
 from ..data.subset import first_classes
 from ..data.view import MOST_SIDE
-from ..distributed import Ranks, program
+from ..distributed import ALONE, Alone, Ranks, program
 from ..files.reading import entry
 from ..models.catalogue import NETS, build, settings_of
 from ..models.googlenet import GoogLeNet, GoogLeNetLoss
@@ -53,7 +53,7 @@ from ..training.run import Run
 from ..training.schedule import Steps, WarmUp, WhenStuck
 from ..training.train import Progress, say, train
 from .options import SWITCHES, add_accumulate, add_switches, at_least, command_line, not_negative, positive, switched
-from .together import device_of_rank, in_words, on_first, parse_together, shared
+from .together import device_of_rank, in_words, parse_together, shared
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 OF_THE_NET = ("columns", "variant", "extra_conv", "groups", "kernels", "hidden")  # settings that only some nets have
@@ -69,14 +69,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         on_ranks(parse_together(parse, arguments, ranks), ranks)
 
 
-def on_ranks(args: argparse.Namespace, ranks: Ranks | None) -> None:
+def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
     try:
         device = device_of_rank(args, ranks)
         if args.evaluate:
             return evaluate(args, device)
-        folder = Path(args.resume) if args.resume else on_first(
-            ranks, lambda: new_folder(args.out, f"imagenet-{args.net}"))
-        on_first(ranks, lambda: photographs(args, args.size))  # which scales them, if nobody has yet
+        folder = Path(args.resume) if args.resume else ranks.first(
+            lambda: new_folder(args.out, f"imagenet-{args.net}"))
+        ranks.first(lambda: photographs(args, args.size))  # which scales them, if nobody has yet
         data = photographs(args, args.size)
         say(f"data: {data.source}\n{get_threads()} threads, batches of {args.batch}{in_words(ranks)}; writing to "
             f"{folder}")
@@ -90,7 +90,7 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | None) -> None:
     try:
         with run:
             learn()
-        if ranks and ranks.rank:
+        if ranks.rank:
             return
         net.load(weights_in(folder))
         for ten in (False, True) if args.ten_crop else (False,):
@@ -220,7 +220,7 @@ def photographs(args: argparse.Namespace, size: int) -> Dataset:
     return first_classes(data, args.first_classes) if args.first_classes else data
 
 
-def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path, ranks: Ranks | None
+def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path, ranks: Ranks | Alone
            ) -> tuple[Sequential, View, Run, Callable[[], object]]:
     """The net, what it sees, the folder it learns in, and what makes it learn."""
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
@@ -228,12 +228,11 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     view = view_of(folder, read_config(folder)) if args.resume else new_view(args, data)
     told = about_the_net(args.net, settings, view, data.classes)
     told["data"] = name_of(data, folder if args.resume else None)
-    if ranks:
-        ranks.expect_same(options={**vars(args), "out": None}, data=told)
+    ranks.expect_same(options={**vars(args), "out": None}, data=told)
     run = run_in(folder, args, told, ranks)
     net = start(args, settings, device, rng_net)
     loader = Loader(data.train, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers,
-                    share=ranks.share if ranks else (0, 1))
+                    share=ranks.share)
     sgd = SGD(net.parameters(), args.lr, 0.9 if args.momentum is None else args.momentum,
               0.0005 if args.decay is None else args.decay)
     schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
@@ -245,7 +244,7 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
         hold(folder, run)
         view.save(folder)  # before the config, which says that all is there
 
-    on_first(ranks, prepare)
+    ranks.first(prepare)
     progress = run.start(net, sgd, loader, schedule)
 
     def on_batch(at: Progress) -> None:
@@ -274,7 +273,7 @@ def name_of(data: Dataset, before: Path | None) -> str:
     return data.name
 
 
-def run_in(folder: Path, args: argparse.Namespace, config: dict, ranks: Ranks | None = None) -> Run:
+def run_in(folder: Path, args: argparse.Namespace, config: dict, ranks: Ranks | Alone = ALONE) -> Run:
     options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
     cache = f" --cache {shlex.quote(args.cache)}" if args.cache else ""
     return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,

@@ -28,7 +28,7 @@ from .. import __version__
 from ..data import Loader
 from ..data.dataset import fingerprint
 from ..devices.device import device_of
-from ..distributed import Ranks
+from ..distributed import ALONE, Alone, Ranks
 from ..files.arrays import ArrayFile, Header
 from ..files.reading import DataError
 from ..files.storage import TRAINING, arrays_of, not_finite, write_into
@@ -42,17 +42,15 @@ from .schedule import Schedule
 
 
 def save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None,
-         progress: Progress, ranks: Ranks | None = None) -> None:
+         progress: Progress, ranks: Ranks | Alone = ALONE) -> None:
     """Write the training to `path`, where the old file stays until the new one is complete. Of several ranks all call
     this, and rank 0 writes, with the states of all generators.
 
     Raises Diverged, and writes nothing, if a parameter, a running statistic or a slot is not finite.
     """
     progress.settle()
-    of_others = ranks.gather(_states(net, loader))[1:] if ranks else []
-    if ranks:
-        return ranks.first(partial(_save, path, net, optimizer, loader, schedule, progress, of_others))
-    _save(path, net, optimizer, loader, schedule, progress, of_others)
+    of_others = ranks.gather(_states(net, loader))[1:]
+    ranks.first(partial(_save, path, net, optimizer, loader, schedule, progress, of_others))
 
 
 def _save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None,
@@ -73,7 +71,7 @@ def _save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loa
 
 
 def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None,
-            ranks: Ranks | None = None) -> Progress:
+            ranks: Ranks | Alone = ALONE) -> Progress:
     """Put the training back to where `save` found it, and return how far it was. On another number of ranks than wrote
     it, the training goes on, and a line says what changes.
 
@@ -95,17 +93,16 @@ def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: L
 
 
 def _restore_generators(path: str | os.PathLike, there: dict[str, Any], net: Layer, loader: Loader,
-                        ranks: Ranks | None) -> None:
+                        ranks: Ranks | Alone) -> None:
     of_all = [there["generators"], *there.get("generators of the other ranks", [])]
-    rank, size, generators = *(ranks.share if ranks else (0, 1)), _generators(net, loader)
+    rank, size, generators = *ranks.share, _generators(net, loader)
     of_this = of_all[rank if len(of_all) == size else 0]
     for name, rng in generators.items():
         rng.bit_generator.state = of_this[name]
     if len(of_all) == size:
         return
     of_layers = {name: rng for name, rng in generators.items() if name != "loader"}
-    if ranks:
-        ranks.own_generators(of_layers)
+    ranks.own_generators(of_layers)
     changes = "dropout's masks are others from here on, and sums are" if of_layers else "sums are"
     if rank == 0:
         say(f"{path} was written by {len(of_all)} rank{'s' * (len(of_all) > 1)}, and goes on with {size}: the batches "

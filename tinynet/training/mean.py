@@ -24,7 +24,7 @@ import numpy as np
 
 from ..container import run_back, telling
 from ..devices.device import device_of
-from ..distributed import Ranks
+from ..distributed import ALONE, Alone, Ranks
 from ..layer import Layer
 from .diverged import Diverged
 from .flat import Flat, Held
@@ -53,7 +53,7 @@ class Mean:
     """The mean gradient of each batch, of `accumulate` small batches, and over `ranks`. `sent` counts the bytes of all
     gradients that this rank gave away to be summed; `overlap=False` sends them after backward, for comparison."""
 
-    def __init__(self, net: Layer, optimizer: Optimizer, accumulate: int = 1, ranks: Ranks | None = None,
+    def __init__(self, net: Layer, optimizer: Optimizer, accumulate: int = 1, ranks: Ranks | Alone = ALONE,
                  overlap: bool = True) -> None:
         if accumulate < 1:
             raise ValueError(f"accumulate: expected 1 small batch or more, got {accumulate}")
@@ -79,17 +79,18 @@ class Mean:
         """In here, the gradients of this rank's n images, of the batch's N, are computed. Afterwards the optimiser has
         the mean over all, and `loss` and `error` are the batch's. If one rank fails, all raise Failed."""
         self.n, self.N, self.loss, self.error, self._before, error = n, N, 0.0, None, [], None
-        self._plan()
         try:
+            if self.ranks.size > 1:
+                self._plan()
             if n == 0:
                 self._nothing()
             yield
             self.optimizer.gradients()
         except BaseException as raised:
-            if not self.ranks:
+            if self.ranks.size == 1:
                 raise
             error = raised
-        if self.ranks:
+        if self.ranks.size > 1:
             self._over_ranks(error)
         elif self._before:
             self._add_before()
@@ -98,7 +99,7 @@ class Mean:
         """`net.backward(dy)`, without ∂L/∂x, for the small batch at hand, weighed by its number of images."""
         weight, last = (self._part.stop - self._part.start) / self.N, self._part.stop == self.n
         dy = dy if weight == 1 else _times(dy, weight)                               # eq. (1)
-        if last and self.ranks and self.overlap:
+        if last and self.ranks.size > 1 and self.overlap:
             self._thread = threading.current_thread()
             with telling(self._filled):
                 run_back(self.net, dy, input_grad=False)
@@ -118,7 +119,7 @@ class Mean:
         try:
             return check_step(self.loss, self.optimizer, at)
         except Diverged as error:
-            if not self.ranks:
+            if self.ranks.size == 1:
                 raise
             self.ranks.agreed = True  # the numbers are the same on all
             where = ", ".join(map(str, self.suspects)) or "all of them together"

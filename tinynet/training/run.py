@@ -24,8 +24,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ import numpy as np
 
 from .. import __version__
 from ..data import Loader
-from ..distributed import Ranks
+from ..distributed import ALONE, Alone, Ranks
 from ..fast.parallel import get_threads
 from ..files.storage import arrays_of
 from ..files.writing import link_or_copy, remove_torn, write_json, write_text
@@ -79,8 +78,8 @@ class Run:
 
     def __init__(self, folder: str | os.PathLike, config: dict[str, Any], *, resume: bool = False,
                  keep_every: int | None = None, minutes: float = 10, how_to_resume: str = "",
-                 ranks: Ranks | None = None) -> None:
-        self.ranks, self.writes = ranks, ranks is None or ranks.rank == 0
+                 ranks: Ranks | Alone = ALONE) -> None:
+        self.ranks, self.writes = ranks, ranks.rank == 0
         self.folder, self.resume, self.keep_every, self.minutes = Path(folder), resume, keep_every, minutes
         self.config = json.loads(json.dumps(config, default=plain))  # as it will be read again
         self.how_to_resume = how_to_resume or f"go on with Run({str(folder)!r}, ..., resume=True)"
@@ -104,11 +103,11 @@ class Run:
         """
         self._training, last = (net, optimizer, loader, schedule), self._path("last")
         try:
-            self._on_one(partial(self._take_folder, net, optimizer))
+            self.ranks.first(partial(self._take_folder, net, optimizer))
             self.progress = self._begun(last)
-            self._on_one(self._write_metrics)
+            self.ranks.first(self._write_metrics)
             self._save("last")
-            self._on_one(partial(self._write_config, str(net.device)))
+            self.ranks.first(partial(self._write_config, str(net.device)))
         except BaseException:
             let_go(self.folder, self)
             raise
@@ -125,28 +124,21 @@ class Run:
         """How far it is, at the beginning."""
         net, _, loader, _ = self._training
         if not self.resume:
-            if self.ranks:
-                self.ranks.own_generators({name: s for name, s in net.state() if isinstance(s, np.random.Generator)})
+            self.ranks.own_generators({name: s for name, s in net.state() if isinstance(s, np.random.Generator)})
             return Progress()
-        with self.ranks.together() if self.ranks else nullcontext():
+        with self.ranks.together():
             progress = checkpoint.restore(last, *self._training, self.ranks)
         return progress
-
-    def _on_one(self, work: Callable[[], Any]) -> None:
-        """What only one rank does, and all learn of if it fails."""
-        self.ranks.first(work) if self.ranks else work()
 
     def on_batch(self, progress: Progress) -> None:
         """After each batch: a checkpoint when it is time; the progress line; the end after Ctrl-C."""
         due = self.writes and time.monotonic() - self.saved >= 60 * self.minutes
-        if self.ranks:
-            stopped_by, due = self.ranks.most(self.stopped_by or 0, due)
-            self.stopped_by = int(stopped_by) or None
-        if self.stopped_by or due:
+        stopped_by, due = self.ranks.most(self.stopped_by or 0, due)
+        if stopped_by or due:
             self._save("last")
         if self.writes:
             self._show(progress)
-        self._stop_if_asked()
+        self._stop(stopped_by)
 
     def on_epoch(self, record: Record) -> None:
         """After each epoch: metrics, checkpoints, curves, a line on the screen."""
@@ -156,14 +148,12 @@ class Run:
             names.append(f"epoch-{record['epoch']:04}")
         if names:
             self._save(*names)
-        self._on_one(self._write_metrics)
+        self.ranks.first(self._write_metrics)
         self._save("last", like=names[0] if names else None)
-        self._on_one(self._draw)
+        self.ranks.first(self._draw)
         if self.writes:
             say(f"{self.folder.name}  {in_words(record)}")
-        if self.ranks:
-            self.stopped_by = int(self.ranks.most(self.stopped_by or 0)[0]) or None
-        self._stop_if_asked()
+        self._stop(*self.ranks.most(self.stopped_by or 0))
 
     def __enter__(self) -> Run:
         if threading.current_thread() is threading.main_thread():  # no other may set handlers
@@ -185,15 +175,15 @@ class Run:
             # Not print: a signal may come while the program is printing. And not 2: that may be another file by now.
             os.write(sys.stderr.fileno(), b"\nstopping after this step; once more to stop at once\n")
 
-    def _stop_if_asked(self) -> None:
-        if self.stopped_by:
+    def _stop(self, stopped_by: float) -> None:
+        """End the program if a signal has asked for it: all ranks know of the same one."""
+        if stopped_by:
             epoch, batch = self.progress.epoch, self.progress.batch
             where = f"in epoch {epoch}, after batch {batch}" if batch else f"after epoch {epoch - 1}"
             if self.writes:
                 say(f"stopped {where}; {self.how_to_resume}")
-            if self.ranks:
-                self.ranks.agreed = True
-            sys.exit(128 + self.stopped_by)
+            self.ranks.agreed = True
+            sys.exit(128 + int(stopped_by))
 
     def _path(self, name: str) -> Path:
         return self.folder / "checkpoints" / f"{name}.npz"
@@ -202,11 +192,11 @@ class Run:
         """Write a checkpoint, once, under one name or several; or give this name to the one called `like`, too."""
         with self._writing(self._path(name), "the checkpoint"):
             if like:
-                self._on_one(partial(link_or_copy, self._path(like), self._path(name)))
+                self.ranks.first(partial(link_or_copy, self._path(like), self._path(name)))
             else:
                 checkpoint.save(self._path(name), *self._training, self.progress, self.ranks)
             for other in others:
-                self._on_one(partial(link_or_copy, self._path(name), self._path(other)))
+                self.ranks.first(partial(link_or_copy, self._path(name), self._path(other)))
         self.saved = time.monotonic()
 
     def _writing(self, path: Path, what: str) -> AbstractContextManager[None]:
@@ -221,7 +211,7 @@ class Run:
 
     def _write_config(self, device: str) -> None:
         now = {"tinynet": __version__, "numpy": np.__version__, "threads": get_threads(), "on": device,
-               **({"ranks": self.ranks.size} if self.ranks else {})}
+               **({"ranks": self.ranks.size} if self.ranks.size > 1 else {})}
         with self._writing(self.folder / "config.json", "the config"):
             write_json(self.folder / "config.json", {**self.config, "environment": now})
         changed = [f"{name} {value} (was {self._environment.get(name)})" for name, value in now.items()

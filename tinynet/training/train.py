@@ -30,7 +30,7 @@ from .. import __version__
 from ..data import Loader, View
 from ..data.dataset import fingerprint
 from ..devices.device import device_of
-from ..distributed import Ranks
+from ..distributed import ALONE, Alone, Ranks
 from ..fast.parallel import one_blas_thread
 from ..keeping import by_one_thread
 from ..layer import Layer
@@ -53,7 +53,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
           on_batch: Callable[[Progress], bool | None] | None = None,
           on_epoch: Callable[[Record], bool | None] | None = None, validate: Callable[[], Record] | None = None,
           schedule: Schedule | None = None, progress: Progress | None = None, accumulate: int = 1,
-          ranks: Ranks | None = None) -> list[Record]:
+          ranks: Ranks | Alone = ALONE) -> list[Record]:
     """Train `net` on what `loader` gives, up to and including epoch `epochs`, and return the records of all epochs.
 
     `loss` is SoftmaxCrossEntropy by default; one of another kind takes what the loader gives as labels: the numbers
@@ -84,15 +84,15 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     loss, progress = loss or SoftmaxCrossEntropy(), progress or Progress()
     metric = metric or (wrong_answers if hasattr(loss, "probs") else None)
     mean = Mean(net, optimizer, accumulate, ranks)
-    if ranks:
+    if ranks.size > 1:
         _agree(ranks, net, optimizer, loader, accumulate)
     while progress.epoch <= epochs and not (schedule and schedule.finished):
         optimizer.lr = schedule.lr if schedule else optimizer.lr
         _begin(progress, loader, epochs)
         began, waited, classes = time.perf_counter() - progress.seconds, progress.waited, 0
         for x, targets in loader.epoch(skip=progress.batch):
-            N = min(loader.batch_size, loader.size - progress.images) if ranks else len(targets)   # of all ranks
-            with mean.of(len(targets), N):
+            n = len(targets)                                                         # of the N images of all ranks
+            with mean.of(n, N=min(loader.batch_size, loader.size - progress.images) if ranks.size > 1 else n):
                 for some, their in mean.parts(x, targets):                           # all of them, or some at a time
                     scores = net.forward(some, train=True)                           # (B, classes)
                     L = checked_loss(loss, scores, their, net, some, progress)
@@ -105,7 +105,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
             grad_norm = mean.checked(check_step, progress)
             optimizer.step()
 
-            progress.count(N, mean.loss, mean.error, grad_norm)
+            progress.count(mean.N, mean.loss, mean.error, grad_norm)
             progress.seconds, progress.waited = time.perf_counter() - began, waited + loader.waited
             if on_batch and on_batch(progress):
                 return progress.history
