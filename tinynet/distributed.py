@@ -32,7 +32,8 @@ from .layer import Layer
 
 STARTED_BY = ("OMPI_COMM_WORLD_SIZE",  # Open MPI
               "PMI_SIZE",              # MPICH, Intel MPI, Microsoft MPI, Slurm's srun --mpi=pmi2
-              "MV2_COMM_WORLD_SIZE")   # MVAPICH
+              "MV2_COMM_WORLD_SIZE",   # MVAPICH
+              "SLURM_STEP_NUM_TASKS")  # Slurm's srun --mpi=pmix
 
 
 class Failed(RuntimeError):
@@ -192,7 +193,7 @@ def ranks() -> Ranks | Alone:
     try:
         from mpi4py import MPI
     except ImportError as error:
-        raise ImportError('several ranks need mpi4py: pip install "tinynet[mpi]", with the MPI that mpiexec is of'
+        raise ImportError('several ranks need mpi4py: pip install "tinynet-papers[mpi]", with the MPI that mpiexec is of'
                           f" ({error})") from error
     if MPI.COMM_WORLD.Get_size() != size:
         raise RuntimeError(f"mpiexec has started {size} ranks, mpi4py sees {MPI.COMM_WORLD.Get_size()}: they are of "

@@ -122,7 +122,7 @@ def test_a_missing_mpi4py_is_named(tmp_path):
     path = os.pathsep.join([str(tmp_path), str(HERE.parents[1])])
     status, printed, _ = start(0, "differ", "data", OMPI_COMM_WORLD_SIZE="2", PYTHONPATH=path)
     assert status == 1
-    assert printed.startswith('ImportError: several ranks need mpi4py: pip install "tinynet[mpi]"'), printed
+    assert printed.startswith('ImportError: several ranks need mpi4py: pip install "tinynet-papers[mpi]"'), printed
 
 
 def test_an_mpiexec_of_another_mpi_is_found(tmp_path):
