@@ -193,8 +193,8 @@ def ranks() -> Ranks | Alone:
     try:
         from mpi4py import MPI
     except ImportError as error:
-        raise ImportError('several ranks need mpi4py: pip install "tinynet-papers[mpi]", with the MPI that mpiexec is of'
-                          f" ({error})") from error
+        raise ImportError('several ranks need mpi4py: pip install "tinynet-papers[mpi]", with the MPI that mpiexec is '
+                          f"of ({error})") from error
     if MPI.COMM_WORLD.Get_size() != size:
         raise RuntimeError(f"mpiexec has started {size} ranks, mpi4py sees {MPI.COMM_WORLD.Get_size()}: they are of "
                            "two MPIs; use the mpiexec that belongs to mpi4py, or install mpi4py for this one")
