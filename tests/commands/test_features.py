@@ -1,5 +1,6 @@
 """What features are worth: the whole command on a tiny scale, that it goes on, and what it refuses."""
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -93,9 +94,15 @@ def test_the_three_sets_share_no_photograph(command, monkeypatch):
 def test_what_it_refuses(command, tmp_path):
     with pytest.raises(SystemExit, match="--layers: expected some of conv1, .*, got pool9"):
         command("--layers", "pool9")
-    command("--parts", "codes")
-    with pytest.raises(SystemExit, match="is of another RUN, or of other --folds"):
+    with pytest.raises(SystemExit, match="train: expected 10 photographs of each class, for 3 folds, got 8 of x"):
         command("--folds", "3")
+    assert not (tmp_path / "out").exists()
+    command("--parts", "codes")
+    shutil.copytree(tmp_path / "photos", tmp_path / "others")
+    for split in "train", "val":
+        (tmp_path / "others" / split / "x").rename(tmp_path / "others" / split / "w")
+    with pytest.raises(SystemExit, match="is of another RUN, or of other --folds or --photographs"):
+        command("--folds", "2", "--photographs", str(tmp_path / "others"))
     (tmp_path / "out" / "results.jsonl").write_text("{nonsense")
     with pytest.raises(SystemExit, match="DataError: .*results.jsonl: expected JSON"):
         command()

@@ -45,14 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         trained = net_of(args.run, cpu)
         layers = layers_of(trained, args.layers)
         photos = ImageFolder(Path(args.photographs) / "train")
-        results = Results(args.out / "results.jsonl")
+        tests = ImageFolder(Path(args.photographs) / "val", photos.classes)
+        check_counts(photos, tests, args.folds)
+        learned, results = cifar10(args.root).train.images, Results(args.out / "results.jsonl")
         told_now = {"run": Path(args.run).name, "folds": args.folds, "classes": list(photos.classes)}
         if not told_now.items() <= results.add({"part": "settings"}, lambda: told_now).items():
             raise ValueError(f"{results.path} is of another RUN, or of other --folds or --photographs: name another "
                              "folder with --out")
-        train, valid, test = prepared(args, photos, trained, results)
-        work = Work(lambda: net_of(args.run, cpu), args.out, layers, args.folds, trained, train, valid, test,
-                    len(photos.classes))
+        train, valid = without_duplicates(photos, args.folds * SHOTS[-1], learned, trained, results)
+        work = Work(lambda: net_of(args.run, cpu), args.out, layers, args.folds, trained, train, valid,
+                    some_of(tests, TEST, trained), len(photos.classes))
         for part in args.parts:
             PARTS[part](work, results)
 
@@ -83,12 +85,19 @@ def layers_of(trained: Trained, named: Sequence[str] | None) -> list[str]:
     return list(named)
 
 
-def prepared(args: argparse.Namespace, photos: ImageFolder, trained: Trained, results: Results
-             ) -> tuple[Split, Split, Split]:
-    """The photographs to learn, to choose by and to test, as small as the net sees them; those of training without
-    near-duplicates of CIFAR-10."""
-    tests, learned = ImageFolder(Path(args.photographs) / "val", photos.classes), cifar10(args.root).train.images
-    learn = args.folds * SHOTS[-1]
+def check_counts(photos: ImageFolder, tests: ImageFolder, folds: int) -> None:
+    """Raise ValueError if a class has too few photographs."""
+    for folder, needed in (photos, folds * SHOTS[-1] + VALID + SPARE), (tests, TEST):
+        counts = np.bincount(folder.labels, minlength=len(photos.classes))
+        if counts.min() < needed:
+            raise ValueError(f"{folder.root}: expected {needed} photographs of each class, for {folds} folds, got "
+                             f"{counts.min()} of {photos.classes[counts.argmin()]}")
+
+
+def without_duplicates(photos: ImageFolder, learn: int, learned: np.ndarray, trained: Trained, results: Results
+                       ) -> tuple[Split, Split]:
+    """The photographs to learn, `learn` of each class, and to choose by, as small as the net sees them; none of them
+    is nearly one of the images that it has learned."""
     drawn = some_of(photos, learn + VALID + SPARE, trained)
     pairs, found = near_duplicates(drawn.images, learned, side=16)
     results.add({"part": "duplicates"}, lambda: {"photographs": len(drawn.labels), "of": len(learned),
@@ -99,7 +108,7 @@ def prepared(args: argparse.Namespace, photos: ImageFolder, trained: Trained, re
     chosen = draw_per_class(drawn.labels, learn + VALID, 0).reshape(len(photos.classes), -1)
     train, valid = (Split(drawn.images[part], drawn.labels[part])
                     for part in (chosen[:, :learn].ravel(), chosen[:, learn:].ravel()))
-    return train, valid, some_of(tests, TEST, trained)
+    return train, valid
 
 
 def some_of(photos: ImageFolder, k: int, trained: Trained) -> Split:
