@@ -53,7 +53,8 @@ def command(tmp_path, monkeypatch):
 
 def test_all_parts_and_that_what_is_there_is_not_done_again(command, tmp_path, capsys):
     rows = command()
-    assert rows[1]["pairs"] == rows[1]["left_out"] == 1 and rows[1]["of_classes"] == [1] and rows[1]["highest"] == 1
+    assert rows[1]["in"] == "train" and rows[1]["of_classes"] == rows[1]["correlations"] == [rows[1]["left_out"]] == [1]
+    assert (rows[2]["in"], rows[2]["left_out"]) == ("test", 0)
     counts = {part: sum(row["part"] == part for row in rows) for part in feature_parts.PARTS}
     # layers x losses x folds; learners x shots x folds; none to four frozen x folds; losses x folds; both x folds
     assert counts == {"layers": 16, "shots": 12, "freezing": 10, "collages": 4, "codes": 4}

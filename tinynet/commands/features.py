@@ -4,7 +4,7 @@
     python -m tinynet features RUN --photographs PHOTOS --parts shots codes --folds 5
 
 RUN is the folder of a run on CIFAR-10, or 80sec; PHOTOS holds train/ and val/ with a folder of photographs for each
-class, which are shrunk to what the net sees. Those of train/ that are nearly an image of CIFAR-10 are left out first.
+class, which are shrunk to what the net sees. Those that are nearly an image of CIFAR-10 are left out first.
 
     layers       a softmax and a linear SVM on each layer's features (Table 6), and on the pixels
     shots        the last of --layers, for 1 image per class and more, against the net from random weights (Figure 7)
@@ -52,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not told_now.items() <= results.add({"part": "settings"}, lambda: told_now).items():
             raise ValueError(f"{results.path} is of another RUN, or of other --folds or --photographs: name another "
                              "folder with --out")
-        train, valid = without_duplicates(photos, args.folds * SHOTS[-1], learned, trained, results)
-        work = Work(lambda: net_of(args.run, cpu), args.out, layers, args.folds, trained, train, valid,
-                    some_of(tests, TEST, trained), len(photos.classes))
+        train, valid = to_learn(photos, args.folds * SHOTS[-1], learned, trained, results)
+        test = unlearned("test", some_of(tests, TEST, trained), learned, results)
+        work = Work(lambda: net_of(args.run, cpu), args.out, layers, args.folds, trained, train, valid, test,
+                    len(photos.classes))
         for part in args.parts:
             PARTS[part](work, results)
 
@@ -94,21 +95,25 @@ def check_counts(photos: ImageFolder, tests: ImageFolder, folds: int) -> None:
                              f"{counts.min()} of {photos.classes[counts.argmin()]}")
 
 
-def without_duplicates(photos: ImageFolder, learn: int, learned: np.ndarray, trained: Trained, results: Results
-                       ) -> tuple[Split, Split]:
-    """The photographs to learn, `learn` of each class, and to choose by, as small as the net sees them; none of them
-    is nearly one of the images that it has learned."""
-    drawn = some_of(photos, learn + VALID + SPARE, trained)
-    pairs, found = near_duplicates(drawn.images, learned, side=16)
-    results.add({"part": "duplicates"}, lambda: {"photographs": len(drawn.labels), "of": len(learned),
-                                                 "pairs": len(pairs), "left_out": len(np.unique(pairs[:, 0])),
-                                                 "of_classes": np.unique(drawn.labels[pairs[:, 0]]).tolist(),
-                                                 "highest": round(float(found.max(initial=0)), 4)})
-    drawn = without(drawn, pairs[:, 0])
+def to_learn(photos: ImageFolder, learn: int, learned: np.ndarray, trained: Trained, results: Results
+             ) -> tuple[Split, Split]:
+    """The photographs to learn, `learn` of each class, and those to choose by, as small as the net sees them."""
+    drawn = unlearned("train", some_of(photos, learn + VALID + SPARE, trained), learned, results)
     chosen = draw_per_class(drawn.labels, learn + VALID, 0).reshape(len(photos.classes), -1)
     train, valid = (Split(drawn.images[part], drawn.labels[part])
                     for part in (chosen[:, :learn].ravel(), chosen[:, learn:].ravel()))
     return train, valid
+
+
+def unlearned(name: str, split: Split, learned: np.ndarray, results: Results) -> Split:
+    """The photographs without those that are nearly an image that the net has learned; a row says how many."""
+    pairs, found = near_duplicates(split.images, learned, side=16)
+    results.add({"part": "duplicates", "in": name}, lambda: {
+        "photographs": len(split.labels), "of": len(learned), "pairs": len(pairs),
+        "left_out": len(np.unique(pairs[:, 0])), "of_classes": np.unique(split.labels[pairs[:, 0]]).tolist(),
+        "correlations": found.round(4).tolist()})
+    left = without(split, pairs[:, 0])
+    return Split(left.images[:], left.labels)
 
 
 def some_of(photos: ImageFolder, k: int, trained: Trained) -> Split:
