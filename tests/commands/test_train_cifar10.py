@@ -272,7 +272,7 @@ def test_what_cannot_be_done_is_said_at_once(run, monkeypatch, tmp_path):
         run("--data", "full")
     with pytest.raises(SystemExit, match="FileNotFoundError: .*config.json"):
         run("--draw", str(tmp_path / "nothing"))
-    monkeypatch.setattr(run.command, "gpu", missing)
+    monkeypatch.setattr("tinynet.commands.together.gpu", missing)
     with pytest.raises(SystemExit, match="FileNotFoundError"):
         run("--device", "gpu")
     assert not (tmp_path / "out").exists()

@@ -430,7 +430,7 @@ def test_fine_tuning_a_net_of_another_shape_names_what_does_not_fit(run):
 def test_without_a_gpu_it_says_so(run, monkeypatch):
     def missing(index, tf32):
         raise RuntimeError("there is no GPU")
-    monkeypatch.setattr(run.command, "gpu", missing)
+    monkeypatch.setattr("tinynet.commands.together.gpu", missing)
     with pytest.raises(SystemExit, match="RuntimeError: there is no GPU"):
         run(*TINY, "--device", "gpu")
     assert not Path("out").exists()

@@ -7,6 +7,7 @@
     python examples/train_cifar10.py --draw runs/...      the figure of an earlier run again, or of one that was stopped
     python examples/train_cifar10.py --net 80sec --data full     another net, by its own recipe, and its test error
     python examples/train_cifar10.py --net 18pct --no-lrn --pool 2    the same with something changed
+    mpiexec -n 4 python examples/train_cifar10.py --net 18pct    on four ranks together: docs/many-machines.md
     python examples/train_cifar10.py --resume runs/...    go on with a run that was stopped, by Ctrl-C or by a crash
 
 Everything is written to a new folder below runs/: config.json, the figures, the trained net, and for each training a
@@ -24,9 +25,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import SGD, Device, ReLU, Sequential, Tanh, count_parameters, cpu, fan_in, get_threads, gpu
+from .. import SGD, Device, ReLU, Sequential, Tanh, count_parameters, fan_in, get_threads
 from ..data import Dataset, Loader, View, cifar10, cifar10_sample, mean_image
 from ..data.statistics import statistics_of
+from ..distributed import ALONE, Alone, Ranks, program
 from ..files.reading import entry, wrong
 from ..files.writing import write_json
 from ..look.confusion import draw_confusion
@@ -43,7 +45,8 @@ from ..training.records import expect_number, read_records
 from ..training.run import Run
 from ..training.schedule import ByEpoch, Schedule
 from ..training.train import Progress, Record, say, train
-from .options import add_switches, at_least, command_line, not_negative, positive, switched
+from .options import add_accumulate, add_switches, at_least, command_line, not_negative, positive, switched
+from .together import device_of_rank, in_words, parse_together, shared
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)                   # of a sweep
 BEST = {"2012": (0.003, 0.03), "fan-in": (0.01, 0.03)}    # ReLU, tanh: the best of the sweeps in examples/results
@@ -51,25 +54,39 @@ LEVEL = 0.25                                              # the training error t
 ACTIVATIONS = {"relu": ReLU, "tanh": Tanh}
 IN_CATALOGUE = {"relu": "cifar-sample", "tanh": "cifar-sample-tanh"}
 CHANGES = ("width", "without", "no-lrn", "pool", "dropout", "bias", "crops", "no-mirror", "momentum", "decay")
-NOT_IN_CONFIG = ("root", "out", "draw", "resume", "keep_every")
+NOT_IN_CONFIG = ("root", "out", "draw", "resume", "keep_every", "ranks")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    args = parse(arguments)
+    with program() as ranks:
+        on_ranks(parse_together(parse, arguments, ranks), ranks)
+
+
+def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
+    args.ranks = ranks
     with ExitStack() as until_the_end:
         try:
             if args.draw:
                 return draw(Path(args.draw))
             device(args)  # to fail at once, if it is not there
+            if args.data == "full":
+                ranks.first(lambda: cifar10(args.root) and None)  # which downloads it, if it is not there
             data = cifar10(args.root) if args.data == "full" else cifar10_sample()
-            out = Path(args.resume) if args.resume else new_folder(args.out, f"cifar10-{args.net}")
-            out.mkdir(parents=True, exist_ok=True)
-            until_the_end.enter_context(held(out))
-            if not args.resume:
-                write_json(new_folder(out, "") / "config.json", config_of(args, data))  # if nobody came before us
+            out = Path(args.resume) if args.resume else ranks.first(
+                lambda: new_folder(args.out, f"cifar10-{args.net}"))
+
+            def prepare() -> None:
+                out.mkdir(parents=True, exist_ok=True)
+                until_the_end.enter_context(held(out))
+                if not args.resume:
+                    write_json(new_folder(out, "") / "config.json", config_of(args, data))  # if nobody came before us
+
+            ranks.expect_same(config=config_of(args, data))
+            ranks.first(prepare)
         except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
             sys.exit(f"{type(error).__name__}: {error}")
-        say(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}")
+        say(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}"
+            f"{in_words(ranks)}")
         try:
             learn(args, data, out)
         except KeyboardInterrupt:
@@ -77,11 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sys.exit(130)
         except MemoryError as error:
             sys.exit(f"MemoryError: {error}; {how_to_resume(out)}")
-        except (ImportError, OSError) as error:
+        except (ImportError, OSError, RuntimeError) as error:
             sys.exit(f"{type(error).__name__}: {error}")
 
 
 def learn(args: argparse.Namespace, data: Dataset, out: Path) -> None:
+    if args.ranks.size > 1 and args.net == "sample":
+        raise RuntimeError("the figure is trained by one process; several ranks train the published nets, --net ...")
     if args.sweep is not None:
         sweep(args, data, out)
     elif args.net == "sample":
@@ -109,6 +128,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add_switches(parser.add_argument)
     parser.add_argument("--decay", type=not_negative, metavar="FACTOR",
                         help="multiplies the weight decay that the recipe has for each layer (default: 1)")
+    add_accumulate(parser.add_argument)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
     parser.add_argument("--seed", type=at_least(0), default=0)
@@ -160,17 +180,23 @@ def how_to_resume(out: Path) -> str:
 
 
 def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,
-          schedule: Schedule | None = None, keep_every: int | None = None) -> tuple[Run, Progress]:
+          schedule: Schedule | None = None, keep_every: int | None = None, ranks: Ranks | Alone = ALONE
+          ) -> tuple[Run, Progress]:
     """Begin a training in `folder`, or go on with the one that is there."""
     try:
         there = (folder / "config.json").exists()
         if there and "options" not in read_config(folder):
             raise ValueError(f"{folder} was written by tinynet 0.1.0, and this version cannot go on with it: begin "
                              "anew, in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
-        run = Run(folder, config, resume=there, keep_every=keep_every, how_to_resume=how_to_resume(folder.parent))
-        folder.mkdir(parents=True, exist_ok=True)
-        hold(folder, run)
-        view.save(folder)  # before the config, which says that all is there
+        run = Run(folder, config, resume=there, keep_every=keep_every, how_to_resume=how_to_resume(folder.parent),
+                  ranks=ranks)
+
+        def prepare() -> None:
+            folder.mkdir(parents=True, exist_ok=True)
+            hold(folder, run)
+            view.save(folder)  # before the config, which says that all is there
+
+        ranks.first(prepare)
         return run, run.start(net, sgd, loader, schedule)
     except (OSError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
@@ -286,20 +312,26 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     say(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
 
     def answers() -> np.ndarray:
-        return probabilities(net, data.test, view, ten=recipe.ten)
+        return shared(args.ranks, data.test, lambda split: probabilities(net, split, view, ten=recipe.ten))
 
     def test() -> dict:
         return {"net": args.net, "test_error": top_k_error(answers(), data.test.labels)}
 
     config = config_of(args, data) | about_the_net(name, settings, view, data.classes)
-    run, at = start(out / args.net, config, view, net, sgd, loader, schedule, args.keep_every)
+    run, at = start(out / args.net, config, view, net, sgd, loader, schedule, args.keep_every,
+                    args.ranks)
     with run:
         train(net, sgd, loader, args.epochs or recipe.epochs, progress=at, schedule=schedule, validate=test,
-              on_batch=run.on_batch, on_epoch=run.on_epoch)
-    net.save(out / "net.npz")
-    view.save(out)
-    write_json(out / "config.json", config)    # now it says what the net is, too
-    report(args.net, answers(), data, out)
+              on_batch=run.on_batch, on_epoch=run.on_epoch, accumulate=args.accumulate or 1, ranks=args.ranks)
+    answers_now = answers()
+
+    def finish() -> None:
+        net.save(out / "net.npz")
+        view.save(out)
+        write_json(out / "config.json", config)    # now it says what the net is, too
+        report(args.net, answers_now, data, out)
+
+    args.ranks.first(finish)
 
 
 def report(name: str, answers: np.ndarray, data: Dataset, out: Path) -> None:
@@ -316,8 +348,9 @@ def report(name: str, answers: np.ndarray, data: Dataset, out: Path) -> None:
 def loader_of(args: argparse.Namespace, data: Dataset, view: View, rng: np.random.Generator) -> Loader:
     """Batches of the training images; a GPU gets all of these at once, 150 MB at most, and takes its batches there."""
     images = device(args).asarray(data.train.images)
-    return Loader(data.train._replace(images=images), BATCH_SIZE, rng, view.draw, finish=view.show, device=device(args))
+    return Loader(data.train._replace(images=images), BATCH_SIZE, rng, view.draw, finish=view.show, device=device(args),
+                  share=args.ranks.share)
 
 
 def device(args: argparse.Namespace) -> Device:
-    return cpu if args.device == "cpu" else gpu(0, tf32=args.tf32)
+    return device_of_rank(args, args.ranks)

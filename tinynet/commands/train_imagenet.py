@@ -11,6 +11,7 @@
     python examples/train_imagenet.py DATA --net vgg-d --start-from RUN   VGG from the trained layers of a shallower one
     python examples/train_imagenet.py DATA --recipe zfnet             ZFNet, as its paper trains it
     python examples/train_imagenet.py DATA --no-lrn --pool 2 --without conv3    with something changed
+    mpiexec -n 4 python examples/train_imagenet.py DATA               on four ranks together: docs/many-machines.md
 
 The recipe: squares of 256x256, of them random crops of 224x224, mirrored or not, with colour noise; batches of 128,
 momentum 0.9, weight decay 0.0005, a learning rate of 0.01 that is divided by 10 whenever the validation error stands
@@ -29,11 +30,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import SGD, Device, Sequential, SoftmaxCrossEntropy, count_parameters, cpu, get_threads, gpu
+from .. import SGD, Device, Sequential, SoftmaxCrossEntropy, count_parameters, get_threads
 from ..data import Dataset, Loader, View, imagenet, imagenet_classes
 from ..data.statistics import statistics_of
 from ..data.subset import first_classes
 from ..data.view import MOST_SIDE
+from ..distributed import ALONE, Alone, Ranks, program
 from ..files.reading import entry
 from ..models.catalogue import NETS, build, settings_of
 from ..models.googlenet import GoogLeNet, GoogLeNetLoss
@@ -48,9 +50,10 @@ from ..training.folder import hold
 from ..training.metrics import top_k_error
 from ..training.rebuilt import rebuilt
 from ..training.run import Run
-from ..training.schedule import Steps, WhenStuck
+from ..training.schedule import Steps, WarmUp, WhenStuck
 from ..training.train import Progress, say, train
-from .options import SWITCHES, add_switches, at_least, command_line, not_negative, positive, switched
+from .options import SWITCHES, add_accumulate, add_switches, at_least, command_line, not_negative, positive, switched
+from .together import device_of_rank, in_words, parse_together, shared
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 OF_THE_NET = ("columns", "variant", "extra_conv", "groups", "kernels", "hidden")  # settings that only some nets have
@@ -62,15 +65,22 @@ NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "split", "minutes
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    args = parse(arguments)
+    with program() as ranks:
+        on_ranks(parse_together(parse, arguments, ranks), ranks)
+
+
+def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
     try:
-        device = cpu if args.device == "cpu" else gpu(0, tf32=args.tf32)
+        device = device_of_rank(args, ranks)
         if args.evaluate:
             return evaluate(args, device)
-        folder = Path(args.resume) if args.resume else new_folder(args.out, f"imagenet-{args.net}")
+        folder = Path(args.resume) if args.resume else ranks.first(
+            lambda: new_folder(args.out, f"imagenet-{args.net}"))
+        ranks.first(lambda: photographs(args, args.size))  # which scales them, if nobody has yet
         data = photographs(args, args.size)
-        say(f"data: {data.source}\n{get_threads()} threads, batches of {args.batch}; writing to {folder}")
-        net, view, run, learn = set_up(args, data, device, folder)
+        say(f"data: {data.source}\n{get_threads()} threads, batches of {args.batch}{in_words(ranks)}; writing to "
+            f"{folder}")
+        net, view, run, learn = set_up(args, data, device, folder, ranks)
     except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
@@ -80,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         with run:
             learn()
+        if ranks.rank:
+            return
         net.load(weights_in(folder))
         for ten in (False, True) if args.ten_crop else (False,):
             answers = probabilities(net, data.test, view, ten, args.batch, args.workers)
@@ -123,6 +135,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--patience", type=at_least(1), default=5,
         help="divide it by 10 after so many epochs without progress (default: 5)")
     add("--steps", type=at_least(1), nargs="+", metavar="EPOCH", help="divide it by 10 at these epochs instead")
+    add_accumulate(add)
+    add("--scale-rate", type=at_least(1), metavar="BATCH",
+        help="--lr is for batches of so many: multiply it by --batch / BATCH, after a warm-up")
+    add("--warm-up", type=at_least(0), metavar="EPOCHS", help="to get there (default: 5)")
     add("--seed", type=at_least(0), default=0)
     add("--device", choices=("cpu", "gpu"), default="cpu")
     add("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
@@ -204,23 +220,31 @@ def photographs(args: argparse.Namespace, size: int) -> Dataset:
     return first_classes(data, args.first_classes) if args.first_classes else data
 
 
-def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
+def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path, ranks: Ranks | Alone
            ) -> tuple[Sequential, View, Run, Callable[[], object]]:
     """The net, what it sees, the folder it learns in, and what makes it learn."""
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
     settings = {"classes": len(data.classes), "input_size": args.crop, **settings_in(args)}
     view = view_of(folder, read_config(folder)) if args.resume else new_view(args, data)
     told = about_the_net(args.net, settings, view, data.classes)
-    run = run_in(folder, args, {"data": name_of(data, folder if args.resume else None), **told})
+    told["data"] = name_of(data, folder if args.resume else None)
+    ranks.expect_same(options={**vars(args), "out": None}, data=told)
+    run = run_in(folder, args, told, ranks)
     net = start(args, settings, device, rng_net)
-    loader = Loader(data.train, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers)
+    loader = Loader(data.train, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers,
+                    share=ranks.share)
     sgd = SGD(net.parameters(), args.lr, 0.9 if args.momentum is None else args.momentum,
               0.0005 if args.decay is None else args.decay)
     schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
+    if args.scale_rate:
+        schedule = WarmUp(schedule, args.batch / args.scale_rate, 5 if args.warm_up is None else args.warm_up)
 
-    folder.mkdir(parents=True, exist_ok=True)
-    hold(folder, run)
-    view.save(folder)  # before the config, which says that all is there
+    def prepare() -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        hold(folder, run)
+        view.save(folder)  # before the config, which says that all is there
+
+    ranks.first(prepare)
     progress = run.start(net, sgd, loader, schedule)
 
     def on_batch(at: Progress) -> None:
@@ -229,12 +253,14 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
         run.on_batch(at)
 
     def validate() -> dict[str, float]:
-        found = errors(probabilities(net, data.test, view, False, args.batch, args.workers), data)
+        found = errors(shared(ranks, data.test, lambda split: probabilities(net, split, view, False, args.batch,
+                                                                            args.workers)), data)
         return {"val_error" if k == 1 else f"val_top{k}_error": error for k, error in found.items()}
 
     loss = GoogLeNetLoss() if isinstance(net, GoogLeNet) else SoftmaxCrossEntropy()
     return net, view, run, partial(train, net, sgd, loader, args.epochs, loss=loss, progress=progress,
-                                   schedule=schedule, validate=validate, on_batch=on_batch, on_epoch=run.on_epoch)
+                                   schedule=schedule, validate=validate, on_batch=on_batch, on_epoch=run.on_epoch,
+                                   accumulate=args.accumulate or 1, ranks=ranks)
 
 
 def name_of(data: Dataset, before: Path | None) -> str:
@@ -247,11 +273,11 @@ def name_of(data: Dataset, before: Path | None) -> str:
     return data.name
 
 
-def run_in(folder: Path, args: argparse.Namespace, config: dict) -> Run:
+def run_in(folder: Path, args: argparse.Namespace, config: dict, ranks: Ranks | Alone = ALONE) -> Run:
     options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
     cache = f" --cache {shlex.quote(args.cache)}" if args.cache else ""
     return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
-               minutes=args.minutes, how_to_resume="go on with: python -m tinynet train-imagenet "
+               minutes=args.minutes, ranks=ranks, how_to_resume="go on with: python -m tinynet train-imagenet "
                f"{shlex.quote(args.data)}{cache} --resume {shlex.quote(str(folder))}")
 
 
