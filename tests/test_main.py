@@ -9,7 +9,8 @@ import pytest
 
 import tinynet
 from tinynet import count_parameters, summary
-from tinynet.__main__ import COMMANDS, Zeros, __doc__, main, zeros
+from tinynet.__main__ import COMMANDS, __doc__, main
+from tinynet.init import Zeros, zeros
 from tinynet.models.catalogue import NETS, build
 
 HELLO = Path(__file__).parent.parent / "examples" / "hello.py"  # a program to begin with, and no command

@@ -24,7 +24,7 @@ FLOORS = [
     {"layers", "net", "columns", "loss"},
     {"one_vs_rest"},
     {"models", "files", "gradcheck", "summary"},
-    {"data"},
+    {"data", "distributed"},
     {"training"},
     {"look"},
     {"train", ""},                                                                   # "" is tinynet itself
@@ -34,6 +34,7 @@ FLOORS = [
 ]
 UPWARDS = {  # each with its reason
     ("training.run", ""): "the version is written in tinynet/__init__.py",
+    ("training.train", ""): "the version is written in tinynet/__init__.py",
     ("training.checkpoint", ""): "the version is written in tinynet/__init__.py",
     ("layers.conv_transpose", "layers.conv"): "the same operations, in the opposite order",
     ("layers.unpool", "layers.pool"): "the way back through a pooling, by its switches",

@@ -13,6 +13,7 @@
     python -m tinynet watch RUN RUN         curves of several runs, while they train
     python -m tinynet claims                the papers' claims, run with error bars
     python -m tinynet features              what a net's features are worth for other pictures
+    python -m tinynet scale NET             what many machines would make of its training
 """
 from __future__ import annotations
 
@@ -20,25 +21,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
-
-import numpy as np
 
 from . import __version__
+from .init import zeros
 from .models.catalogue import NETS, build
 from .summary import count_parameters, summary
 
 COMMANDS = ("train-cifar10", "train-imagenet", "train-lenet5", "alexnet-columns", "find-lr", "look", "predict",
-            "watch", "claims", "features")  # each in commands/
-
-
-class Zeros(np.random.Generator):
-    """Draws only zeros, which takes no time: a table does not depend on the weights, and VGG has 138 million."""
-
-    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> np.ndarray:
-        return np.zeros(size, np.float32)
-
-    uniform = normal
+            "watch", "claims", "features", "scale")  # each in commands/
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -69,10 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def list_nets() -> None:
     for name in NETS:
         print(f"{name:<{max(map(len, NETS))}}  {count_parameters(build(name, rng=zeros())):>11,}")
-
-
-def zeros() -> Zeros:
-    return Zeros(np.random.PCG64(0))
 
 
 if __name__ == "__main__":

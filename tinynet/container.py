@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
@@ -16,6 +17,7 @@ from .layer import Layer
 from .parameter import Parameter
 
 Seen = Callable[[str, Layer, Any, Any], None]
+_filled: ContextVar[Callable[[Layer], None] | None] = ContextVar("who is told of new gradients", default=None)
 
 
 def whole(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -110,8 +112,23 @@ def run_back(layer: Layer, dy: Any, input_grad: bool) -> Any:
         return None
     with naming(layer), current(layer.device):
         if isinstance(layer, Container) or layer.dx_is_optional and not input_grad:
-            return layer.backward(dy, input_grad=input_grad)
-        return layer.backward(dy)
+            dx = layer.backward(dy, input_grad=input_grad)
+        else:
+            dx = layer.backward(dy)
+    if filled := _filled.get():
+        filled(layer)
+    return dx
+
+
+@contextmanager
+def telling(filled: Callable[[Layer], None]) -> Iterator[None]:
+    """In here, `filled(layer)` is called as soon as a backward has written the gradients of a layer, or of all layers
+    in a net; from whichever thread that did it."""
+    token = _filled.set(filled)
+    try:
+        yield
+    finally:
+        _filled.reset(token)
 
 
 @contextmanager

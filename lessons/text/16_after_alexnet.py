@@ -43,8 +43,8 @@ from tinynet.models import alexnet, googlenet, nin_cifar, vgg
 # ## Three nets on the scales
 #
 # Three of the nets are for ImageNet's photographs. We build them, empty (all weights zero is enough to count), and let
-# `summary` do what lesson 11 did by hand. The errors are those that the papers report, of one net that looks at one
-# view of the image: how often the right class is not among the first five.
+# `summary` do what lesson 11 did by hand. The errors are those that the papers report of one net: how often the right
+# class is not among the first five. (AlexNet's is the mean of ten views of an image, GoogLeNet's is of one.)
 
 # %%
 empty = {"weight_init": tinynet.constant(0.0)}

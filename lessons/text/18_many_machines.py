@@ -481,8 +481,9 @@ for name, found in errors.items():
 # mpiexec -n 4 python train.py
 # ```
 #
-# tinynet's training commands are such programs: `mpiexec -n 4 python -m tinynet train-cifar10` deals out each batch and
-# sums the gradients so (`tinynet/distributed.py`).
+# tinynet's training commands are such programs: `mpiexec -n 4 python -m tinynet train-cifar10 --net 18pct` deals out
+# each batch and sums the gradients so (`tinynet/distributed.py`). And `python -m tinynet scale alexnet` plans like (2),
+# layer by layer.
 #
 # One rule costs everybody an evening once: **all ranks must make the same calls in the same order.** Whoever leaves the
 # loop early, on an error or because its share had one batch less, leaves the others waiting for ever in `Allreduce`.

@@ -12,7 +12,7 @@ from tinynet.claims import training
 from tinynet.claims.catalogue import CLAIMS
 from tinynet.claims.claim import WORDS, Claim, T, interval, verdict
 from tinynet.claims.page import section, write_page
-from tinynet.claims.runner import RATE_SEED, best_rate, pairs, read_rows, run
+from tinynet.claims.runner import RATE_SEED, best_rate, pairs, read_rows, run, sweep
 from tinynet.claims.training import Work, cifar_in_three
 from tinynet.commands.claims import main
 from tinynet.data import Dataset, Split
@@ -119,11 +119,25 @@ def test_a_rate_that_is_too_large_is_tried_and_not_chosen(tmp_path):
 
 def test_trainings_at_another_rate_than_the_best_do_not_count(tmp_path):
     rows = run(CLAIM, tmp_path, tmp_path / "work", None, 2)
-    other = replace(CLAIM, rates=(0.1, 0.4))                             # of which 0.1 is the best
+    other = replace(CLAIM, rates=(0.1, 0.18, 0.4))                       # of which 0.18 is the best
     assert len(pairs(CLAIM, rows)) == 2 and not pairs(other, rows)
     rows = run(other, tmp_path, tmp_path / "work", None, 1)
-    assert [(row["seed"], row["rate"]) for row in rows[10:]] == [(0, 0.1), (0, 0.1)]
+    assert [(row["seed"], row["rate"]) for row in rows[10:]] == [(RATE_SEED, 0.18)] * 2 + [(0, 0.18)] * 2
     assert list(pairs(other, rows)) == [0] and list(pairs(CLAIM, rows)) == [0, 1]
+
+
+@pytest.mark.parametrize("rates, tried, best", [
+    ((0.2, 0.4), (0.1, 0.2, 0.4), 0.2), ((0.4, 0.8), (0.1, 0.2, 0.4, 0.8), 0.2), ((0.4,), (0.4,), 0.4),
+    ((1.6, 3.2), (0.4, 0.8, 1.6, 3.2), 0.4), ((0.025, 0.05), (0.025, 0.05, 0.1, 0.2), 0.2),
+    ((0.0125, 0.025), (0.0125, 0.025, 0.05, 0.1), 0.1),
+])
+def test_a_sweep_with_the_best_rate_at_its_end_is_made_wider_twice_at_most(rates, tried, best, tmp_path):
+    claim = replace(CLAIM, rates=rates)
+    rows = run(claim, tmp_path, tmp_path / "work", None, 1)
+    assert sweep(claim, rows) == tried and best_rate(claim, rows, "a") == best and list(pairs(claim, rows)) == [0]
+    assert {(row["side"], row["rate"]) for row in rows if row["seed"] == RATE_SEED} == {
+        (side, rate) for side in "ab" for rate in tried}
+    assert len(rows) == 2 * len(tried) + 2
 
 
 def test_rates_that_make_training_fast():
@@ -277,10 +291,10 @@ def test_the_page(tmp_path):
             in text)
     assert "| A try | a paper | test error: a over b | 6.00 times |  | 0 | not run yet |" in text
     assert "| 1 | 51.0% | 48.0% | +3.0 points |" in text and "Learning rates of 0.1, 0.2, 0.4: a 0.2, b 0.2." in text
-    small, large = replace(CLAIM, rates=(0.2, 0.4)), replace(CLAIM, rates=(0.1, 0.2))
-    rows = read_rows(tmp_path / "try.jsonl", CLAIM)
-    assert "a 0.2 (the smallest tried), b 0.2 (the smallest tried)." in section(small, rows, verdict(small, []))
-    assert "a 0.2 (the largest tried)" in section(large, rows, verdict(large, []))
+    small, large = replace(CLAIM, rates=(1.6, 3.2), name="small"), replace(CLAIM, rates=(0.0125, 0.025), name="large")
+    for claim, noted in (small, "a 0.4 (the smallest tried), b 0.4 (the smallest tried)."), (large, "a 0.1 (the larg"):
+        rows = run(claim, tmp_path, tmp_path / "work", None, 0)
+        assert noted in section(claim, rows, verdict(claim, []))
     assert "](claims.png)" in text and matplotlib.image.imread(tmp_path / "claims.png").std() > 0.02
 
 

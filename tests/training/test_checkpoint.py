@@ -11,7 +11,8 @@ import pytest
 from tinynet import SGD, Adam, Branches, Dropout, FixedRate, Flatten, Layer, Linear, ReLU, Sequential, simulated
 from tinynet.columns import Columns, Fork, Join
 from tinynet.data import Loader, Split
-from tinynet.training.checkpoint import REST, _fingerprint, plain, restore, save
+from tinynet.data.dataset import fingerprint
+from tinynet.training.checkpoint import REST, plain, restore, save
 from tinynet.training.diverged import Diverged
 from tinynet.training.schedule import ByEpoch, Steps, WhenStuck
 from tinynet.training.train import Progress, train
@@ -217,8 +218,8 @@ def test_every_mismatch_is_named_and_nothing_is_changed(path):
         "  the schedule: expected Steps(lr=0.1, at=[2], factor=0.1), which keeps lr, epoch, the file has WhenStuck("
         "lr=0.1, factor=0.1, times=3, patience=1), which keeps lr, best, waited, drops, finished",
         "  the loader's images: expected 12, the file has 11",
-        f"  the fingerprint of its labels: expected {_fingerprint(np.arange(12) % 3)}, the file has "
-        f"{_fingerprint(np.arange(11) % 3)}",
+        f"  the fingerprint of its labels: expected {fingerprint(np.arange(12) % 3)}, the file has "
+        f"{fingerprint(np.arange(11) % 3)}",
         "  the generator loader: expected MT19937, the file has PCG64",
         "  the generator more.a.rng: expected PCG64, the file has None",
         "  the generator drop.rng: expected None, the file has PCG64"]
@@ -257,14 +258,14 @@ def test_another_optimiser_is_refused_in_one_line(path):
 
 def test_the_type_in_which_labels_are_kept_does_not_matter():
     labels = np.arange(11) % 3
-    assert {_fingerprint(labels.astype(dtype)) for dtype in (np.uint8, np.int32, np.int64)} == {_fingerprint(labels)}
+    assert {fingerprint(labels.astype(dtype)) for dtype in (np.uint8, np.int32, np.int64)} == {fingerprint(labels)}
 
 
 def test_the_fingerprint_of_very_many_labels_looks_at_a_part_of_them():
     labels = np.zeros((2 ** 21 + 1, 4))                                        # 64 MB: every third row
-    before = _fingerprint(labels)
+    before = fingerprint(labels)
     labels[3] = 1
-    assert _fingerprint(labels) != before
+    assert fingerprint(labels) != before
 
 
 def test_without_the_schedule(path):

@@ -1,14 +1,14 @@
 """The page of all claims, docs/claims.md, from the committed results: one table, and a figure of all differences."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..files.writing import write_text
 from ..look.figure import figure
 from .claim import Claim, Verdict, verdict
-from .runner import Row, best_rate, pairs, read_rows
+from .runner import Row, best_rate, pairs, read_rows, sweep
 
 COLORS = {"held": "#009E73", "held weaker": "#56B4E9", "not seen at this scale": "#999999", "contradicted": "#D55E00",
           "not run yet": "#CCCCCC"}
@@ -86,17 +86,18 @@ def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
         a, b = first[claim.number], second[claim.number]
         shown = (f"{a:.1%}", f"{b:.1%}") if claim.unit == "points" else (f"{a:.1f}", f"{b:.1f}")
         lines.append(f"| {seed} | {' | '.join(shown)} | {amount(claim, claim.difference(a, b))} |")
-    rates = [f"{side} {rate:g}{edge(claim, rate)}" for side in claim.sides
+    tried = sweep(claim, rows)
+    rates = [f"{side} {rate:g}{edge(tried, rate)}" for side in claim.sides
              if (rate := best_rate(claim, rows, side)) is not None]
-    tried = f" of {', '.join(f'{rate:g}' for rate in claim.rates)}" if len(claim.rates) > 1 else ""
-    return "\n".join(lines) + (f"\n\nLearning rates{tried}: {', '.join(rates)}." if rates else "") + "\n\n"
+    among = f" of {', '.join(f'{rate:g}' for rate in tried)}" if len(tried) > 1 else ""
+    return "\n".join(lines) + (f"\n\nLearning rates{among}: {', '.join(rates)}." if rates else "") + "\n\n"
 
 
-def edge(claim: Claim, rate: float) -> str:
+def edge(tried: Sequence[float], rate: float) -> str:
     """A note if the rate is the least or the largest of several."""
-    if rate == min(claim.rates) < max(claim.rates):
+    if rate == min(tried) < max(tried):
         return " (the smallest tried)"
-    return " (the largest tried)" if rate == max(claim.rates) > min(claim.rates) else ""
+    return " (the largest tried)" if rate == max(tried) > min(tried) else ""
 
 
 def draw(path: Path, claims: Mapping[str, Claim], said: Mapping[str, Verdict]) -> None:

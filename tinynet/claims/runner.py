@@ -1,8 +1,9 @@
 """Runs claims, a training at a time, and keeps what each gave: a line of JSON in the claim's file of results.
 
-First each learning rate of each side is tried once, with a seed of its own, without the test images; then the pairs,
-each side at its best rate. What is there already is not run again, so a claim that was stopped, also by a kill, goes
-on, and another time may add seeds.
+First each learning rate of each side is tried once, with a seed of its own, without the test images. If the best rate
+of a side is the smallest or the largest, both sides try one half or twice as large too, and so on, at most WIDER times.
+Then the pairs, each side at its best rate. What is there already is not run again, so a claim that was stopped, also by
+a kill, goes on, and another time may add seeds.
 """
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from .claim import Claim
 from .training import Work
 
 RATE_SEED = 1000  # of the trainings that choose the rates; the pairs have 0, 1, 2, ...
+WIDER = 2         # more rates on each end of a claim's
 Row = dict[str, Any]
 
 
@@ -40,12 +42,30 @@ def read_rows(path: Path, claim: Claim) -> list[Row]:
     return rows
 
 
+def sweep(claim: Claim, rows: list[Row]) -> tuple[float, ...]:
+    """The learning rates to be tried: the claim's, and more of them beyond an end at which the best of a side lies."""
+    rates = sorted(claim.rates)
+    if len(rates) == 1:
+        return claim.rates
+    low, high = rates[0] / 2 ** WIDER, rates[-1] * 2 ** WIDER
+    while None not in (best := [_best_of(rates, claim, rows, side) for side in claim.sides]):
+        below, above = rates[0] in best and rates[0] > low, rates[-1] in best and rates[-1] < high
+        if not below and not above:
+            break
+        rates = [rates[0] / 2] * below + rates + [rates[-1] * 2] * above
+    return tuple(rates)
+
+
 def best_rate(claim: Claim, rows: list[Row], side: str) -> float | None:
     """The learning rate with the lowest `claim.chosen_by`; None as long as not all were tried. One at which the net
     diverged has none, so it comes last."""
+    return _best_of(sweep(claim, rows), claim, rows, side)
+
+
+def _best_of(rates: Sequence[float], claim: Claim, rows: list[Row], side: str) -> float | None:
     tried = {row["rate"]: (row.get(claim.chosen_by, math.inf), row["val_error"]) for row in rows
              if row["side"] == side and row["seed"] == RATE_SEED}
-    return min(claim.rates, key=lambda rate: tried[rate]) if set(claim.rates) <= set(tried) else None
+    return min(rates, key=lambda rate: tried[rate]) if set(rates) <= set(tried) else None
 
 
 def pairs(claim: Claim, rows: list[Row]) -> dict[int, tuple[Row, Row]]:
@@ -82,7 +102,7 @@ def _missing(claim: Claim, rows: list[Row], seeds: int) -> list[tuple[str, int, 
     """What is to be run, (side, seed, learning rate): the rates; when all were tried, the pairs."""
     there = {(row["side"], row["seed"], row["rate"]) for row in rows}
     best = {side: best_rate(claim, rows, side) for side in claim.sides}
-    rates = [(side, RATE_SEED, rate) for rate in claim.rates for side in claim.sides]
+    rates = [(side, RATE_SEED, rate) for rate in sweep(claim, rows) for side in claim.sides]
     wanted = rates if None in best.values() else [(side, seed, best[side]) for seed in range(seeds) for side in best]
     return [one for one in wanted if one not in there]
 

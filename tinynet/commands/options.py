@@ -64,6 +64,12 @@ def add_switches(add: Callable[..., object]) -> None:
     add("--momentum", type=probability, help="of the updates (default: 0.9)")
 
 
+def add_accumulate(add: Callable[..., object]) -> None:
+    """The option of all trainings that divides a batch in time, as ranks divide it in space."""
+    add("--accumulate", type=at_least(1), metavar="K",
+        help="send each batch through the net in K parts, with a K-th of the memory (default: 1)")
+
+
 def switched(args: argparse.Namespace) -> dict[str, Any]:
     """The settings of the net (models/catalogue.py) that these options give."""
     given = {name: getattr(args, name) for name in SWITCHES}

@@ -19,6 +19,8 @@ import numpy as np
 
 from .statistics import statistics_of
 
+Place = tuple[int, int]  # (start, n): the images at hand are those from `start` on of a batch of n
+
 
 def draw_crops(n: int, down: int, right: int, rng: np.random.Generator, mirror: bool = True
                ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -120,12 +122,13 @@ def enlarge(images: np.ndarray, times: int) -> np.ndarray:
     return images.repeat(times, axis=1).repeat(times, axis=2)                        # (N, times·H, times·W, C)
 
 
-def scale_jitter(images: np.ndarray, low: int, high: int, crop: int, rng: np.random.Generator, mirror: bool = True
-                 ) -> np.ndarray:
+def scale_jitter(images: np.ndarray, low: int, high: int, crop: int, rng: np.random.Generator, mirror: bool = True,
+                 place: Place | None = None) -> np.ndarray:
     """Every image (N, H, W, 3) uint8 rescaled, its shorter side random in low..high; of that a random crop, with
     `mirror` flipped left to right half of the time: (N, crop, crop, 3) uint8. VGG, section 3.1: 256, 512 and 224.
 
-    Only the crop is computed, from the pixels that lie under it. Raises ValueError for images that are not in colour or
+    Only the crop is computed, from the pixels that lie under it. With a `place` of (start, n) the images are those from
+    `start` on of a batch of n, for which is drawn. Raises ValueError for images that are not in colour or
     a crop that would not fit, TypeError if they are not uint8.
     """
     from PIL import Image
@@ -136,10 +139,12 @@ def scale_jitter(images: np.ndarray, low: int, high: int, crop: int, rng: np.ran
     if not 1 <= crop <= low <= high:
         raise ValueError(f"scale_jitter: expected 1 <= crop <= low <= high, got crop={crop}, low={low}, high={high}")
     N, H, W_, _ = images.shape
-    sizes, short = rng.integers(low, high, N, endpoint=True), min(H, W_)
-    top, left = (rng.integers(0, side * sizes // short - crop, endpoint=True) for side in (H, W_))  # (N,)
-    mirrored, crops = rng.random(N) < 0.5 * mirror, np.empty((N, crop, crop, 3), np.uint8)
-    for n, (i, j, scale) in enumerate(zip(top, left, short / sizes, strict=True)):
+    start, n = place or (0, N)
+    own, short = slice(start, start + N), min(H, W_)
+    sizes = rng.integers(low, high, n, endpoint=True)
+    top, left = (rng.integers(0, side * sizes // short - crop, endpoint=True) for side in (H, W_))  # (n,)
+    mirrored, crops = (rng.random(n) < 0.5 * mirror)[own], np.empty((N, crop, crop, 3), np.uint8)
+    for n, (i, j, scale) in enumerate(zip(top[own], left[own], short / sizes[own], strict=True)):
         box = (j * scale, i * scale, (j + crop) * scale, (i + crop) * scale)         # in pixels of the image itself
         part = np.asarray(Image.fromarray(images[n]).resize((crop, crop), Image.Resampling.BICUBIC, box=box))
         crops[n] = part[:, ::-1] if mirrored[n] else part

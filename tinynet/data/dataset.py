@@ -5,6 +5,7 @@
 """
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
@@ -14,7 +15,7 @@ import numpy as np
 
 from ..files.reading import DataError, wrong
 
-__all__ = ["DataError", "Dataset", "Split", "check_labels", "wrong"]
+__all__ = ["DataError", "Dataset", "Split", "check_labels", "fingerprint", "wrong"]
 
 
 class Split(NamedTuple):
@@ -46,6 +47,14 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"<Dataset: {self.source}>"
+
+
+def fingerprint(labels: np.ndarray) -> str:
+    """Eight digits that other labels, or the same in another order, do not have; of very many, a part is looked at."""
+    labels = np.asarray(labels)
+    if labels.dtype.kind in "iu":  # the same classes, in whatever type they are kept
+        labels = labels.astype(np.int64, copy=False)
+    return f"{zlib.crc32(np.ascontiguousarray(labels[::1 + labels.nbytes // 2 ** 25])):08x}"
 
 
 def check_labels(path: str | PathLike, labels: np.ndarray, classes: int) -> None:

@@ -12,6 +12,10 @@ what is left to `finish` is done in the consumer's thread, where it merely asks 
 
 What comes out must not depend on which thread is quicker. So all randomness of an epoch is drawn at its start, by the
 calling thread: the order of the images, then, if there is a transform, one seed for each batch.
+
+Nor must it depend on how many machines share the work. `share=(rank, ranks)` gives this process its part of each batch:
+the images of the whole batch are chosen, and what is random in how they are seen is drawn, as for one process alone;
+only then are those read that are this rank's.
 """
 from __future__ import annotations
 
@@ -52,17 +56,22 @@ class Loader:
 
     `drop_last` leaves out a last batch that is shorter than the others, of other images in each epoch.
 
-    `len(loader)` is the number of batches in an epoch, `size` that of images; `waited` the seconds that the consumer
-    has waited for batches in the current or last epoch.
+    With a `share` of (rank, ranks), rank of 0 to ranks - 1, the loader gives the rank's part of each batch of
+    `batch_size`, about as many images to each (none, to some, where the last batch has fewer images than there are
+    ranks). The transform is then called with a third argument, (start, n): its images are those from `start` on, of a
+    batch of n. It must draw for all n of them.
 
-    Raises what `batches` raises, and ValueError if `workers` is no whole number of 0 or more, or nothing is left
-    without the last batch.
+    `len(loader)` is the number of batches in an epoch, `size` that of images, of all ranks; `waited` the seconds that
+    the consumer has waited for batches in the current or last epoch.
+
+    Raises what `batches` raises, and ValueError if `workers` is no whole number of 0 or more, nothing is left without
+    the last batch, or there are more ranks than images in a batch.
     """
 
     def __init__(self, split: Split, batch_size: int, rng: np.random.Generator | None = None,
                  transform: Callable[[np.ndarray, np.random.Generator | None], Any] | None = None, *,
                  finish: Callable[[Any], Any] | None = None, device: Device = cpu, workers: int = 0,
-                 drop_last: bool = False) -> None:
+                 drop_last: bool = False, share: tuple[int, int] = (0, 1)) -> None:
         split = _as_split(split)
         check("Loader", *split, batch_size, rng)
         if not (transform is None or callable(transform)):
@@ -74,10 +83,11 @@ class Loader:
         self.split, self.batch_size, self.rng, self.transform = split, batch_size, rng, transform
         self.finish, self.device = finish or (lambda x: x), device
         self.workers = as_int(workers, "Loader workers", least=0)
-        self.drop_last = bool(drop_last)
+        self.drop_last, self.share = bool(drop_last), share
         self.size = len(split.labels) // batch_size * batch_size if drop_last else len(split.labels)
         if not self.size:
             raise ValueError(f"Loader: drop_last leaves no batch: {len(split.labels)} images, batch_size={batch_size}")
+        self._check_share(*share)
         self.waited = 0.0
 
     def __len__(self) -> int:
@@ -96,19 +106,35 @@ class Loader:
             raise ValueError(f"Loader.epoch: expected to skip at most the {len(self)} batches there are, got {skip}")
         parts = draw_parts(len(self.split.labels), self.batch_size, self.rng)[:len(self)]
         seeds = self.rng.integers(0, 2 ** 63, len(self)) if self.rng and self.transform else [None] * len(self)
-        jobs = list(zip(parts, seeds, strict=True))[skip:]
+        jobs = [(part, seed, *share_of(self._count(part), *self.share))
+                for part, seed in zip(parts, seeds, strict=True)][skip:]
         self.waited = 0.0
         made = (in_background(self._batch, jobs, self.workers, self.workers + 1) if self.workers
                 else (self._batch(*job) for job in jobs))
         return self._timed(made)
 
-    def _batch(self, part: slice | np.ndarray, seed: int | None) -> tuple[Any, np.ndarray]:
-        """What a worker does: the batch; or on a GPU, what gives its x."""
+    def _check_share(self, rank: int, ranks: int) -> None:
+        if not 0 <= rank < ranks:
+            raise ValueError(f"Loader share: expected (rank, ranks) with a rank from 0 to ranks - 1, got {self.share}")
+        if ranks > min(self.batch_size, self.size):
+            raise ValueError(f"Loader: expected at most as many ranks as images in a batch, got {ranks} ranks and "
+                             f"batches of {min(self.batch_size, self.size)}; start fewer, or take larger batches")
+
+    def _count(self, part: slice | np.ndarray) -> int:
+        return len(range(*part.indices(self.size))) if isinstance(part, slice) else len(part)
+
+    def _batch(self, part: slice | np.ndarray, seed: int | None, start: int, stop: int) -> tuple[Any, np.ndarray]:
+        """What a worker does: the batch, or this rank's part of it, from `start` to `stop`; on a GPU, what gives its x.
+        """
+        n, place = self._count(part), ()
+        if self.share[1] > 1:
+            place = ((start, n),)
+            part = slice(part.start + start, part.start + stop) if isinstance(part, slice) else part[start:stop]
         x = images_of(self.split, part)                                              # (B, H, W, C)
         if isinstance(x, np.ndarray) and not x.flags.owndata:
             x.flags.writeable = False  # a slice of the data set: who writes to it would change the data
         if self.transform:
-            x = self.transform(x, None if seed is None else np.random.default_rng(seed))
+            x = self.transform(x, None if seed is None else np.random.default_rng(seed), *place)
         labels = self.split.labels[part]
         return (self.device.bring(x) if self.device.asynchronous else self.finish(x)), labels
 
@@ -124,6 +150,11 @@ class Loader:
                 if batch is None:
                     return
                 yield batch
+
+
+def share_of(n: int, rank: int, ranks: int) -> tuple[int, int]:
+    """Which of `n` things are this rank's: from the one up to but not including the other."""
+    return n * rank // ranks, n * (rank + 1) // ranks
 
 
 def _as_split(split: Any) -> Split:

@@ -30,7 +30,7 @@ from ..files.arrays import read_array
 from ..files.reading import shortened, wrong
 from ..files.writing import atomic_write
 from ..sizes import as_int
-from .augment import draw_colors, draw_crops, draw_fixed_crops, expect_components, scale_jitter
+from .augment import Place, draw_colors, draw_crops, draw_fixed_crops, expect_components, scale_jitter
 from .glance import Glance, look
 
 MEAN_FILE = "mean.npy"
@@ -106,15 +106,17 @@ class View:
             raise ValueError("View jitter: expected a mean of one colour (a pixel of a rescaled image may come from "
                              "anywhere), got a mean image; pass mean.mean(axis=(0, 1))")
 
-    def train(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+    def train(self, images: np.ndarray, rng: np.random.Generator | None = None, place: Place | None = None
+              ) -> np.ndarray:
         """What is seen in training: another crop, mirror image and light each time, drawn from `rng`.
 
-        images (N, H, W, C) → (N, h, w, C) float32, where the images are. Raises ValueError for images that do not fit
-        the view, and without an rng if there is anything to draw.
+        images (N, H, W, C) → (N, h, w, C) float32, where the images are. With a `place` of (start, n) they are those
+        from `start` on of a batch of n, and are seen as they would be in it. Raises ValueError for images that do not
+        fit the view, and without an rng if there is anything to draw.
         """
-        return self.show(self.draw(images, rng))
+        return self.show(self.draw(images, rng, place))
 
-    def draw(self, images: Any, rng: np.random.Generator | None = None) -> Glance:
+    def draw(self, images: Any, rng: np.random.Generator | None = None, place: Place | None = None) -> Glance:
         """The first half of `train`: what will be seen of images (N, H, W, C). Raises what `train` raises, and
         TypeError for images that are to be rescaled and are not on the host."""
         h, w = self._size(images)
@@ -128,12 +130,14 @@ class View:
             if not isinstance(images, np.ndarray):
                 raise TypeError(f"View jitter: expected images on the host, where they are rescaled, got some of "
                                 f"{device_of(images)}")
-            images = scale_jitter(images, *self.jitter, self.crop, rng, self.mirror)  # cropped and mirrored already
+            images = scale_jitter(images, *self.jitter, self.crop, rng, self.mirror, place)   # cropped, mirrored
         (N, H, W_, _), pad = images.shape, self.pad
         mirror, room = self.mirror and not self.jitter, (H - h + 2 * pad, W_ - w + 2 * pad)
-        top, left, mirrored = (draw_crops(N, *room, rng, mirror) if self.crops == "random" else
-                               draw_fixed_crops(N, *room, rng, mirror, CROPS[self.crops]))
-        return Glance(images, np.stack([top - pad, left - pad, mirrored], axis=1), self._draw_colors(N, rng))
+        start, n = place or (0, N)                                   # drawn for the whole batch, of which N are here
+        top, left, mirrored = (draw_crops(n, *room, rng, mirror) if self.crops == "random" else
+                               draw_fixed_crops(n, *room, rng, mirror, CROPS[self.crops]))
+        where, colors = np.stack([top - pad, left - pad, mirrored], axis=1), self._draw_colors(n, rng)
+        return Glance(images, where[start:start + N], colors if colors is None else colors[start:start + N])
 
     def show(self, glance: Glance) -> Any:
         """The second half of `train`: what is seen, (N, h, w, C) float32, on the device that the images are on."""
@@ -148,8 +152,10 @@ class View:
                  device.asarray(colors), scale, x, device.xp)
         return x
 
-    def center(self, images: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
-        """The central crop: images (N, H, W, C) → (N, h, w, C) float32. Nothing is drawn: `rng` is there for a Loader.
+    def center(self, images: np.ndarray, rng: np.random.Generator | None = None, place: Place | None = None
+               ) -> np.ndarray:
+        """The central crop: images (N, H, W, C) → (N, h, w, C) float32. Nothing is drawn: `rng` and `place` are there
+        for a Loader.
 
         Raises ValueError for images that do not fit the view.
         """

@@ -17,16 +17,18 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import __version__
 from ..data import Loader
+from ..data.dataset import fingerprint
 from ..devices.device import device_of
+from ..distributed import ALONE, Alone, Ranks
 from ..files.arrays import ArrayFile, Header
 from ..files.reading import DataError
 from ..files.storage import TRAINING, arrays_of, not_finite, write_into
@@ -34,18 +36,25 @@ from ..files.writing import atomic_write
 from ..layer import Layer
 from .diverged import Diverged
 from .optimizer import Optimizer
-from .progress import Progress
+from .progress import Progress, say
 from .rest import FORMAT, REST, damaged, expect_rest, plain, read_rest
 from .schedule import Schedule
 
 
 def save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None,
-         progress: Progress) -> None:
-    """Write the training to `path`, where the old file stays until the new one is complete.
+         progress: Progress, ranks: Ranks | Alone = ALONE) -> None:
+    """Write the training to `path`, where the old file stays until the new one is complete. Of several ranks all call
+    this, and rank 0 writes, with the states of all generators.
 
     Raises Diverged, and writes nothing, if a parameter, a running statistic or a slot is not finite.
     """
     progress.settle()
+    of_others = ranks.gather(_states(net, loader))[1:]
+    ranks.first(partial(_save, path, net, optimizer, loader, schedule, progress, of_others))
+
+
+def _save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None,
+          progress: Progress, of_others: list[dict[str, Any]]) -> None:
     arrays = arrays_of(net) | {_stored(slot, name): array for slot, of in optimizer.slots.items()
                                for name, array in of.items()}
     arrays = {name: device_of(array).tohost(array) for name, array in arrays.items()}
@@ -55,13 +64,16 @@ def save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Load
                            f"NaN or infinity: {path} is not written. A learning rate smaller than {optimizer.lr:g} may "
                            "help")
     rest = _rest(net, optimizer, loader, schedule, progress)
+    if of_others:
+        rest["generators of the other ranks"] = of_others
     with atomic_write(path) as file:
         np.savez(file, **arrays, **{REST: np.array(json.dumps(rest, default=plain).encode())})
 
 
-def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None
-            ) -> Progress:
-    """Put the training back to where `save` found it, and return how far it was.
+def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None,
+            ranks: Ranks | Alone = ALONE) -> Progress:
+    """Put the training back to where `save` found it, and return how far it was. On another number of ranks than wrote
+    it, the training goes on, and a line says what changes.
 
     Raises DataError, a ValueError, for a file that is no checkpoint, or from whose numbers no training can go on, and
     one that lists everything in which the training in the file is another one than this; nothing has been changed then.
@@ -74,11 +86,27 @@ def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: L
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, repr(error)) from error
     write_into(net, {name: arrays[name] for name in arrays_of(net)})
-    for name, rng in _generators(net, loader).items():
-        rng.bit_generator.state = there["generators"][name]
+    _restore_generators(path, there, net, loader, ranks)
     if schedule:
         schedule.restore(there["schedule"]["state"])
     return progress
+
+
+def _restore_generators(path: str | os.PathLike, there: dict[str, Any], net: Layer, loader: Loader,
+                        ranks: Ranks | Alone) -> None:
+    of_all = [there["generators"], *there.get("generators of the other ranks", [])]
+    rank, size, generators = *ranks.share, _generators(net, loader)
+    of_this = of_all[rank if len(of_all) == size else 0]
+    for name, rng in generators.items():
+        rng.bit_generator.state = of_this[name]
+    if len(of_all) == size:
+        return
+    of_layers = {name: rng for name, rng in generators.items() if name != "loader"}
+    ranks.own_generators(of_layers)
+    changes = "dropout's masks are others from here on, and sums are" if of_layers else "sums are"
+    if rank == 0:
+        say(f"{path} was written by {len(of_all)} rank{'s' * (len(of_all) > 1)}, and goes on with {size}: the batches "
+            f"are the same, {changes} rounded in another order")
 
 
 def _checked(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None
@@ -109,7 +137,6 @@ def _stored(slot: str, name: str) -> str:
 def _rest(net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None, progress: Progress
           ) -> dict[str, Any]:
     """What is no array of numbers, for JSON."""
-    states = {name: rng.bit_generator.state for name, rng in _generators(net, loader).items()}
     return {"format": FORMAT, "tinynet": __version__, "progress": asdict(progress),
             "optimizer": {"kind": type(optimizer).__name__, "settings": optimizer.settings, "steps": optimizer.steps,
                           "now": {name: getattr(optimizer, name) for name in optimizer.settings},
@@ -118,16 +145,13 @@ def _rest(net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule |
             "schedule": schedule and {"kind": type(schedule).__name__, "settings": schedule.settings,
                                       "state": schedule.state()},
             "loader": {"images": loader.size, "batches": len(loader), "batch_size": loader.batch_size,
-                       "labels": _fingerprint(loader.split.labels)},
-            "frozen": [name for name, p in net.parameters() if not p.trainable], "generators": states}
+                       "labels": fingerprint(loader.split.labels)},
+            "frozen": [name for name, p in net.parameters() if not p.trainable],
+            "generators": _states(net, loader)}
 
 
-def _fingerprint(labels: np.ndarray) -> str:
-    """Eight digits that other labels, or the same in another order, do not have; of very many, a part is looked at."""
-    labels = np.asarray(labels)
-    if labels.dtype.kind in "iu":  # the same classes, in whatever type they are kept
-        labels = labels.astype(np.int64, copy=False)
-    return f"{zlib.crc32(np.ascontiguousarray(labels[::1 + labels.nbytes // 2 ** 25])):08x}"
+def _states(net: Layer, loader: Loader) -> dict[str, Any]:
+    return {name: rng.bit_generator.state for name, rng in _generators(net, loader).items()}
 
 
 def _generators(net: Layer, loader: Loader) -> dict[str, np.random.Generator]:

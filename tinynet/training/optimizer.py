@@ -87,6 +87,12 @@ class Optimizer:
                     held.bring_gradient(self._kind)
         return [flat.g for flat in self._flats]
 
+    def flats(self) -> list[Flat]:
+        """Where the parameters lie that are trained, by device and dtype: those of before the last step, unless one was
+        moved, frozen or converted since."""
+        self._take_in()
+        return self._flats
+
     def restore(self, steps: int, settings: dict[str, float], slots: dict[str, dict[str, np.ndarray]],
                 taken: dict[str, int] | None = None) -> None:
         """Go on as an optimiser of the same kind would that had come so far. The slots are host arrays; a parameter

@@ -72,6 +72,9 @@ def expect_rest(there: dict[str, Any], loader: Loader, schedule: Schedule | None
             expect_count(f"optimizer.taken.{name}", steps, 0, optimizer["steps"])
     for name, rng in generators.items():
         expect_state(f"generators.{name}", there["generators"][name], rng)
+    for i, states in enumerate(there.get("generators of the other ranks", []), start=1):
+        for name, rng in generators.items():
+            expect_state(f"generators of rank {i}.{name}", states[name], rng)
     if schedule:
         copy.copy(schedule).restore(there["schedule"]["state"])  # a trial
     return _progress(there["progress"], loader)

@@ -25,6 +25,7 @@ import sys
 import threading
 import time
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ import numpy as np
 
 from .. import __version__
 from ..data import Loader
+from ..distributed import ALONE, Alone, Ranks
 from ..fast.parallel import get_threads
 from ..files.storage import arrays_of
 from ..files.writing import link_or_copy, remove_torn, write_json, write_text
@@ -64,6 +66,10 @@ class Run:
     Within `with run:`, Ctrl-C and SIGTERM let the step in progress finish, write a checkpoint and end the program with
     status 130 or 143. A second one stops it at once.
 
+    With `ranks`, all ranks make the Run: rank 0 writes everything, the others know how it goes. When a checkpoint is
+    due rank 0's clock says, and Ctrl-C or SIGTERM to one of them stops all after the same step. The folder must be
+    there for all, to resume.
+
     From `start` to the end of `with run:`, or of this process, no other process can start a run in the folder.
 
     Raises FileExistsError if the folder holds a run and `resume` is False, FileNotFoundError if it holds none and
@@ -71,7 +77,9 @@ class Run:
     """
 
     def __init__(self, folder: str | os.PathLike, config: dict[str, Any], *, resume: bool = False,
-                 keep_every: int | None = None, minutes: float = 10, how_to_resume: str = "") -> None:
+                 keep_every: int | None = None, minutes: float = 10, how_to_resume: str = "",
+                 ranks: Ranks | Alone = ALONE) -> None:
+        self.ranks, self.writes = ranks, ranks.rank == 0
         self.folder, self.resume, self.keep_every, self.minutes = Path(folder), resume, keep_every, minutes
         self.config = json.loads(json.dumps(config, default=plain))  # as it will be read again
         self.how_to_resume = how_to_resume or f"go on with Run({str(folder)!r}, ..., resume=True)"
@@ -94,27 +102,43 @@ class Run:
         and what `checkpoint.restore` raises.
         """
         self._training, last = (net, optimizer, loader, schedule), self._path("last")
-        last.parent.mkdir(parents=True, exist_ok=True)
-        hold(self.folder, self)
         try:
-            self._expect_no_other()  # it may have come and gone since
-            remove_torn(last.parent)
-            self._check_room(net, optimizer)
-            self.progress = checkpoint.restore(last, *self._training) if self.resume else Progress()
-            self._write_metrics()
+            self.ranks.first(partial(self._take_folder, net, optimizer))
+            self.progress = self._begun(last)
+            self.ranks.first(self._write_metrics)
             self._save("last")
-            self._write_config(str(net.device))
+            self.ranks.first(partial(self._write_config, str(net.device)))
         except BaseException:
             let_go(self.folder, self)
             raise
         return self.progress
 
+    def _take_folder(self, net: Layer, optimizer: Optimizer) -> None:
+        self._path("last").parent.mkdir(parents=True, exist_ok=True)
+        hold(self.folder, self)
+        self._expect_no_other()  # it may have come and gone since
+        remove_torn(self._path("last").parent)
+        self._check_room(net, optimizer)
+
+    def _begun(self, last: Path) -> Progress:
+        """How far it is, at the beginning."""
+        net, _, loader, _ = self._training
+        if not self.resume:
+            self.ranks.own_generators({name: s for name, s in net.state() if isinstance(s, np.random.Generator)})
+            return Progress()
+        with self.ranks.together():
+            progress = checkpoint.restore(last, *self._training, self.ranks)
+        return progress
+
     def on_batch(self, progress: Progress) -> None:
         """After each batch: a checkpoint when it is time; the progress line; the end after Ctrl-C."""
-        if self.stopped_by or time.monotonic() - self.saved >= 60 * self.minutes:
+        due = self.writes and time.monotonic() - self.saved >= 60 * self.minutes
+        stopped_by, due = self.ranks.most(self.stopped_by or 0, due)
+        if stopped_by or due:
             self._save("last")
-        self._show(progress)
-        self._stop_if_asked()
+        if self.writes:
+            self._show(progress)
+        self._stop(stopped_by)
 
     def on_epoch(self, record: Record) -> None:
         """After each epoch: metrics, checkpoints, curves, a line on the screen."""
@@ -124,11 +148,12 @@ class Run:
             names.append(f"epoch-{record['epoch']:04}")
         if names:
             self._save(*names)
-        self._write_metrics()
+        self.ranks.first(self._write_metrics)
         self._save("last", like=names[0] if names else None)
-        self._draw()
-        say(f"{self.folder.name}  {in_words(record)}")
-        self._stop_if_asked()
+        self.ranks.first(self._draw)
+        if self.writes:
+            say(f"{self.folder.name}  {in_words(record)}")
+        self._stop(*self.ranks.most(self.stopped_by or 0))
 
     def __enter__(self) -> Run:
         if threading.current_thread() is threading.main_thread():  # no other may set handlers
@@ -150,12 +175,15 @@ class Run:
             # Not print: a signal may come while the program is printing. And not 2: that may be another file by now.
             os.write(sys.stderr.fileno(), b"\nstopping after this step; once more to stop at once\n")
 
-    def _stop_if_asked(self) -> None:
-        if self.stopped_by:
+    def _stop(self, stopped_by: float) -> None:
+        """End the program if a signal has asked for it: all ranks know of the same one."""
+        if stopped_by:
             epoch, batch = self.progress.epoch, self.progress.batch
             where = f"in epoch {epoch}, after batch {batch}" if batch else f"after epoch {epoch - 1}"
-            say(f"stopped {where}; {self.how_to_resume}")
-            sys.exit(128 + self.stopped_by)
+            if self.writes:
+                say(f"stopped {where}; {self.how_to_resume}")
+            self.ranks.agreed = True
+            sys.exit(128 + int(stopped_by))
 
     def _path(self, name: str) -> Path:
         return self.folder / "checkpoints" / f"{name}.npz"
@@ -164,11 +192,11 @@ class Run:
         """Write a checkpoint, once, under one name or several; or give this name to the one called `like`, too."""
         with self._writing(self._path(name), "the checkpoint"):
             if like:
-                link_or_copy(self._path(like), self._path(name))
+                self.ranks.first(partial(link_or_copy, self._path(like), self._path(name)))
             else:
-                checkpoint.save(self._path(name), *self._training, self.progress)
+                checkpoint.save(self._path(name), *self._training, self.progress, self.ranks)
             for other in others:
-                link_or_copy(self._path(name), self._path(other))
+                self.ranks.first(partial(link_or_copy, self._path(name), self._path(other)))
         self.saved = time.monotonic()
 
     def _writing(self, path: Path, what: str) -> AbstractContextManager[None]:
@@ -182,7 +210,8 @@ class Run:
             write_text(self.folder / "metrics.jsonl", "".join(lines))
 
     def _write_config(self, device: str) -> None:
-        now = {"tinynet": __version__, "numpy": np.__version__, "threads": get_threads(), "on": device}
+        now = {"tinynet": __version__, "numpy": np.__version__, "threads": get_threads(), "on": device,
+               **({"ranks": self.ranks.size} if self.ranks.size > 1 else {})}
         with self._writing(self.folder / "config.json", "the config"):
             write_json(self.folder / "config.json", {**self.config, "environment": now})
         changed = [f"{name} {value} (was {self._environment.get(name)})" for name, value in now.items()

@@ -7,9 +7,11 @@ keeps, `restore` takes it back.
     ByEpoch(rate)                a function of the epoch, counted from 1
     Steps(lr, at=(6, 9))         multiplied by 0.1 at the beginning of epoch 6 and again of epoch 9
     WhenStuck(lr, patience=5)    the paper's rule, by the error of the validation set
+    WarmUp(schedule, 8, 5)       that of another schedule, eight times as large after five epochs: for large batches
 """
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -136,6 +138,48 @@ class WhenStuck(Schedule):
         expect_count("WhenStuck drops", state["drops"], 0, self.times)
         if not isinstance(state["finished"], bool):
             raise ValueError(f"WhenStuck finished: expected True or False, got {shortened(state['finished'])}")
+
+
+class WarmUp(Schedule):
+    """The learning rate of another schedule, multiplied by a factor that grows from 1, in the first epoch, to `factor`,
+    in the one after `epochs` epochs: for batches `factor` times as large as those that the rate was found for.
+
+    Goyal et al. 2017, "Accurate, large minibatch SGD", section 2: k times the images, k times the rate, since one step
+    then stands for k; but not at first, while the net changes quickly. They raise it in every step, this one in every
+    epoch.
+    """
+
+    KEPT = ("epoch",)
+
+    def __init__(self, schedule: Schedule, factor: float, epochs: int = 5) -> None:
+        if not 0 < factor < math.inf or epochs < 0:
+            raise ValueError(f"WarmUp: expected a factor above 0 and 0 epochs or more, got {factor!r} and {epochs!r}")
+        self.schedule, self.factor, self.epochs, self.epoch = schedule, float(factor), epochs, 1
+        self.settings = {"of": type(schedule).__name__, **schedule.settings, "factor": self.factor, "warm_up": epochs}
+
+    @property
+    def lr(self) -> float:
+        grown = min(1.0, (self.epoch - 1) / self.epochs) if self.epochs else 1.0
+        return self.schedule.lr * (1 + (self.factor - 1) * grown)
+
+    @property
+    def finished(self) -> bool:
+        return self.schedule.finished
+
+    def seen(self, error: float) -> None:
+        self.epoch += 1
+        self.schedule.seen(error)
+
+    def state(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "of": self.schedule.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        if not isinstance(state, dict) or set(state) != {"epoch", "of"}:
+            raise ValueError(f"WarmUp: expected a state of epoch, of, got {shortened(state)}")
+        expect_count("WarmUp epoch", state["epoch"], 1)
+        inner = copy.copy(self.schedule)  # a copy of this one, for a trial, shares it
+        inner.restore(state["of"])
+        self.schedule, self.epoch = inner, state["epoch"]
 
 
 def _below_1(schedule: Schedule, factor: float) -> float:

@@ -6,11 +6,14 @@
         net.backward(loss.backward())            which way every parameter should go
         optimizer.step()                         one step that way
 
-A hook is a plain function: `before_step()` after each backward, to change the gradients (the mean over several
-machines); `on_batch(progress)` after each step; `on_epoch(record)` after each epoch. The last two may return True to
-stop. On a GPU the sums in `progress` are those of a few steps ago, unless `progress.settle()` is called: a GPU does not
-stand still to be looked at. A record is a dictionary: epoch, lr, train_loss, train_error, grad_norm (the mean length of
-the gradient over the epoch's steps), images_per_second, waited (the share of the time that the net waited for images),
+A batch may go through the net in several small ones, and be shared by several machines: their gradients are averaged
+(mean.py), and one step follows, as if nothing had been divided.
+
+A hook is a plain function: `before_step()` after that, to change the gradients; `on_batch(progress)` after each step;
+`on_epoch(record)` after each epoch. The last two may return True to stop. On a GPU the sums in `progress` are those of
+a few steps ago, unless `progress.settle()` is called: a GPU does not stand still to be looked at. A
+record is a dictionary: epoch, lr, train_loss, train_error, grad_norm (the mean length of the gradient over the epoch's
+steps), images_per_second, waited (the share of the time that the net waited for images),
 what `validate` gives, and whatever a hook adds.
 
 run.py has the hooks that keep a training in a folder, so that it can be stopped and go on.
@@ -23,15 +26,18 @@ from typing import Any
 
 import numpy as np
 
-from ..container import run_back
+from .. import __version__
 from ..data import Loader, View
+from ..data.dataset import fingerprint
 from ..devices.device import device_of
+from ..distributed import ALONE, Alone, Ranks
 from ..fast.parallel import one_blas_thread
 from ..keeping import by_one_thread
 from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
 from .chance import at_chance
 from .diverged import check_step, checked_loss
+from .mean import Mean
 from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
 from .schedule import Schedule
@@ -46,7 +52,8 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
           metric: Callable[[Any, np.ndarray], float] | None = None, before_step: Callable[[], None] | None = None,
           on_batch: Callable[[Progress], bool | None] | None = None,
           on_epoch: Callable[[Record], bool | None] | None = None, validate: Callable[[], Record] | None = None,
-          schedule: Schedule | None = None, progress: Progress | None = None) -> list[Record]:
+          schedule: Schedule | None = None, progress: Progress | None = None, accumulate: int = 1,
+          ranks: Ranks | Alone = ALONE) -> list[Record]:
     """Train `net` on what `loader` gives, up to and including epoch `epochs`, and return the records of all epochs.
 
     `loss` is SoftmaxCrossEntropy by default; one of another kind takes what the loader gives as labels: the numbers
@@ -57,12 +64,16 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     `validate()` is asked after each epoch: what it returns goes into the record. The schedule looks at its "val_error",
     or without one at the training error, or the loss.
 
+    Each batch goes through the net in `accumulate` parts, one after another: the memory is that of one part, the step
+    that of the whole batch (but for batch normalisation, which sees parts). With `ranks` (distributed.ranks), all of
+    them train together: the loader gives each its share, all take the same steps, and get the same records.
+
     The training error is that of each batch *before* the step it causes, over the epoch: it costs nothing and, while a
     net learns, lies a little above the error at the epoch's end. If it is no better than guessing in the first three
     epochs, a line says so, once, with the likely cause (chance.py).
 
     Raises Diverged, and leaves the step out, when scores, loss or a gradient are not finite (on a GPU it is found some
-    steps later); ValueError for a loader without an rng.
+    steps later); ValueError for a loader without an rng; Failed on all ranks if one of them fails.
     """
     if not hasattr(loader, "epoch"):
         raise TypeError(f"train: expected a Loader, got a {type(loader).__name__}; write Loader(Split(images, labels), "
@@ -72,22 +83,29 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
                          "random order: Loader(split, batch_size, rng)")
     loss, progress = loss or SoftmaxCrossEntropy(), progress or Progress()
     metric = metric or (wrong_answers if hasattr(loss, "probs") else None)
+    mean = Mean(net, optimizer, accumulate, ranks)
+    if ranks.size > 1:
+        _agree(ranks, net, optimizer, loader, accumulate)
     while progress.epoch <= epochs and not (schedule and schedule.finished):
         optimizer.lr = schedule.lr if schedule else optimizer.lr
         _begin(progress, loader, epochs)
         began, waited, classes = time.perf_counter() - progress.seconds, progress.waited, 0
         for x, targets in loader.epoch(skip=progress.batch):
-            scores = net.forward(x, train=True)                                      # (B, classes)
-            L = checked_loss(loss, scores, targets, net, x, progress)
-            run_back(net, loss.backward(), input_grad=False)                         # net.backward, without ∂L/∂x
+            n = len(targets)                                                         # of the N images of all ranks
+            with mean.of(n, N=min(loader.batch_size, loader.size - progress.images) if ranks.size > 1 else n):
+                for some, their in mean.parts(x, targets):                           # all of them, or some at a time
+                    scores = net.forward(some, train=True)                           # (B, classes)
+                    L = checked_loss(loss, scores, their, net, some, progress)
+                    mean.backward(loss.backward())                                   # net.backward, without ∂L/∂x
+                    answers = loss.probs if isinstance(scores, tuple) else scores    # (B, classes), of several heads
+                    classes = answers.shape[-1]
+                    mean.count(L, metric(answers, their) if metric else None)
             if before_step:
                 before_step()
-            grad_norm = check_step(L, optimizer, progress)
+            grad_norm = mean.checked(check_step, progress)
             optimizer.step()
 
-            answers = loss.probs if isinstance(scores, tuple) else scores            # (B, classes), of several heads
-            classes = answers.shape[-1]
-            progress.count(len(targets), L, metric(answers, targets) if metric else None, grad_norm)
+            progress.count(mean.N, mean.loss, mean.error, grad_norm)
             progress.seconds, progress.waited = time.perf_counter() - began, waited + loader.waited
             if on_batch and on_batch(progress):
                 return progress.history
@@ -115,6 +133,19 @@ def _begin(progress: Progress, loader: Loader, epochs: int) -> None:
     else:
         progress.order = loader.rng.bit_generator.state
     progress.epochs, progress.size = epochs, loader.size
+
+
+def _agree(ranks: Ranks, net: Layer, optimizer: Optimizer, loader: Loader, accumulate: int) -> None:
+    """Before the first step: the ranks train the same net on the same data, and begin with the same numbers."""
+    with ranks.together():
+        if loader.share != ranks.share:
+            raise ValueError(f"train: expected a loader with the share of rank {ranks.rank} of {ranks.size}, got that "
+                             f"of {loader.share}: Loader(..., share=ranks.share)")
+    ranks.expect_same(version=__version__, parameters=[(name, p.shape, p.trainable) for name, p in net.parameters()],
+                      optimiser=(type(optimizer).__name__, optimizer.settings), accumulate=accumulate,
+                      data=(loader.size, loader.batch_size, fingerprint(loader.split.labels)),
+                      order=loader.rng.bit_generator.state)
+    ranks.broadcast(net, optimizer)
 
 
 def minus(mean: np.ndarray, scale: float = 1.0) -> Callable[[np.ndarray], np.ndarray]:

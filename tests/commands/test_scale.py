@@ -1,0 +1,37 @@
+"""`python -m tinynet scale`: a table and a picture."""
+import matplotlib.image
+import pytest
+
+from tinynet.commands.scale import main
+
+
+def test_the_table_and_the_picture(tmp_path, capsys):
+    picture = tmp_path / "new/scale.png"
+    main(["alexnet", "--machines", "4", "1", "2", "--out", str(picture), "--seconds", "1"])
+    first, head, *rows = capsys.readouterr().out.splitlines()
+    assert first.startswith("alexnet: 243.9 MB of gradients; 30 µs, 1.25 GB/s; 128 images take a machine 1,000.0 ms")
+    assert head.split() == ["machines", "ring", "tree", "one", "weird", "trick"]
+    assert [row.split()[0] for row in rows[:3]] == ["1", "2", "4"] and rows[0].count("1.0 times") == 3
+    assert "ring: pays for all of these" in rows
+    assert any(row.startswith("two machines as two columns: ") for row in rows)
+    assert matplotlib.image.imread(picture).std() > 0.02
+
+
+def test_the_images_of_a_step_can_be_shared(tmp_path, capsys):
+    main(["lenet5", "--total", "64", "--machines", "1", "64", "--out", str(tmp_path / "a.png"), "--latency", "1000"])
+    printed = capsys.readouterr().out
+    assert "ring: pays up to 1 of these; then machines wait for more than half of their time" in printed
+    assert "columns" not in printed
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["alexnet", "--machines", "0"], "expected a whole number, 1 or more, got 0"),
+    (["alexnet", "--bandwidth", "0"], "expected a number above 0, got 0"),
+    (["alexnet", "--total", "8", "--machines", "16"], "--machines: 16 of them cannot share --total 8 images"),
+    (["nothing"], "invalid choice: 'nothing'"),
+    (["alexnet", "--batch", "8", "--total", "8"], "not allowed with argument"),
+])
+def test_what_cannot_be_is_refused(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert message in capsys.readouterr().err

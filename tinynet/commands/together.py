@@ -1,0 +1,41 @@
+"""What a training command does on several ranks that it would not do alone; without ranks, each of these is plain."""
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, redirect_stderr
+
+import numpy as np
+
+from .. import Device, cpu, gpu
+from ..data import Split
+from ..data.loader import share_of
+from ..distributed import Alone, Ranks
+
+
+def parse_together(parse: Callable[..., argparse.Namespace], arguments: Sequence[str] | None, ranks: Ranks | Alone
+                   ) -> argparse.Namespace:
+    """The options. What is wrong with them, rank 0 says."""
+    with ranks.together(), redirect_stderr(io.StringIO()) if ranks.rank else nullcontext():
+        args = parse(arguments)
+    return args
+
+
+def device_of_rank(args: argparse.Namespace, ranks: Ranks | Alone) -> Device:
+    """The CPU; or of the GPUs of its machine, the rank's own. Raises what `gpu` raises if there are too few."""
+    return cpu if args.device == "cpu" else gpu(ranks.local, tf32=args.tf32)
+
+
+def in_words(ranks: Ranks | Alone) -> str:
+    return f", dealt out to {ranks.size} ranks" if ranks.size > 1 else ""
+
+
+def shared(ranks: Ranks | Alone, split: Split, answer: Callable[[Split], np.ndarray]) -> np.ndarray:
+    """`answer(split)`, of which each rank computes a part, on all ranks."""
+    if ranks.size == 1:
+        return answer(split)
+    start, stop = share_of(len(split.labels), *ranks.share)
+    with ranks.together():
+        own = answer(Split(split.images[start:stop], split.labels[start:stop])) if stop > start else None
+    return np.concatenate([part for part in ranks.gather(own) if part is not None])
