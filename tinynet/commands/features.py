@@ -111,7 +111,7 @@ def unlearned(name: str, split: Split, learned: np.ndarray, results: Results) ->
     results.add({"part": "duplicates", "in": name}, lambda: {
         "photographs": len(split.labels), "of": len(learned), "pairs": len(pairs),
         "left_out": len(np.unique(pairs[:, 0])), "of_classes": np.unique(split.labels[pairs[:, 0]]).tolist(),
-        "correlations": found.round(4).tolist()})
+        "correlations": [round(float(one), 4) for one in found]})
     left = without(split, pairs[:, 0])
     return Split(left.images[:], left.labels)
 
