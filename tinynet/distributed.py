@@ -28,6 +28,8 @@ from typing import Any
 
 import numpy as np
 
+from .devices.device import Device, device_of
+from .devices.sums import ByHost, Nccl, known_to_nccl, name_for_nccl
 from .layer import Layer
 
 STARTED_BY = ("OMPI_COMM_WORLD_SIZE",  # Open MPI
@@ -74,12 +76,10 @@ class Ranks:
         self.comm, self.rank, self.size = comm, comm.Get_rank(), comm.Get_size()
         self.share = self.rank, self.size
         self.agreed = False  # whether all are about to leave
-
-    @property
-    def local(self) -> int:
-        """The how-manieth this one is of the ranks on its machine: which of the machine's GPUs is its own."""
-        machines = self.comm.allgather(os.environ.get("SLURM_NODEID") or _host())
-        return machines[:self.rank].count(machines[self.rank])
+        machines = self.gather(os.environ.get("SLURM_NODEID") or _host())
+        self.machine = machines[self.rank]
+        self.local = machines[:self.rank].count(self.machine)  # which of its machine's GPUs is its own
+        self._by_host, self._sums = ByHost(self.begin_sum), {}
 
     def gather(self, value: Any) -> list[Any]:
         """What all ranks have, on all."""
@@ -99,6 +99,16 @@ class Ranks:
     def begin_sum(self, array: np.ndarray) -> Any:
         """The same, on its way: `request.Wait()` ends it. All ranks begin their sums in the same order."""
         return self.comm.Iallreduce(self._in_place, array)
+
+    def sums_on(self, device: Device) -> ByHost | Nccl:
+        """What has `begin_sum(array, device)` for arrays of a device. All ranks ask for it, and do nothing else
+        together while such a sum is on its way."""
+        if device.name not in self._sums:
+            gpus = self.gather((self.machine, known_to_nccl(device)))
+            by_nccl = all(gpu for _, gpu in gpus) and len(set(gpus)) == self.size
+            self._sums[device.name] = (Nccl(device, *self.share, self.first(name_for_nccl)) if by_nccl
+                                       else self._by_host)
+        return self._sums[device.name]
 
     def first(self, work: Callable[[], Any]) -> Any:
         """What `work()` gives on rank 0, on all ranks; no other calls it. Raises on all what it raises there."""
@@ -193,8 +203,8 @@ def ranks() -> Ranks | Alone:
     try:
         from mpi4py import MPI
     except ImportError as error:
-        raise ImportError('several ranks need mpi4py: pip install "tinynet-papers[mpi]", with the MPI that mpiexec is of'
-                          f" ({error})") from error
+        raise ImportError('several ranks need mpi4py: pip install "tinynet-papers[mpi]", with the MPI that mpiexec is '
+                          f"of ({error})") from error
     if MPI.COMM_WORLD.Get_size() != size:
         raise RuntimeError(f"mpiexec has started {size} ranks, mpi4py sees {MPI.COMM_WORLD.Get_size()}: they are of "
                            "two MPIs; use the mpiexec that belongs to mpi4py, or install mpi4py for this one")
@@ -242,13 +252,9 @@ def _host() -> str:
 
 
 def _host_array(array: Any) -> np.ndarray:
-    from .devices.device import device_of
-
     return device_of(array).tohost(array)
 
 
 def _write(array: Any, values: np.ndarray) -> None:
-    from .devices.device import device_of
-
     with device_of(array) as device:
         array[...] = device.asarray(values.astype(array.dtype, copy=False))

@@ -20,8 +20,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ..container import run_back, telling
 from ..devices.device import device_of
 from ..distributed import ALONE, Alone, Ranks
@@ -41,7 +39,6 @@ class Bucket:
     held: list[Held]
     first: int                                  # the place in the net of its lowest parameter, the last to be filled
     missing: set[int] = field(default_factory=set)   # the parameters that have no gradient yet
-    host: np.ndarray | None = None
     request: Any = None
 
     @property
@@ -168,6 +165,9 @@ class Mean:
             for bucket in self._buckets:
                 bucket.first = min(place[held.name] for held in bucket.held)
             self._buckets.sort(key=lambda bucket: -bucket.first)
+            for flat in flats:
+                self.ranks.sums_on(flat.device)  # now: later, sums are on their way
+        self._squares = []
         for bucket in self._buckets:
             bucket.missing, bucket.request = {id(held.parameter) for held in bucket.held}, None
 
@@ -197,10 +197,10 @@ class Mean:
         if self._before:
             with flat.device:
                 g += self._before[self._flats.index(flat)][part]
-        bucket.host = g if isinstance(g, np.ndarray) else flat.device.tohost(g)
-        self._finite = self._finite and bool(np.isfinite(np.vdot(bucket.host, bucket.host)))
-        bucket.request = self.ranks.begin_sum(bucket.host)
-        self.sent += bucket.host.nbytes
+        with flat.device as device:
+            self._squares.append(device.number(device.xp.vdot(g, g)))
+        bucket.request = self.ranks.sums_on(flat.device).begin_sum(g, flat.device)
+        self.sent += g.nbytes
 
     def _over_ranks(self, error: BaseException | None) -> None:
         """Eq. (1) over the ranks. One that has failed takes part, so that none waits for it, and then says so."""
@@ -209,20 +209,14 @@ class Mean:
                 self._start(bucket)
         for bucket in self._buckets:
             bucket.request.Wait()
-            if bucket.host is not None and not isinstance(bucket.flat.g, np.ndarray):
-                with bucket.flat.device as device:
-                    bucket.flat.g[bucket.part] = device.asarray(bucket.host)
         self.ranks.raise_together(error)
-        rows = self.ranks.gather((float(self.loss), None if self.error is None else float(self.error), self._finite))
+        finite = all(math.isfinite(float(number)) for number in [self.loss, *self._squares])
+        rows = self.ranks.gather((float(self.loss), None if self.error is None else float(self.error), finite))
         self.loss = math.fsum(loss for loss, _, _ in rows)
         errors = [e for _, e, _ in rows if e is not None]
         self.error = sum(errors) if errors else None
-        self.suspects = [rank for rank, (loss, _, finite) in enumerate(rows) if not (finite and math.isfinite(loss))]
+        self.suspects = [rank for rank, (_, _, finite) in enumerate(rows) if not finite]
         self.ranks.mean_of_statistics(self.net)
-        self._finite = True
-
-    _finite = True
-    suspects: list[int] = []
 
 
 def _times(dy: Any, weight: float) -> Any:
