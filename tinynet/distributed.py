@@ -22,7 +22,7 @@ import copy
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
 from functools import cache
 from typing import Any
 
@@ -134,7 +134,7 @@ class Ranks:
         if not failed:
             return
         self.agreed = True
-        if len(failed) == self.size and len(set(all_errors)) == 1:
+        if failed == [self.rank] or len(failed) == self.size and len(set(all_errors)) == 1:
             raise error
         raise Failed(f"rank {failed[0]}: {all_errors[failed[0]]}") from error
 
@@ -229,16 +229,18 @@ def program() -> Iterator[Ranks | Alone]:
         team = ranks()
     except (ImportError, RuntimeError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    if team.rank:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # rank 0 speaks for all
-    try:
-        yield team
-    except SystemExit as end:
-        if team.size == 1 or not end.code:
-            raise
-        if not team.agreed:
-            team.leave(str(end.code))
-        sys.exit(end.code if team.rank == 0 or isinstance(end.code, int) else 1)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        try:
+            with redirect_stdout(nowhere) if team.rank else nullcontext():  # rank 0 speaks for all
+                yield team
+        except Failed as error:
+            sys.exit(str(error) if team.rank == 0 else 1)
+        except SystemExit as end:
+            if team.size == 1 or not end.code:
+                raise
+            if not team.agreed:
+                team.leave(str(end.code))
+            sys.exit(end.code if team.rank == 0 or isinstance(end.code, int) else 1)
 
 
 def _in_words(error: BaseException) -> str:

@@ -17,16 +17,16 @@ MISSING = [what for what, there in (("mpi4py", importlib.util.find_spec("mpi4py"
 if MISSING and os.environ.get("TINYNET_NEEDS_MPI"):
     pytest.fail(f"TINYNET_NEEDS_MPI is set, and there is no {', no '.join(MISSING)}", pytrace=False)
 needs_mpi = pytest.mark.skipif(bool(MISSING), reason=f'no {", no ".join(MISSING)}: pip install ".[mpi]"')
+OWN = {"OMP_NUM_THREADS": "1", "TINYNET_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1",
+       "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "PRTE_ALLOW_RUN_AS_ROOT": "1", "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+       "PYTHONPATH": str(HERE.parents[1])}
 
 
 def start(n, *arguments, **environment):
     """`program.py`, on n ranks, or for n = 0 without mpiexec; (its status, what it printed)."""
     mpiexec = [MPIEXEC, "--oversubscribe", "--bind-to", "none", "-n", str(n)] if n else []
-    own = {"OMP_NUM_THREADS": "1", "TINYNET_THREADS": "1", "OMPI_ALLOW_RUN_AS_ROOT": "1",
-           "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "PRTE_ALLOW_RUN_AS_ROOT": "1", "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-           "PYTHONPATH": str(HERE.parents[1])}
     done = subprocess.run([*mpiexec, sys.executable, "-W", "error", str(HERE / "program.py"), *map(str, arguments)],
-                          env={**os.environ, **own, **environment}, capture_output=True, text=True, timeout=120)
+                          env={**os.environ, **OWN, **environment}, capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -80,6 +80,8 @@ FAILURES = {"SIGKILL": "signal 9", "SIGTERM": "stopped in epoch 2, after batch 1
 def test_if_one_fails_all_end_and_the_run_goes_on_with_the_same_bits(how, message, whole, tmp_path):
     status, printed = start(4, "run", tmp_path / "run", 3, how)
     assert status != 0 and printed.count(message) == 1, printed
+    if how not in ("SIGKILL", "SIGTERM", "gradient"):  # as the first of these: nothing is written any more
+        return
     status, printed = start(4, "run", tmp_path / "run", 3)
     assert status == 0, printed
     found = arrays(tmp_path / "run" / "checkpoints" / "last.npz")
