@@ -8,7 +8,8 @@ All have the same net. Each sees its part of every batch, and the mean of their 
 
 So n ranks give what one process gives, but for the order in which sums are rounded. What makes it true is spread over
 few places: the Loader deals out one permutation (data/loader.py); Mean computes (1), in buckets that are on their way
-while backward computes the next (training/mean.py); Run lets rank 0 write (training/run.py). Here is what they talk by.
+while backward computes the next (training/mean.py, buckets.py); Run lets rank 0 write (training/run.py). Here is what
+they talk by.
 
 All that MPI does, it does collectively: who waits for one that never comes waits for ever. So nobody leaves alone.
 Where a rank may fail, all ask each other (`together`) and fail with one message; one that fails elsewhere takes the
