@@ -64,11 +64,12 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> float:
 
 
 def describe(notebook: nbformat.NotebookNode) -> None:
-    """Give each figure a description, for readers who cannot see it: the last paragraph before its cell."""
+    """Give each figure a description, for readers who cannot see it: the last paragraph of words before its cell."""
     words = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            words = re.sub(r"[*`$#]", "", " ".join(cell.source.split("\n\n")[-1].split()))
+            paragraphs = [text for text in cell.source.split("\n\n") if not text.startswith("$$")]
+            words = re.sub(r"[*`$#]", "", " ".join(paragraphs[-1].split())) if paragraphs else words
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 output.metadata["image/png"] = {"alt": words[:400]}

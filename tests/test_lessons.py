@@ -31,7 +31,7 @@ def check(exercise, answer):
 def stub(twin, name):
     """The function or class `name` as the lesson leaves it to the student."""
     node, = (n for n in ast.parse(twin.read_text("utf-8")).body if getattr(n, "name", None) == name)
-    names = {"np": np, "Layer": tinynet.Layer}
+    names = {"np": np, "Layer": tinynet.Layer, "Parameter": tinynet.Parameter}
     exec(compile(ast.Module([node], []), str(twin), "exec"), names)
     return names[name]
 

@@ -5,7 +5,9 @@ import importlib
 from typing import Any
 
 from .columns import Columns, Exchange, Fork, Join
-from .devices.device import Device, DeviceMismatch, cpu, device_of, free_memory, gpu, pair, send, simulated, traffic
+from .devices.crossing import send, traffic
+from .devices.device import Device, DeviceMismatch, cpu, device_of, free_memory, gpu, simulated
+from .devices.pairs import pair
 from .fast.parallel import get_threads, set_threads
 from .gradcheck import gradcheck
 from .init import constant, fan_in, gaussian, uniform_fan_in

@@ -26,7 +26,8 @@ from typing import Any
 import numpy as np
 
 from .container import Container, Seen, run, run_back, whole
-from .devices.device import Device, device_of, send, to_both
+from .devices.crossing import send, to_both
+from .devices.device import Device, device_of
 from .fast.parallel import side_by_side
 from .layer import NO_GRADIENT, Layer
 

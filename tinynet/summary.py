@@ -11,7 +11,8 @@ import numpy as np
 
 from .columns import Columns
 from .container import run
-from .devices.device import Device, traffic
+from .devices.crossing import traffic
+from .devices.device import Device
 from .layer import Layer, aside
 
 

@@ -565,7 +565,7 @@ check("10.4", my_columns);
 # - Two columns are one net with fewer connections; the proof is the same numbers from both, in all outputs and
 #   gradients.
 #
-# Open `tinynet/columns.py` for the four layers, `tinynet/devices/device.py` for `send` and `traffic`, and
+# Open `tinynet/columns.py` for the four layers, `tinynet/devices/crossing.py` for `send` and `traffic`, and
 # `tinynet/devices/simulated.py` to see how an array can refuse.
 #
 # You have met every part of AlexNet. **Lesson 11** puts it together, and checks every number that the paper gives.

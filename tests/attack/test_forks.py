@@ -95,7 +95,7 @@ import os, sys, threading
 import numpy as np
 from tinynet import set_threads, traffic
 from tinynet.data.photos import together
-from tinynet.devices import device
+from tinynet.devices import crossing
 from tinynet.fast import memory, parallel
 
 set_threads(3)
@@ -132,7 +132,7 @@ def works():
         return parallel.over_batch(lambda s: s.stop, 3) == [1, 2, 3] and blas() == usual
 
 beside(lambda: within(memory._lock), works)
-beside(lambda: within(device._lock), works)
+beside(lambda: within(crossing._lock), works)
 beside(lambda: within(together.quiet.lock), works)
 beside(lambda: within(together.quiet), works)
 beside(lambda: parallel.over_batch(lambda s: (inside.set(), done.wait()), 3), works)   # BLAS has one thread

@@ -34,7 +34,7 @@ from tinynet import (
 from tinynet import layer as layer_module
 from tinynet.columns import Columns
 from tinynet.data import Loader, Split, View
-from tinynet.devices import device
+from tinynet.devices import crossing
 from tinynet.fast import memory, operation, parallel
 from tinynet.fast.parallel import one_blas_thread
 from tinynet.fast.workers import Job
@@ -98,7 +98,7 @@ def usual_state():
     return {
         "BLAS": [library.num_threads for library in parallel._blas.controller.lib_controllers],
         "inside": set(parallel._blas.inside),
-        "locks": [lock.locked() for lock in (parallel._blas.lock, memory._lock, device._lock)],
+        "locks": [lock.locked() for lock in (parallel._blas.lock, memory._lock, crossing._lock)],
         "this thread": {name: value for name, value in vars(parallel._here).items() if value},
         "contexts": (layer_module._aside.get(), operation._only_plain.get()),
         "kept": None}

@@ -1,10 +1,12 @@
 """What features are worth: the whole command on a tiny scale, that it goes on, and what it refuses."""
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tinynet.commands import feature_parts, features
+from tinynet.commands import feature_parts, feature_rows, features
 from tinynet.data import Dataset, Split, View
 from tinynet.files.writing import write_json
 from tinynet.models import build
@@ -36,36 +38,72 @@ def command(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "cifar10", lambda root: Dataset(learned, learned, tuple("abcdefghij"), "ten"))
     for module in features, feature_parts:
         monkeypatch.setattr(module, "SHOTS", shots)
-    for module, name, value in ((features, "TEST", 2), (features, "SPARE", 4), (feature_parts, "COLLAGES", 12),
-                                (feature_parts, "FOUND", 2)):
+    for module, name, value in ((features, "TEST", 2), (features, "VALID", 2), (features, "SPARE", 2),
+                                (feature_parts, "COLLAGES", 12), (feature_parts, "FOUND", 2),
+                                (feature_parts, "PROBE_RATES", (0.1, 1.0)), (feature_parts, "PROBE_STEPS", (1,)),
+                                (feature_parts, "NET_RATES", (0.001,)), (feature_parts, "NET_STEPS", (1, 2))):
         monkeypatch.setattr(module, name, value)
 
     def call(*more):
-        features.main(["--run", str(run), "--data", str(tmp_path / "photos"), "--out", str(tmp_path / "out"),
-                       "--folds", "2", "--steps", "1", *more])
+        features.main([str(run), "--photographs", str(tmp_path / "photos"), "--out", str(tmp_path / "out"),
+                       "--folds", "2", *more])
         return [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
     return call
 
 
 def test_all_parts_and_that_what_is_there_is_not_done_again(command, tmp_path, capsys):
     rows = command()
-    assert rows[1]["pairs"] == rows[1]["left_out"] == 1 and rows[1]["of_classes"] == [1] and rows[1]["highest"] == 1
+    assert rows[1]["in"] == "train" and rows[1]["of_classes"] == rows[1]["correlations"] == [rows[1]["left_out"]] == [1]
+    assert (rows[2]["in"], rows[2]["left_out"]) == ("test", 0)
     counts = {part: sum(row["part"] == part for row in rows) for part in feature_parts.PARTS}
-    # layers x losses x folds; losses and scratch x shots x folds; conv1 to fc64 and none x folds; folds; both x folds
-    assert counts == {"layers": 16, "shots": 12, "freezing": 2 * len({str(r["frozen"]) for r in rows if "frozen" in r}),
-                      "collages": 2, "codes": 4}
+    # layers x losses x folds; learners x shots x folds; none to four frozen x folds; losses x folds; both x folds
+    assert counts == {"layers": 16, "shots": 12, "freezing": 10, "collages": 4, "codes": 4}
     assert all(0 <= row["accuracy"] <= 1 for row in rows if "accuracy" in row)
     assert (tmp_path / "out" / "shots.png").stat().st_size > 5000
     capsys.readouterr()
     assert command() == rows and '{"part"' not in capsys.readouterr().out
 
 
+def test_what_was_best_on_the_validation_photographs_is_shown_to_the_test(tmp_path):
+    work = SimpleNamespace(folds=2)
+    asked = []
+
+    def learn(f, part, lr, steps):
+        asked.append((f, part, lr, steps))
+        return {"accuracy": {"valid": lr + steps / 100, "test": 1 - lr}[part]}
+    results = feature_rows.Results(tmp_path / "rows.jsonl")
+    feature_rows.measured(work, results, {"part": "shots", "k": 1}, (0.1, 0.3, 0.2), (10, 20), learn)
+    assert {at[:2] for at in asked[:6]} == {(0, "valid")} and asked[6:] == [(f, "test", 0.3, 20) for f in (0, 1)]
+    assert results.rows[-1] == {"part": "shots", "k": 1, "fold": 1, "lr": 0.3, "steps": 20, "accuracy": 0.7}
+    assert results.rows[0] == {"part": "tuning", "of": "shots", "k": 1, "lr": 0.1, "steps": 10, "accuracy": 0.2}
+
+
+def test_the_three_sets_share_no_photograph(command, monkeypatch):
+    """Neither do two folds, and every class has its photographs in each."""
+    found = []
+    monkeypatch.setitem(feature_parts.PARTS, "codes", lambda work, results: found.append(work))
+    command("--parts", "codes")
+    work, = found
+    rows = [image.tobytes() for split in (work.train, work.valid, work.test) for image in split.images]
+    assert len(set(rows)) == len(rows) == 3 * (4 + 2 + 2)
+    folds = [work.fold(f, 2) for f in (0, 1)]
+    assert not set(folds[0]) & set(folds[1])
+    assert all((np.bincount(work.train.labels[fold]) == 2).all() for fold in folds)
+    assert (np.bincount(work.valid.labels) == 2).all() and set(work.fold(0, 1)) < set(folds[0])
+
+
 def test_what_it_refuses(command, tmp_path):
     with pytest.raises(SystemExit, match="--layers: expected some of conv1, .*, got pool9"):
         command("--layers", "pool9")
+    with pytest.raises(SystemExit, match="train: expected 10 photographs of each class, for 3 folds, got 8 of x"):
+        command("--folds", "3")
+    assert not (tmp_path / "out").exists()
     command("--parts", "codes")
-    with pytest.raises(SystemExit, match="has other --folds or --steps"):
-        command("--steps", "2")
+    shutil.copytree(tmp_path / "photos", tmp_path / "others")
+    for split in "train", "val":
+        (tmp_path / "others" / split / "x").rename(tmp_path / "others" / split / "w")
+    with pytest.raises(SystemExit, match="is of another RUN, or of other --folds or --photographs"):
+        command("--folds", "2", "--photographs", str(tmp_path / "others"))
     (tmp_path / "out" / "results.jsonl").write_text("{nonsense")
     with pytest.raises(SystemExit, match="DataError: .*results.jsonl: expected JSON"):
         command()

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinynet.commands import cifar10_figure, cifar10_run
 from tinynet.commands import train_cifar10 as command
 from tinynet.data import Dataset, Loader, Split, View
 from tinynet.models.cifar import RECIPES
 from tinynet.training.evaluate import load_net
 from tinynet.training.metrics import top_k_error
+from tinynet.training.run import Run
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def run(tmp_path, monkeypatch, capsys):
     names = tuple("abcdefghij")
     monkeypatch.setattr(command, "cifar10_sample", lambda: Dataset(*splits, names, "forty random images"))
     monkeypatch.setattr(command, "cifar10", lambda root: Dataset(*splits, names, f"all of it, in {root}"))
-    monkeypatch.setattr(command, "RATES", (0.001, 0.01))
+    monkeypatch.setattr(cifar10_figure, "RATES", (0.001, 0.01))
     monkeypatch.setattr("tinynet.look.curves.draw_training", lambda path, records: None)  # longer than the epochs,
     monkeypatch.setattr("os.fsync", lambda file: None)                              # and so does a busy disk
 
@@ -36,11 +38,11 @@ def run(tmp_path, monkeypatch, capsys):
     return run
 
 
-@pytest.mark.parametrize("init", command.BEST)
+@pytest.mark.parametrize("init", cifar10_figure.BEST)
 def test_the_default_rates_are_the_best_of_the_committed_sweeps(init):
     sweep = json.loads((Path(__file__).parents[2] / f"examples/results/sweep-{init}.json").read_text())
-    best = [min(runs, key=lambda rate, runs=runs: command.rank(runs[rate])) for runs in sweep.values()]
-    assert (list(sweep), tuple(map(float, best))) == (["relu", "tanh"], command.BEST[init])
+    best = [min(runs, key=lambda rate, runs=runs: cifar10_figure.rank(runs[rate])) for runs in sweep.values()]
+    assert (list(sweep), tuple(map(float, best))) == (["relu", "tanh"], cifar10_figure.BEST[init])
 
 
 def test_a_published_net_with_something_changed(run):
@@ -67,12 +69,12 @@ def test_the_figure(run, init):
     printed, out = run("--epochs", "2", "--init", init)
     assert "data: forty random images" in printed
     assert "too early for a factor (the paper's Figure 1: 6)" in printed    # nothing is learnt in two steps
-    relu, tanh = run.command.BEST[init]
+    relu, tanh = cifar10_figure.BEST[init]
     assert sorted(file.name for file in out.iterdir()) == ["config.json", f"relu-{relu:g}", "relu_vs_tanh.png",
                                                            f"tanh-{tanh:g}"]
     records = metrics(out)
     assert [(r["net"], r["epoch"]) for r in records] == [("relu", 1), ("relu", 2), ("tanh", 1), ("tanh", 2)]
-    assert [records[0]["lr"], records[2]["lr"]] == list(run.command.BEST[init])
+    assert [records[0]["lr"], records[2]["lr"]] == list(cifar10_figure.BEST[init])
     assert all(0 <= share <= 1 for record in records for share in record["flat"].values())
     assert "tanh, epoch 2: units that stand where its slope is below 0.1: act1 " in printed
     config = json.loads((out / "config.json").read_text())
@@ -103,14 +105,14 @@ def test_the_result_in_one_sentence(run, monkeypatch):
             for i, error in enumerate(curves[name]):
                 file.write(json.dumps({"net": name, "epoch": i + 1, "lr": rate, "train_error": error}) + "\n")
 
-    monkeypatch.setattr(run.command, "run_until_level", measured)
+    monkeypatch.setattr(cifar10_figure, "run_until_level", measured)
     printed, _ = run()
     assert ("ReLU reaches 25% training error after 2.0 epochs, tanh has not reached 25% training error after 4 epochs "
             "(it is at 30.0%): a factor of more than 2.0 (the paper's Figure 1: 6).") in printed
 
 
 def test_a_net_stops_two_epochs_past_the_level(run, monkeypatch):
-    monkeypatch.setattr(run.command, "LEVEL", 1.0)   # reached in the first epoch
+    monkeypatch.setattr(cifar10_figure, "LEVEL", 1.0)   # reached in the first epoch
     _, out = run("--epochs", "9")
     assert len(metrics(out)) == 2 * 3
     run("--resume", str(out))                        # there is nothing left to do
@@ -178,7 +180,7 @@ def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
         def epoch(self, skip=0):
             orders.append(self.rng.bit_generator.state["state"])
             return super().epoch(skip)
-    monkeypatch.setattr(run.command, "Loader", Noted)
+    monkeypatch.setattr(cifar10_run, "Loader", Noted)
     for net in "sample", "80sec", "13pct":
         _, out = run("--net", net, "--epochs", "1")
         shutil.rmtree(out)
@@ -188,7 +190,7 @@ def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
 def test_ctrl_c_ends_with_a_message(run, monkeypatch, tmp_path, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
-    monkeypatch.setattr(run.command, "train", interrupted)
+    monkeypatch.setattr(cifar10_figure, "train", interrupted)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match="130"):
         run("--out", "my run")
@@ -203,11 +205,11 @@ def test_a_run_that_was_stopped_goes_on(run, monkeypatch, tmp_path, arguments, s
     whole = metrics(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
     with monkeypatch.context() as patched:
-        def on_batch(self, at, on_batch=run.command.Run.on_batch):
+        def on_batch(self, at, on_batch=Run.on_batch):
             if at.epoch == 2 and self.folder.name.startswith(stopped_in):
                 signal.raise_signal(signal.SIGINT)
             on_batch(self, at)
-        patched.setattr(run.command.Run, "on_batch", on_batch)
+        patched.setattr(Run, "on_batch", on_batch)
         with pytest.raises(SystemExit, match="130"):
             run(*arguments)
     assert len(metrics(tmp_path / "out")) < len(whole)
@@ -350,6 +352,6 @@ def test_a_start_on_a_full_disk_can_be_made_again(run, monkeypatch, tmp_path):
 def test_no_memory_is_said_with_how_to_go_on(run, monkeypatch):
     def train(*args, **kwargs):
         raise MemoryError("Unable to allocate 3 TiB")
-    monkeypatch.setattr(run.command, "train", train)
+    monkeypatch.setattr(cifar10_figure, "train", train)
     with pytest.raises(SystemExit, match="^MemoryError: Unable to allocate 3 TiB; go on with: .*--resume .*out$"):
         run()

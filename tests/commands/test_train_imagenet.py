@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from mutants import mutants
 
-from tinynet import Sequential
+from tinynet import SGD, Sequential
+from tinynet.commands import imagenet_errors, imagenet_run
 from tinynet.commands import train_imagenet as command
+from tinynet.data import Loader, imagenet
 from tinynet.parameter import FixedRate
 from tinynet.training.evaluate import load_net
+from tinynet.training.run import Run
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -90,7 +93,7 @@ def test_scale_jitter(run, monkeypatch):
     _, out = run(*TINY[:-2], "--net", "vgg-a", "--jitter", "44", "60", "--epochs", "1")
     view = load_net(out).view
     assert view.jitter == (44, 60) and view.mean.shape == (3,) and len(metrics(out)) == 1
-    images = run.command.imagenet("data", 44).train.images[:]
+    images = imagenet("data", 44).train.images[:]
     np.testing.assert_allclose(view.mean, images.mean(axis=(0, 1, 2)), rtol=1e-5)
     assert json.loads((out / "config.json").read_text())["jitter"] == [44, 60]
 
@@ -98,11 +101,11 @@ def test_scale_jitter(run, monkeypatch):
 def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
     orders = []
 
-    class Noted(run.command.Loader):
+    class Noted(Loader):
         def epoch(self, skip=0):
             orders.append(self.rng.bit_generator.state["state"])
             return super().epoch(skip)
-    monkeypatch.setattr(run.command, "Loader", Noted)
+    monkeypatch.setattr(imagenet_run, "Loader", Noted)
     for i, more in enumerate(((), ("--width", "0.05"), ("--init", "fan-in"))):
         run(*TINY, *more, "--epochs", "1", out=f"run{i}")
     assert orders[0] == orders[1] == orders[2]
@@ -110,7 +113,7 @@ def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
 
 def test_the_source_variant_keeps_its_bias_rates_and_its_noise(run, monkeypatch):
     sgds = []
-    monkeypatch.setattr(run.command, "SGD", lambda *args, original=run.command.SGD, **kwargs: sgds.append(
+    monkeypatch.setattr(imagenet_run, "SGD", lambda *args, original=SGD, **kwargs: sgds.append(
         original(*args, **kwargs)) or sgds[-1])
     run(*TINY, "--epochs", "1", "--variant", "source")
     run(*TINY, "--epochs", "1", "--net", "alexnet-source", out="same")
@@ -124,7 +127,7 @@ def test_the_source_variant_keeps_its_bias_rates_and_its_noise(run, monkeypatch)
 def test_stopped_while_the_photographs_are_prepared(run, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
-    monkeypatch.setattr(run.command, "imagenet", interrupted)
+    monkeypatch.setattr(imagenet_errors, "imagenet", interrupted)
     with pytest.raises(SystemExit, match="130"):
         run(*TINY)
     assert "stopped before the training began" in capsys.readouterr().out
@@ -132,7 +135,7 @@ def test_stopped_while_the_photographs_are_prepared(run, monkeypatch, capsys):
 
 def test_zfnets_filters_are_scaled_back_after_every_step(run, monkeypatch):
     nets = []
-    monkeypatch.setattr(run.command, "renormalise_filters", lambda net: nets.append(net))
+    monkeypatch.setattr(imagenet_run, "renormalise_filters", lambda net: nets.append(net))
     run(*TINY[:-2], "--net", "zfnet", "--size", "64", "--crop", "64", "--epochs", "2")
     assert len(nets) == 2 * 3
     run(*TINY, "--epochs", "1", out="other")
@@ -141,7 +144,7 @@ def test_zfnets_filters_are_scaled_back_after_every_step(run, monkeypatch):
 
 def test_what_was_changed_is_recorded_and_built_again(run, monkeypatch):
     sgds = []
-    monkeypatch.setattr(run.command, "SGD", lambda *args, made=run.command.SGD: sgds.append(args) or made(*args))
+    monkeypatch.setattr(imagenet_run, "SGD", lambda *args, made=SGD: sgds.append(args) or made(*args))
     _, out = run(*TINY, "--without", "conv3", "--no-lrn", "--pool", "2", "--dropout", "0.25", "--bias", "0", "--crops",
                  "center", "--no-mirror", "--momentum", "0", "--decay", "0.1", "--hidden", "800", "--epochs", "1")
     trained = load_net(out)
@@ -180,7 +183,7 @@ def test_what_the_net_sees(run, monkeypatch):
         assert x.dtype == np.float32 and x.shape[1:] == (40, 40, 3)
         assert abs(x.mean()) < 0.3 and x.std() == pytest.approx(1, rel=0.25)
     trained = load_net(out)
-    images = run.command.imagenet("data", 44).test.images[:]
+    images = imagenet("data", 44).test.images[:]
     np.testing.assert_allclose(seen[False][0], trained.view.center(images), rtol=1e-6)
 
 
@@ -208,12 +211,12 @@ def test_evaluation_needs_no_training_images_and_may_be_on_a_third_part(run, dat
     printed, _ = run("--evaluate", "out")
     assert "on 6 images" in printed and [path.name[:4] for path in (data / ".tinynet-44").iterdir()] == ["val-"]
     printed, _ = run("--evaluate", "out", "--split", "test")
-    test = run.command.imagenet("data", 44, test="test").test
+    test = imagenet("data", 44, test="test").test
     error = 100 * (load_net("out").probabilities(test).argmax(axis=1) != test.labels).mean()
     assert f"out: top-1 error {error:.2f}% on 5 images" in printed
     shutil.rmtree(data / "train" / "c")
-    monkeypatch.setattr(run.command, "photographs", None)                   # nothing is prepared, no net is loaded
-    monkeypatch.setattr(run.command, "load_net", None)
+    monkeypatch.setattr(imagenet_errors, "photographs", None)                   # nothing is prepared, no net is loaded
+    monkeypatch.setattr(imagenet_errors, "load_net", None)
     with pytest.raises(SystemExit, match="out was trained on the 3 classes a, b, c.* has the 2 classes a, b"):
         run("--evaluate", "out")
 
@@ -254,7 +257,7 @@ def test_nets_are_evaluated_alone_and_together(run):
     printed, _ = run("--evaluate", "run0", "run1", out=None)
     lines = re.findall(r"^(.*): top-1 error (.*)% on 6 images$", printed, re.MULTILINE)
     assert [name for name, _ in lines] == ["run0", "run1", "these 2 nets together"]
-    test = run.command.imagenet("data", 44).test
+    test = imagenet("data", 44).test
     p = [load_net(name).probabilities(test) for name in ("run0", "run1")]
     errors = [100 * (answers.argmax(axis=1) != test.labels).mean() for answers in (*p, p[0] + p[1])]
     assert [float(error) for _, error in lines] == pytest.approx(errors, abs=0.005)
@@ -293,11 +296,11 @@ def test_a_run_that_was_stopped_goes_on(run, monkeypatch, arguments, capsys):
     _, out = run(*TINY, *arguments, "--epochs", "3", out="whole")
     whole = metrics(out)
     with monkeypatch.context() as patched:
-        def on_batch(self, at, on_batch=run.command.Run.on_batch):
+        def on_batch(self, at, on_batch=Run.on_batch):
             if at.epoch == 2 and at.batch == 2:
                 signal.raise_signal(signal.SIGINT)
             on_batch(self, at)
-        patched.setattr(run.command.Run, "on_batch", on_batch)
+        patched.setattr(Run, "on_batch", on_batch)
         with pytest.raises(SystemExit, match="130"):
             run(*TINY, *arguments, "--epochs", "3")
     assert "go on with: python -m tinynet train-imagenet" in capsys.readouterr().out
@@ -468,7 +471,7 @@ def test_a_second_process_is_refused_before_it_writes(run, tmp_path):
 def test_the_command_to_go_on_with_is_quoted(run, tmp_path, capsys, monkeypatch):
     def train(*args, **kwargs):
         raise KeyboardInterrupt
-    monkeypatch.setattr(run.command, "train", train)
+    monkeypatch.setattr(imagenet_run, "train", train)
     with pytest.raises(SystemExit, match="130"):
         run(*TINY, "--cache", "my cache", out="my run")
     said = capsys.readouterr().out.splitlines()[-1]

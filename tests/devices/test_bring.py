@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinynet import Fork, cpu, simulated
-from tinynet.devices import cuda, device
+from tinynet.devices import crossing, cuda, device
 from tinynet.devices.cuda import bring, each_array
 
 
@@ -94,8 +94,8 @@ def test_other_devices_take_the_plain_way(place):
 
 
 def test_the_arrays_of_a_named_tuple_stay_in_one():
-    crossing = device.Crossing("a", np.ones(1), None, (np.ones(2), 5))
-    assert each_array(crossing, len) == device.Crossing("a", 1, None, (2, 5))
+    sent = crossing.Crossing("a", np.ones(1), None, (np.ones(2), 5))
+    assert each_array(sent, len) == crossing.Crossing("a", 1, None, (2, 5))
 
 
 def test_two_streams_of_one_gpu_get_an_array_from_the_host_once(monkeypatch):
@@ -112,7 +112,7 @@ def test_two_streams_of_one_gpu_get_an_array_from_the_host_once(monkeypatch):
 
     monkeypatch.setattr(TwoStreams, "_context", device.Device._context)
     monkeypatch.setattr(cuda, "copy", lambda x, source, to: asked.append((source.name, to.name)) or x.copy())
-    with device.traffic() as log:
+    with crossing.traffic() as log:
         y = Fork((TwoStreams(0), TwoStreams(1))).forward(np.ones(3))
     assert asked == ["stream 0", ("stream 0", "stream 1")] and log == []
     for part in y:

@@ -11,20 +11,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tinynet.devices import cuda
+from tinynet.devices import cuda, pairs
 from tinynet.devices import device as device_module
-from tinynet.devices.device import (
-    Crossing,
-    Device,
-    DeviceMismatch,
-    cpu,
-    device_of,
-    gpu,
-    pair,
-    send,
-    simulated,
-    traffic,
-)
+from tinynet.devices.crossing import Crossing, send, traffic
+from tinynet.devices.device import Device, DeviceMismatch, cpu, device_of, gpu, simulated
+from tinynet.devices.pairs import pair
 
 
 def on_gpu(count=1):
@@ -168,7 +159,7 @@ def test_arrays_with_rules_of_their_own_are_refused(x, convert):
 @pytest.fixture
 def no_cupy(monkeypatch):
     device_module._cached_gpu.cache_clear()                           # on a machine that has both
-    device_module._PAIRS["streams"].cache_clear()
+    pairs._PAIRS["streams"].cache_clear()
     monkeypatch.setitem(sys.modules, "cupy", None)                    # makes `import cupy` raise
 
 

@@ -184,7 +184,7 @@ def test_free_memory_takes_nothing_from_those_who_hold_it():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.parametrize("lock", ["tinynet.fast.memory", "tinynet.devices.device"])
+@pytest.mark.parametrize("lock", ["tinynet.fast.memory", "tinynet.devices.crossing"])
 def test_a_forked_process_finds_the_lock_free_whoever_held_it(lock):
     script = textwrap.dedent(f"""
         import os, threading, time

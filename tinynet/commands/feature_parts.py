@@ -1,17 +1,13 @@
 """The parts of `python -m tinynet features`: what each measures, row by row; features.py says what for."""
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..data import Split, View
 from ..data.collage import collages
-from ..files.reading import parse_json, read_text
-from ..files.writing import write_text
+from ..init import fan_in
 from ..look.neighbors import features, nearest
 from ..look.retrieval import Autoencoder, hamming, same_class
 from ..look.transfer import draw_transfer
@@ -19,52 +15,18 @@ from ..loss import SoftmaxCrossEntropy
 from ..models import build
 from ..net import Sequential
 from ..one_vs_rest import HingeLoss, SigmoidCrossEntropy
-from ..training.evaluate import Trained, load_net, probabilities
-from ..training.finetune import classifiers, replace_last, start_by_fan_in
+from ..training.evaluate import probabilities
+from ..training.finetune import classifiers, replace_last
 from ..training.metrics import average_precision, per_class_accuracy
-from ..training.probe import Probe, learn, mean_and_error
-from ..training.train import say
+from ..training.probe import Probe, learn
+from .feature_rows import Results, Row, Work, measured
 
 SHOTS = (1, 3, 6, 15, 30, 60)
 LOSSES = {"softmax": SoftmaxCrossEntropy, "svm": HingeLoss}
 PIXELS = "pixels"
+PROBE_RATES, PROBE_STEPS = (0.3, 1.0, 3.0), (100, 300)            # of linear classifiers, by SGD
+NET_RATES, NET_STEPS = (0.0003, 0.001, 0.003, 0.01), (100, 400, 1000)   # of whole nets, by Adam
 COLLAGES, FOUND, BITS = 600, 10, 64  # collages to learn, and to test; neighbours; bits in a code
-
-
-class Work(NamedTuple):
-    """What all parts share: `train` has the photographs of each class in turn, folds · 60 of each."""
-    run: str
-    out: Path
-    layers: list[str]
-    folds: int
-    steps: int
-    trained: Trained
-    train: Split
-    test: Split
-    classes: int
-
-    def fold(self, f: int, k: int) -> np.ndarray:
-        """The indices of k images per class, of a fold that shares none with another."""
-        return np.arange(len(self.train.labels)).reshape(self.classes, self.folds, -1)[:, f, :k].ravel()
-
-
-class Results:
-    """The rows of a file of JSON lines, each of which is written when it is there."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows = [parse_json(path, line) for line in read_text(path).splitlines()] if path.exists() else []
-
-    def add(self, key: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The row of `key`: what `measure` gives, unless it is there."""
-        for row in self.rows:
-            if key.items() <= row.items():
-                return row
-        self.rows.append(key | measure())
-        say(json.dumps(self.rows[-1]))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(self.path, "".join(json.dumps(row) + "\n" for row in self.rows))
-        return self.rows[-1]
 
 
 def seen(work: Work, images: np.ndarray, layer: str) -> np.ndarray:
@@ -74,96 +36,124 @@ def seen(work: Work, images: np.ndarray, layer: str) -> np.ndarray:
     return features(work.trained.net, images, layer, work.trained.view.center)
 
 
+def accuracy(scores: np.ndarray, labels: np.ndarray) -> Row:
+    return {"accuracy": round(float(np.nanmean(per_class_accuracy(scores, labels))), 4)}
+
+
+# ------------------------------------------------------------------------------- linear classifiers on a layer
+
 def probe(work: Work, results: Results, part: str, layer: str, shots: Sequence[int]) -> None:
     """Linear classifiers of a layer's features, which are computed once."""
-    x, unseen = seen(work, work.train.images, layer), seen(work, work.test.images, layer)
+    x = {name: seen(work, work.part(name).images, layer) for name in ("train", "valid", "test")}
 
-    def measure(loss: str, k: int, f: int) -> dict[str, Any]:
+    def fitted(by: str, k: int, f: int, unseen: str, lr: float, steps: int) -> Row:
         chosen = work.fold(f, k)
-        fitted = Probe(x.shape[1], work.classes, np.random.default_rng(f))
-        fitted.fit(x[chosen], work.train.labels[chosen], loss=LOSSES[loss]())
-        return accuracy(fitted.scores(unseen), work.test.labels)
-    for loss in LOSSES:
+        classifier = Probe(x["train"].shape[1], work.classes, np.random.default_rng(f))
+        classifier.fit(x["train"][chosen], work.train.labels[chosen], loss=LOSSES[by](), lr=lr, steps=steps)
+        return accuracy(classifier.scores(x[unseen]), work.part(unseen).labels)
+    for by in LOSSES:
         for k in shots:
-            for f in range(work.folds):
-                results.add({"part": part, "layer": layer, "by": loss, "k": k, "fold": f},
-                            lambda loss=loss, k=k, f=f: measure(loss, k, f))
-
-
-def accuracy(scores: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    return {"accuracy": round(float(np.nanmean(per_class_accuracy(scores, labels))), 4)}
+            measured(work, results, {"part": part, "layer": layer, "by": by, "k": k}, PROBE_RATES, PROBE_STEPS,
+                     lambda *at, by=by, k=k: fitted(by, k, *at))
 
 
 def layers(work: Work, results: Results) -> None:
     for layer in (PIXELS, *work.layers):
         probe(work, results, "layers", layer, SHOTS[-1:])
-        told(results, f"{layer} softmax, 60 images per class", part="layers", layer=layer, by="softmax")
+        for by in LOSSES:
+            results.told(f"{by} on {layer}, {SHOTS[-1]} a class", part="layers", layer=layer, by=by)
 
+
+# -------------------------------------------------------------------------------------------------- whole nets
 
 def shots(work: Work, results: Results) -> None:
     probe(work, results, "shots", work.layers[-1], SHOTS)
     for k in SHOTS:
-        for f in range(work.folds):
-            results.add({"part": "shots", "by": "scratch", "k": k, "fold": f},
-                        lambda k=k, f=f: whole(work, from_scratch(work, f), k, f))
+        measured(work, results, {"part": "shots", "by": "scratch", "k": k}, NET_RATES, NET_STEPS,
+                 lambda f, *at, k=k: whole(work, *from_scratch(work, f), (), k, f, *at))
+    draw(work, results)
 
 
-def from_scratch(work: Work, f: int) -> tuple[Sequential, View, float, tuple[str, ...]]:
-    """The same net with random weights, which suit pixels of about unit variance."""
+def from_scratch(work: Work, f: int) -> tuple[Sequential, View]:
+    """The same net with random weights scaled by fan-in, all layers but the last, for pixels of about unit variance."""
     rng, config = np.random.default_rng(100 + f), work.trained.config
     net = replace_last(build(config["net"], rng=rng, **config["settings"]), work.classes, rng)
-    return start_by_fan_in(net, rng), View(work.trained.view.mean, 64.0), 1e-3, ()
+    for W in (layer.W for layer in weighty(net).values()):
+        W.assign(fan_in(2.0)(rng, W.shape))
+    return net, View(work.trained.view.mean, 64.0)
 
 
-def whole(work: Work, start: tuple[Sequential, View, float, tuple[str, ...]], k: int, f: int) -> dict[str, Any]:
-    (net, view, lr, frozen), chosen = start, work.fold(f, k)
+def weighty(net: Sequential) -> dict[str, object]:
+    """The layers with weights, but for those that give the classes' scores."""
+    return {name: layer for name, layer in net.walk() if hasattr(layer, "W") and layer not in classifiers(net)}
+
+
+def whole(work: Work, net: Sequential, view: View, frozen: Sequence[str], k: int, f: int, unseen: str, lr: float,
+          steps: int) -> Row:
+    chosen, shown = work.fold(f, k), work.part(unseen)
     error = learn(net, Split(work.train.images[chosen], work.train.labels[chosen]), view, np.random.default_rng(f),
-                  frozen=frozen, steps=work.steps, lr=lr)
-    return accuracy(probabilities(net, work.test, view), work.test.labels) | {"train_error": round(error, 4)}
+                  frozen=frozen, steps=steps, lr=lr)
+    return accuracy(probabilities(net, shown, view), shown.labels) | {"train_error": round(error, 4)}
 
 
 def freezing(work: Work, results: Results) -> None:
-    weighty = [name for name, layer in work.trained.net.walk() if hasattr(layer, "W") and
-               layer not in classifiers(work.trained.net)]
-    for n in range(len(weighty) + 1):
-        for f in range(work.folds):
-            def measure(n: int = n, f: int = f) -> dict[str, Any]:
-                fresh = load_net(work.run)
-                net = replace_last(fresh.net, work.classes, np.random.default_rng(f))
-                return whole(work, (net, fresh.view, 1e-4, tuple(weighty[:n])), SHOTS[-1], f)
-            results.add({"part": "freezing", "frozen": weighty[:n], "k": SHOTS[-1], "fold": f}, measure)
+    names = list(weighty(work.trained.net))
 
+    def begun(f: int) -> tuple[Sequential, View]:
+        again = work.again()
+        return replace_last(again.net, work.classes, np.random.default_rng(f)), again.view
+    for n in range(len(names) + 1):
+        key = {"part": "freezing", "frozen": names[:n], "k": SHOTS[-1]}
+        measured(work, results, key, NET_RATES, NET_STEPS,
+                 lambda f, *at, n=n: whole(work, *begun(f), names[:n], SHOTS[-1], f, *at))
+        results.told(f"the first {n} layers frozen, {SHOTS[-1]} a class", **key)
+
+
+def draw(work: Work, results: Results) -> None:
+    last = work.layers[-1]
+    curves = {name: [(k, *results.told(f"{name}, {k} a class", part="shots", by=by, k=k)) for k in SHOTS]
+              for name, by in ((f"softmax on {last}", "softmax"), (f"linear SVM on {last}", "svm"),
+                               ("whole net, random weights", "scratch"))}
+    draw_transfer(work.out / "shots.png", curves, 1 / work.classes,
+                  f"{work.folds} folds, mean ± standard error; {len(work.test.labels)} test photographs")
+
+
+# ------------------------------------------------------------------------- several objects in a picture; codes
 
 def several_objects(work: Work, results: Results) -> None:
-    for f in range(work.folds):
-        results.add({"part": "collages", "layer": work.layers[-1], "fold": f}, lambda f=f: several(work, f))
-
-
-def collages_of(work: Work, split: Split, f: int) -> tuple[np.ndarray, np.ndarray]:
-    images, present = collages(split.images, split.labels, work.classes, COLLAGES, np.random.default_rng(f))
-    return seen(work, images, work.layers[-1]), present
-
-
-def several(work: Work, f: int) -> dict[str, Any]:
     """A collage is shown to the softmax once for each of its objects, to the sigmoids once with all of them."""
-    (x, present), (unseen, there) = collages_of(work, work.train, f), collages_of(work, work.test, 100 + f)
-    which, label = np.nonzero(present)
-    found = {}
-    for name, rows, targets, loss in (("softmax", x[which], label, SoftmaxCrossEntropy()),
-                                      ("sigmoid", x, present, SigmoidCrossEntropy())):
-        fitted = Probe(x.shape[1], work.classes, np.random.default_rng(f)).fit(rows, targets, loss=loss)
-        ap = average_precision(fitted.scores(unseen), there)
-        found |= {name: round(float(np.nanmean(ap)), 4), f"{name}_by_class": ap.round(4).tolist()}
-    return found | {"chance": round(float(there.mean()), 4)}
+    layer, first = work.layers[-1], {"train": 0, "valid": 1000, "test": 100}         # of the seeds, one for each fold
+
+    def made(name: str, f: int) -> tuple[np.ndarray, np.ndarray]:
+        part, rng = work.part(name), np.random.default_rng(first[name] + f)
+        images, present = collages(part.images, part.labels, work.classes, COLLAGES, rng)
+        return seen(work, images, layer), present
+
+    def fitted(by: str, f: int, unseen: str, lr: float, steps: int) -> Row:
+        (x, present), (shown, there) = made("train", f), made(unseen, f)
+        which, label = np.nonzero(present)
+        classifier = Probe(x.shape[1], work.classes, np.random.default_rng(f))
+        if by == "softmax":
+            classifier.fit(x[which], label, loss=SoftmaxCrossEntropy(), lr=lr, steps=steps)
+        else:
+            classifier.fit(x, present, loss=SigmoidCrossEntropy(), lr=lr, steps=steps)
+        ap = average_precision(classifier.scores(shown), there)
+        return {"ap": round(float(np.nanmean(ap)), 4), "by_class": ap.round(4).tolist(),
+                "chance": round(float(there.mean()), 4)}
+    for by in ("softmax", "sigmoid"):
+        measured(work, results, {"part": "collages", "layer": layer, "by": by}, PROBE_RATES, PROBE_STEPS,
+                 lambda *at, by=by: fitted(by, *at), "ap")
+        results.told(f"{by} on {layer} of collages, mean average precision", "ap", part="collages", by=by)
 
 
 def codes(work: Work, results: Results) -> None:
     for layer in (PIXELS, work.layers[-1]):
         for f in range(work.folds):
             results.add({"part": "codes", "layer": layer, "seed": f}, lambda layer=layer, f=f: search(work, layer, f))
+        results.told(f"codes of {layer}, of the same class", "codes", part="codes", layer=layer)
 
 
-def search(work: Work, layer: str, seed: int) -> dict[str, Any]:
+def search(work: Work, layer: str, seed: int) -> Row:
     stored, queries, rng = seen(work, work.train.images, layer), seen(work, work.test.images, layer), \
         np.random.default_rng(seed)
     coder = Autoencoder(stored.shape[1], 256, BITS, rng=rng)
@@ -172,22 +162,6 @@ def search(work: Work, layer: str, seed: int) -> dict[str, Any]:
              "vectors": nearest(queries, stored, FOUND)[0]}
     return {name: round(same_class(indices, work.train.labels, work.test.labels), 4)
             for name, indices in found.items()} | {"loss": round(losses[-1], 4)}
-
-
-def told(results: Results, name: str, **key: Any) -> tuple[float, float]:
-    """Mean and standard error of the rows that have this key; said."""
-    mean, error = mean_and_error([row["accuracy"] for row in results.rows if key.items() <= row.items()])
-    say(f"{name}: {mean:.1%} ± {error:.1%}")
-    return mean, error
-
-
-def draw(work: Work, results: Results) -> None:
-    last = work.layers[-1]
-    curves = {name: [(k, *told(results, f"{name}, {k} a class", part="shots", by=by, k=k)) for k in SHOTS]
-              for name, by in ((f"softmax on {last}", "softmax"), (f"linear SVM on {last}", "svm"),
-                               ("whole net, random weights", "scratch"))}
-    draw_transfer(work.out / "shots.png", curves, 1 / work.classes,
-                  f"{work.folds} folds, mean ± standard error; {len(work.test.labels)} test photographs")
 
 
 PARTS = {"layers": layers, "shots": shots, "freezing": freezing, "collages": several_objects, "codes": codes}

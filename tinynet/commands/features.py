@@ -1,10 +1,10 @@
 """What a trained net's features are worth for other pictures: ZFNet, sections 5.2 and 5.3, AlexNet, section 6.1.
 
-    python -m tinynet features --run RUN --data PHOTOS
-    python -m tinynet features --run RUN --data PHOTOS --parts shots codes --folds 5
+    python -m tinynet features 80sec --photographs PHOTOS        the net in the package
+    python -m tinynet features RUN --photographs PHOTOS --parts shots codes --folds 5
 
-RUN is the folder of a run on CIFAR-10; PHOTOS holds train/ and val/ with a folder of photographs for each class, which
-are shrunk to what the net sees. Those of train/ that are nearly an image of CIFAR-10 are left out first. Parts:
+RUN is the folder of a run on CIFAR-10, or 80sec; PHOTOS holds train/ and val/ with a folder of photographs for each
+class, which are shrunk to what the net sees. Those that are nearly an image of CIFAR-10 are left out first.
 
     layers       a softmax and a linear SVM on each layer's features (Table 6), and on the pixels
     shots        the last of --layers, for 1 image per class and more, against the net from random weights (Figure 7)
@@ -12,7 +12,9 @@ are shrunk to what the net sees. Those of train/ that are nearly an image of CIF
     collages     four photographs in a picture: softmax against one sigmoid a class, average precision (Table 5)
     codes        binary codes of features against codes of pixels, by the same-class share of what is found
 
-Results are lines of JSON in --out, what is there is not done again, so the same command goes on; and shots.png.
+All but the codes choose their learning rate and their steps by other photographs of train/ than those that they learn;
+those of val/ are the test. Results are lines of JSON in --out; what is there is not done again, so the same command
+goes on where it was stopped; and shots.png. What came out: docs/features.md.
 """
 from __future__ import annotations
 
@@ -22,67 +24,96 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import cpu
 from ..data import ImageFolder, Split, cifar10
 from ..data.duplicates import near_duplicates, without
 from ..layers.pool import AvgPool2d, MaxPool2d
-from ..training.evaluate import Trained, load_net
+from ..training.evaluate import Trained
 from ..training.probe import draw_per_class
 from ..training.train import say
-from .feature_parts import PARTS, SHOTS, Results, Work, draw
+from .feature_parts import PARTS, SHOTS
+from .feature_rows import Results, Work
+from .looks.asked import net_of
 from .options import at_least, command_line, ends_in_a_line
 
-TEST, SPARE = 50, 20  # photographs per class to test, and to have in case that some are near-duplicates
+TEST, VALID, SPARE = 50, 50, 20  # photographs per class to test, to choose by, and to have if some are near-duplicates
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
-    with ends_in_a_line():
-        trained = load_net(args.run)
-        args.layers = args.layers or [name for name, layer in trained.net.walk()
-                                      if "." not in name and isinstance(layer, (MaxPool2d, AvgPool2d))]
-        known = dict(trained.net.walk())
-        missing = [name for name in args.layers if name not in known]
-        if missing or not args.layers:
-            raise ValueError(f"--layers: expected some of {', '.join(known)}, got {', '.join(missing) or 'none'}")
-        results, told_now = Results(args.out / "results.jsonl"), {"folds": args.folds, "steps": args.steps}
+    with ends_in_a_line("the same command goes on"):
+        trained = net_of(args.run, cpu)
+        layers = layers_of(trained, args.layers)
+        photos = ImageFolder(Path(args.photographs) / "train")
+        tests = ImageFolder(Path(args.photographs) / "val", photos.classes)
+        check_counts(photos, tests, args.folds)
+        learned, results = cifar10(args.root).train.images, Results(args.out / "results.jsonl")
+        told_now = {"run": Path(args.run).name, "folds": args.folds, "classes": list(photos.classes)}
         if not told_now.items() <= results.add({"part": "settings"}, lambda: told_now).items():
-            raise ValueError(f"{results.path} has other --folds or --steps: name another folder with --out")
-        work = prepared(args, trained, results)
+            raise ValueError(f"{results.path} is of another RUN, or of other --folds or --photographs: name another "
+                             "folder with --out")
+        train, valid = to_learn(photos, args.folds * SHOTS[-1], learned, trained, results)
+        test = unlearned("test", some_of(tests, TEST, trained), learned, results)
+        work = Work(lambda: net_of(args.run, cpu), args.out, layers, args.folds, trained, train, valid, test,
+                    len(photos.classes))
         for part in args.parts:
             PARTS[part](work, results)
-        if "shots" in args.parts:
-            draw(work, results)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line("features", __doc__)
-    parser.add_argument("--run", required=True, help="the folder of the run that trained the net")
-    parser.add_argument("--data", required=True, help="a folder with train/ and val/, of photographs of other classes")
+    parser.add_argument("run", help="the folder of the run that trained the net, or 80sec, which comes with tinynet")
+    parser.add_argument("--photographs", required=True, metavar="PHOTOS",
+                        help="a folder with train/ and val/, of photographs of other classes")
     parser.add_argument("--root", help="the folder of CIFAR-10 (default: TINYNET_DATA, then a cache; else a download)")
     parser.add_argument("--parts", nargs="+", choices=tuple(PARTS), default=tuple(PARTS),
                         metavar="PART", help=f"some of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--layers", nargs="+", metavar="LAYER", help="(default: those that pool)")
     parser.add_argument("--folds", type=at_least(2), default=3, help="of images that learn (default: 3)")
-    parser.add_argument("--steps", type=at_least(1), default=100, help="of a whole net (default: 100)")
-    parser.add_argument("--out", type=Path, default=Path("examples/results/features"), help="the folder of the results")
+    parser.add_argument("--out", type=Path, default=Path("runs/features"),
+                        help="the folder of the results (default: runs/features)")
     return parser.parse_args(arguments)
 
 
-def prepared(args: argparse.Namespace, trained: Trained, results: Results) -> Work:
-    """The photographs, as small as the net sees them; those of training without near-duplicates of CIFAR-10."""
-    photos = ImageFolder(Path(args.data) / "train")
-    tests = ImageFolder(Path(args.data) / "val", photos.classes)
-    train, learned = some_of(photos, args.folds * SHOTS[-1] + SPARE, trained), cifar10(args.root).train.images
-    pairs, found = near_duplicates(train.images, learned, side=16)
-    results.add({"part": "duplicates"}, lambda: {"photographs": len(train.labels), "of": len(learned),
-                                                 "pairs": len(pairs), "left_out": len(np.unique(pairs[:, 0])),
-                                                 "of_classes": np.unique(train.labels[pairs[:, 0]]).tolist(),
-                                                 "highest": round(float(found.max(initial=0)), 4)})
-    train = without(train, pairs[:, 0])
-    chosen = draw_per_class(train.labels, args.folds * SHOTS[-1], 0)
-    train = Split(train.images[chosen], train.labels[chosen])
-    test = some_of(tests, TEST, trained)
-    return Work(args.run, args.out, args.layers, args.folds, args.steps, trained, train, test, len(photos.classes))
+def layers_of(trained: Trained, named: Sequence[str] | None) -> list[str]:
+    """The layers whose features are measured: those that were named, or those that pool."""
+    known = dict(trained.net.walk())
+    named = named or [name for name, layer in known.items() if "." not in name
+                      and isinstance(layer, (MaxPool2d, AvgPool2d))]
+    missing = [name for name in named if name not in known]
+    if missing or not named:
+        raise ValueError(f"--layers: expected some of {', '.join(known)}, got {', '.join(missing) or 'none'}")
+    return list(named)
+
+
+def check_counts(photos: ImageFolder, tests: ImageFolder, folds: int) -> None:
+    """Raise ValueError if a class has too few photographs."""
+    for folder, needed in (photos, folds * SHOTS[-1] + VALID + SPARE), (tests, TEST):
+        counts = np.bincount(folder.labels, minlength=len(photos.classes))
+        if counts.min() < needed:
+            raise ValueError(f"{folder.root}: expected {needed} photographs of each class, for {folds} folds, got "
+                             f"{counts.min()} of {photos.classes[counts.argmin()]}")
+
+
+def to_learn(photos: ImageFolder, learn: int, learned: np.ndarray, trained: Trained, results: Results
+             ) -> tuple[Split, Split]:
+    """The photographs to learn, `learn` of each class, and those to choose by, as small as the net sees them."""
+    drawn = unlearned("train", some_of(photos, learn + VALID + SPARE, trained), learned, results)
+    chosen = draw_per_class(drawn.labels, learn + VALID, 0).reshape(len(photos.classes), -1)
+    train, valid = (Split(drawn.images[part], drawn.labels[part])
+                    for part in (chosen[:, :learn].ravel(), chosen[:, learn:].ravel()))
+    return train, valid
+
+
+def unlearned(name: str, split: Split, learned: np.ndarray, results: Results) -> Split:
+    """The photographs without those that are nearly an image that the net has learned; a row says how many."""
+    pairs, found = near_duplicates(split.images, learned, side=16)
+    results.add({"part": "duplicates", "in": name}, lambda: {
+        "photographs": len(split.labels), "of": len(learned), "pairs": len(pairs),
+        "left_out": len(np.unique(pairs[:, 0])), "of_classes": np.unique(split.labels[pairs[:, 0]]).tolist(),
+        "correlations": found.round(4).tolist()})
+    left = without(split, pairs[:, 0])
+    return Split(left.images[:], left.labels)
 
 
 def some_of(photos: ImageFolder, k: int, trained: Trained) -> Split:

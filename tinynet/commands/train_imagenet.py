@@ -21,47 +21,29 @@ mean image.
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from .. import SGD, Device, Sequential, SoftmaxCrossEntropy, count_parameters, get_threads
-from ..data import Dataset, Loader, View, imagenet, imagenet_classes
-from ..data.statistics import statistics_of
-from ..data.subset import first_classes
+from .. import count_parameters, get_threads
 from ..data.view import MOST_SIDE
-from ..distributed import ALONE, Alone, Ranks, program
-from ..files.reading import entry
-from ..models.catalogue import NETS, build, settings_of
-from ..models.googlenet import GoogLeNet, GoogLeNetLoss
-from ..models.vgg import start_from
-from ..models.zfnet import renormalise_filters
-from ..parameter import drawn_later
-from ..training.config import about_the_net, new_folder, read_config, size_of, take_options, view_of
+from ..distributed import Alone, Ranks, program
+from ..models.catalogue import NETS, settings_of
+from ..training.config import new_folder, read_config, take_options
 from ..training.diverged import Diverged
-from ..training.evaluate import load_net, probabilities, weights_in
-from ..training.finetune import replace_last, start_by_fan_in
-from ..training.folder import hold
-from ..training.metrics import top_k_error
-from ..training.rebuilt import rebuilt
-from ..training.run import Run
-from ..training.schedule import Steps, WarmUp, WhenStuck
-from ..training.train import Progress, say, train
-from .options import SWITCHES, add_accumulate, add_switches, at_least, command_line, not_negative, positive, switched
-from .together import device_of_rank, in_words, parse_together, shared
+from ..training.evaluate import probabilities, weights_in
+from ..training.train import say
+from .imagenet_errors import evaluate, photographs, report
+from .imagenet_net import OF_THE_NET, check_net
+from .imagenet_run import NOT_IN_CONFIG, set_up
+from .options import SWITCHES, add_accumulate, add_switches, at_least, command_line, not_negative, positive
+from .together import device_of_rank, in_words, parse_together
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
-OF_THE_NET = ("columns", "variant", "extra_conv", "groups", "kernels", "hidden")  # settings that only some nets have
 RECIPES = {  # what differs from AlexNet's, which is the default: ZFNet, section 3
     "alexnet": {},
     "zfnet": {"net": "zfnet", "crops": "ten", "no_color_noise": True, "decay": 0.0, "epochs": 70}}
 MOST_WORKERS = 256
-NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "split", "minutes", "keep_every", "ten_crop")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -180,168 +162,3 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if not args.evaluate:
         check_net(parser, args)
     return args
-
-
-def check_net(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """An error of the command line, if there is no such net: it is built, without its numbers."""
-    for name in OF_THE_NET:
-        if getattr(args, name) is not None and name not in settings_of(args.net):
-            parser.error(f"--{name.replace('_', '-')}: {args.net} has no such option")
-    if args.start_from and not args.resume:
-        check_start(parser, args)
-    try:
-        with drawn_later():
-            build(args.net, input_size=args.crop, **settings_in(args))
-    except ValueError as error:
-        parser.error(f"{args.net}: {error}")
-
-
-def check_start(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """An error of the command line, if --start-from does not name a VGG to start a VGG from."""
-    if args.fine_tune:
-        parser.error("--start-from and --fine-tune: a net has one start; give one of them")
-    try:
-        before = read_config(args.start_from)
-        shallow = entry(Path(args.start_from) / "config.json", before, "net", str)
-    except (OSError, ValueError) as error:
-        parser.error(f"--start-from: {error}")
-    if not (args.net.startswith("vgg") and shallow.startswith("vgg")):
-        parser.error(f"--start-from: only VGG's nets start so, from another one; got {args.net} from {shallow}")
-
-
-def settings_in(args: argparse.Namespace) -> dict[str, Any]:
-    """The settings of the net that were given."""
-    given = {name: getattr(args, name) for name in OF_THE_NET if getattr(args, name) is not None}
-    return {**given, **switched(args)}
-
-
-def photographs(args: argparse.Namespace, size: int) -> Dataset:
-    cache = args.cache and Path(args.cache) / str(size)  # the nets that are evaluated together may differ in size
-    data = imagenet(args.data, size, cache, args.skip_unreadable, train=not args.evaluate, test=args.split or "val")
-    return first_classes(data, args.first_classes) if args.first_classes else data
-
-
-def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path, ranks: Ranks | Alone
-           ) -> tuple[Sequential, View, Run, Callable[[], object]]:
-    """The net, what it sees, the folder it learns in, and what makes it learn."""
-    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
-    settings = {"classes": len(data.classes), "input_size": args.crop, **settings_in(args)}
-    view = view_of(folder, read_config(folder)) if args.resume else new_view(args, data)
-    told = about_the_net(args.net, settings, view, data.classes)
-    told["data"] = name_of(data, folder if args.resume else None)
-    ranks.expect_same(options={**vars(args), "out": None}, data=told)
-    run = run_in(folder, args, told, ranks)
-    net = start(args, settings, device, rng_net)
-    loader = Loader(data.train, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers,
-                    share=ranks.share)
-    sgd = SGD(net.parameters(), args.lr, 0.9 if args.momentum is None else args.momentum,
-              0.0005 if args.decay is None else args.decay)
-    schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
-    if args.scale_rate:
-        schedule = WarmUp(schedule, args.batch / args.scale_rate, 5 if args.warm_up is None else args.warm_up)
-
-    def prepare() -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        hold(folder, run)
-        view.save(folder)  # before the config, which says that all is there
-
-    ranks.first(prepare)
-    progress = run.start(net, sgd, loader, schedule)
-
-    def on_batch(at: Progress) -> None:
-        if args.net == "zfnet":
-            renormalise_filters(net)
-        run.on_batch(at)
-
-    def validate() -> dict[str, float]:
-        found = errors(shared(ranks, data.test, lambda split: probabilities(net, split, view, False, args.batch,
-                                                                            args.workers)), data)
-        return {"val_error" if k == 1 else f"val_top{k}_error": error for k, error in found.items()}
-
-    loss = GoogLeNetLoss() if isinstance(net, GoogLeNet) else SoftmaxCrossEntropy()
-    return net, view, run, partial(train, net, sgd, loader, args.epochs, loss=loss, progress=progress,
-                                   schedule=schedule, validate=validate, on_batch=on_batch, on_epoch=run.on_epoch,
-                                   accumulate=args.accumulate or 1, ranks=ranks)
-
-
-def name_of(data: Dataset, before: Path | None) -> str:
-    """What the run is told of its data. In one that is gone on with, the folder has the name that it had then: it may
-    have been renamed since, and the images are the same."""
-    if before:
-        name = entry(before / "config.json", read_config(before), "data", str)
-        if name.partition(",")[2] == data.name.partition(",")[2]:
-            return name
-    return data.name
-
-
-def run_in(folder: Path, args: argparse.Namespace, config: dict, ranks: Ranks | Alone = ALONE) -> Run:
-    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
-    cache = f" --cache {shlex.quote(args.cache)}" if args.cache else ""
-    return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
-               minutes=args.minutes, ranks=ranks, how_to_resume="go on with: python -m tinynet train-imagenet "
-               f"{shlex.quote(args.data)}{cache} --resume {shlex.quote(str(folder))}")
-
-
-def new_view(args: argparse.Namespace, data: Dataset) -> View:
-    """What the net sees of the squares: section 4.1; with --jitter, as VGG's section 3.1, where the mean is one colour,
-    since a pixel of a rescaled image could be from anywhere; with --init fan-in of about unit variance."""
-    found = statistics_of(data.train.images, "mean and colours of the training images")
-    values, vectors = found.components
-    source = (args.variant or settings_of(args.net).get("variant")) == "source"
-    return View(found.mean.mean(axis=(0, 1)) if args.jitter else found.mean,
-                scale=255 * float(values.mean()) ** 0.5 if args.init == "fan-in" else 1.0, crop=args.crop,
-                mirror=args.mirror is not False, crops=args.crops or "random",
-                jitter=args.jitter and tuple(args.jitter), color=None if args.no_color_noise else (values, vectors),
-                noise="2012" if source else "paper")
-
-
-def start(args: argparse.Namespace, settings: dict, device: Device, rng: np.random.Generator) -> Sequential:
-    """The net as it is before the first step."""
-    if args.resume:
-        last = Path(args.resume) / "checkpoints" / "last.npz"
-        return rebuilt(Path(args.resume) / "config.json", args.net, settings, last, device, rng)
-    if args.fine_tune:
-        before = Path(args.fine_tune)
-        classes = len(entry(before / "config.json", read_config(before), "classes", list))
-        settings_before, weights = {**settings, "classes": classes}, weights_in(before)
-        net = rebuilt(before / "config.json", args.net, settings_before, weights, device, rng)
-        return replace_last(net, settings["classes"], rng)
-    net = build(args.net, **settings, device=device, rng=rng)
-    net = start_by_fan_in(net, rng) if args.init == "fan-in" else net
-    if args.start_from:
-        say(f"from {args.start_from}: {', '.join(start_from(net, load_net(args.start_from, device).net))}")
-    return net
-
-
-def evaluate(args: argparse.Namespace, device: Device) -> None:
-    """The error of the best nets of one or several runs, of each alone and of their mean answer."""
-    compare_classes(args)
-    answers: list[np.ndarray] = []
-    for run in args.evaluate:
-        trained = load_net(run, device)
-        data = photographs(args, size_of(run, trained.config))
-        answers.append(trained.probabilities(data.test, args.ten_crop, args.batch, args.workers))
-        report(answers[-1], data, run)
-    if len(answers) > 1:
-        report(np.mean(answers, axis=0), data, f"these {len(answers)} nets together")
-
-
-def compare_classes(args: argparse.Namespace) -> None:
-    """ValueError if one of the runs knows other classes than the photographs have, before any of these is read."""
-    has = list(imagenet_classes(args.data, args.split or "val")[:args.first_classes])
-    for run in args.evaluate:
-        knows = entry(Path(run) / "config.json", read_config(run), "classes", list)
-        if knows != has:
-            raise ValueError(f"{run} was trained on the {len(knows)} classes {', '.join(map(str, knows[:5]))}..., "
-                             f"{args.data} has the {len(has)} classes {', '.join(has[:5])}...; evaluate it on those it "
-                             "knows")
-
-
-def errors(answers: np.ndarray, data: Dataset) -> dict[int, float]:
-    """Top-1 and top-5; of five classes or fewer, where the five best are all there are, top-1 alone."""
-    return {k: top_k_error(answers, data.test.labels, k) for k in (1, 5) if k == 1 or k < len(data.classes)}
-
-
-def report(answers: np.ndarray, data: Dataset, what: str) -> None:
-    found = ", ".join(f"top-{k} error {error:.2%}" for k, error in errors(answers, data).items())
-    say(f"{what}: {found} on {len(answers):,} images")

@@ -1,5 +1,5 @@
 """Photographs that are in two data sets at once: a net that learned one of them has seen them already. ZFNet, section
-5.2, found 5 such images in Caltech-101 and 254 in Caltech-256 by normalised correlation, and removed them.
+5.2, found them by normalised correlation and trained its net again without them.
 
     u = (t - mean t) / |t - mean t|        t: the image as a small thumbnail, minus the mean of each colour   (1)
     correlation = u·v, from -1 to 1        1: the same but for brightness, contrast and a tint                (2)

@@ -1,29 +1,21 @@
-"""Where arrays live, and the only way from one place to another.
+"""Where arrays live.
 
     cpu              NumPy
     gpu(i)           CuPy on GPU i; CuPy is imported at the first call
     simulated(i)     NumPy behind arrays that refuse every mix with another device's (simulated.py)
-    pair()           the two devices of AlexNet's columns: GPUs, streams of one GPU, or the CPU twice
 
-A layer takes its array module from its device (`device.xp`) and so runs on all of them. An array changes
-device through `send` and nothing else, and `with traffic() as log:` records what is sent.
-
-    left, right = pair("simulated")
-    x = left.asarray(np.ones(3))
-    with traffic() as log:
-        y = send(x, right, label="conv3")
-    log             # [Crossing(source='simulated(0)', target='simulated(1)', bytes=24, label='conv3')]
+A layer takes its array module from its device (`device.xp`) and so runs on all of them. Two of them for the columns of
+AlexNet are a `pair` (pairs.py); an array changes device through `send` and nothing else (crossing.py).
 """
 from __future__ import annotations
 
 import functools
 import operator
-import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -33,8 +25,7 @@ from .cuda import each_array
 from .simulated import DeviceMismatch, SimulatedArray, entered
 from .simulated_xp import ArrayModule
 
-__all__ = ["Crossing", "Device", "DeviceMismatch", "cpu", "device_of", "gpu", "pair", "send", "simulated",
-           "free_memory", "traffic"]
+__all__ = ["Device", "DeviceMismatch", "cpu", "device_of", "free_memory", "gpu", "simulated"]
 
 
 class Device:
@@ -268,45 +259,13 @@ def free_memory() -> None:
     cuda.free_memory()
 
 
-# --------------------------------------------------------------------------------------- two for the columns
-
-def pair(kind: str | None = None) -> tuple[Device, Device]:
-    """The two devices of the columns, left and right; the same objects at every call of one kind.
-
-    "gpu"        two GPUs; if a copy between them does not arrive as it left, it goes through the host
-    "streams"    one GPU with a stream for each column
-    "cpu"        the CPU twice
-    "simulated"  the CPU, with arrays that refuse to mix: slower, for lessons and tests
-
-    Without `kind`: the first of the first three that this machine has. Raises ValueError for any other
-    kind; if the kind needs a GPU that is missing, what `gpu` raises, or RuntimeError if there is only one.
-    """
-    if kind is None:
-        kind = ("cpu", "streams", "gpu")[min(cuda.gpu_count(), 2)]
-    if kind not in _PAIRS:
-        raise ValueError(f"pair: the kinds are {', '.join(map(repr, _PAIRS))}, got {kind!r}")
-    return _PAIRS[kind]()
-
-
-def _two_gpus() -> tuple[Device, Device]:
-    left = gpu(0)
-    if cuda.gpu_count() < 2:
-        raise RuntimeError('pair("gpu"): this machine has one GPU: use pair("streams") or pair("cpu")')
-    cuda.peers_work(left, gpu(1))
-    return left, gpu(1)
-
-
-_PAIRS = {"gpu": _two_gpus,
-          "streams": functools.cache(lambda: (Gpu(0, stream=0), Gpu(0, stream=1))),
-          "cpu": functools.cache(lambda: (Device("cpu:0", np), Device("cpu:1", np))),
-          "simulated": lambda: (simulated(0), simulated(1))}
-
-
 def named(name: str) -> Device:
     """The device of this name: "cpu", "gpu(1)", "simulated(0)", or one of a pair, "cpu:0", "gpu(0) stream 1".
 
     Raises what `gpu` raises if this machine has no such GPU.
     """
+    from .pairs import pair  # which is made of devices
+
     if name == "cpu":
         return cpu
     if name.startswith("cpu:"):
@@ -315,76 +274,3 @@ def named(name: str) -> Device:
         return pair("streams")[int(name[-1])]
     kind, _, index = name.rstrip(")").partition("(")
     return {"gpu": gpu, "simulated": simulated}[kind](int(index))
-
-
-# ----------------------------------------------------------------------------------------- the only crossing
-
-class Crossing(NamedTuple):
-    """One array sent: the names of the two devices, the array's bytes, and what `send` was told it is for."""
-
-    source: str
-    target: str
-    bytes: int
-    label: str
-
-
-_logs: list[list[Crossing]] = []                      # one for each open `with traffic()`, of any thread
-_lock = threading.Lock()
-
-
-def _after_fork() -> None:                            # a forked process must not find it held by a thread it has not
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-@contextmanager
-def traffic() -> Iterator[list[Crossing]]:
-    """Record every `send` of this process, in all threads, in the list this gives; contexts may be nested."""
-    log: list[Crossing] = []
-    with _lock:
-        _logs.append(log)
-    try:
-        yield log
-    finally:
-        with _lock:
-            _logs[:] = [other for other in _logs if other is not log]
-
-
-def send(x: Any, to: Device, label: str = "", source: Device | None = None) -> Any:
-    """A C-contiguous copy of `x` on the device `to`, even if `x` is there; every open `traffic()` records it.
-
-    `source` is for arrays that cannot tell: those of two columns on one CPU or one GPU. On GPUs the copy is
-    in order on both streams, so `x` may be written to or dropped at once. Without `source`, a GPU's array
-    is sent from the null stream, which waits for the others. Raises DeviceMismatch if `x` is not on
-    `source`, TypeError if it is no array.
-    """
-    check_kind(x, "send")
-    source = source or device_of(x)
-    if not source.holds(x):
-        raise DeviceMismatch("send", source, device_of(x))
-    y = _copy(x, source, to)
-    crossing = Crossing(source.name, to.name, x.nbytes, label)
-    with _lock:
-        for log in _logs:
-            log.append(crossing)
-    return y
-
-
-def to_both(x: np.ndarray, left: Device, right: Device) -> tuple[Any, Any]:
-    """A host array on both devices; two streams of one GPU get it from the host once, and copy it there."""
-    if isinstance(left, Gpu) and isinstance(right, Gpu) and left.index == right.index:
-        y = left.asarray(x)
-        return y, cuda.copy(y, left, right)
-    return left.asarray(x), right.asarray(x)
-
-
-def _copy(x: Any, source: Device, to: Device) -> Any:
-    if isinstance(source, Gpu) and isinstance(to, Gpu):
-        return cuda.copy(x, source, to)
-    if type(source) is type(to) is Device:            # from host to host, where asarray would not copy
-        return np.array(x, order="C")
-    return to.asarray(np.asarray(source.tohost(x), order="C"))

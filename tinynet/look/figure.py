@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from ..files.writing import atomic_write
 
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")  # Okabe and Ito's
+LETTERS, LINE = 18, 0.13  # of small print in an inch; the height of its lines, inches
 
 
 @contextmanager
@@ -16,12 +18,15 @@ def figure(path: str | os.PathLike, width: float, height: float, note: str = "",
            grid: tuple[int, int] | None = None) -> Iterator[Any]:
     """A matplotlib Axes to draw on, `width` × `height` inches; written to `path` as a PNG when the block ends.
 
-    `note` is small print below: which data, which settings. With `grid`, (rows, columns), an array of as many Axes.
+    `note` is small print below: which data, which settings; what is too long for the width makes the figure higher.
+    With `grid`, (rows, columns), an array of as many Axes.
     """
     from matplotlib.figure import Figure  # here: matplotlib is slow to import, and most of tinynet does without
 
-    fig = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    lines = [part for line in note.split("\n") for part in textwrap.wrap(line, int(LETTERS * width)) or [line]]
+    more = LINE * (len(lines) - 1 - note.count("\n"))
+    fig = Figure(figsize=(width, height + more), dpi=120, layout="constrained")
     yield fig.subplots(*grid, squeeze=False) if grid else fig.add_subplot()
-    fig.supxlabel(note, x=0.01, ha="left", fontsize=8, color="0.4")
+    fig.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8, color="0.4")
     with atomic_write(path) as file:
         fig.savefig(file, format="png")

@@ -20,7 +20,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..columns import Exchange, Fork, Join
-from ..devices.device import Device, cpu, pair
+from ..devices.device import Device, cpu
+from ..devices.pairs import pair
 from ..init import constant
 from ..layer import Layer
 from ..layers.activation import ReLU

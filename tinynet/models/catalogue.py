@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..devices.device import Device, Simulated, cpu, pair
+from ..devices.device import Device, Simulated, cpu
+from ..devices.pairs import pair
 from ..layers.activation import Tanh
 from ..net import Sequential
 from ..parameter import drawn_later

@@ -40,8 +40,8 @@ def hide(out: Path, trained: Trained, chosen: Chosen, at: str, square: int, stri
         path, least = out / f"occlusion-{name.replace(' ', '-')}.png", found.probability.argmin()
         row, column = np.unravel_index(least, found.probability.shape)
         draw_occlusion(path, trained.view.pixels(image[None])[0], found, trained.classes, int(label), square,
-                       as_picture(down), f"a grey square of {square}x{square} pixels, its centre every {stride}; the "
-                       f"activity is that of {at}")
+                       as_picture(down), f"a grey square of {square}x{square} pixels, each {stride} from the one "
+                       f"before; the activity is that of {at}")
         say(f"{name}: probability of {trained.classes[label]} {found.whole:.2f}; at least "
             f"{found.probability.min():.2f}, with the square at row {found.rows[row]}, column {found.columns[column]}; "
             f"another class is likeliest at {np.mean(found.likeliest != label):.0%} of the {found.probability.size} "

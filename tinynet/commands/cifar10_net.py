@@ -1,0 +1,69 @@
+"""One of CIFAR-10's published nets, trained by its own recipe (models/cifar.py): its test error, and the net itself."""
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from .. import SGD, count_parameters
+from ..data import Dataset, View, mean_image
+from ..files.writing import write_json
+from ..look.confusion import draw_confusion
+from ..models.catalogue import build
+from ..models.cifar import MOMENTUM, RECIPES, WEIGHT_DECAY
+from ..training.config import about_the_net
+from ..training.evaluate import probabilities
+from ..training.metrics import confusion_matrix, confusion_table, top_k_error
+from ..training.schedule import ByEpoch
+from ..training.train import say, train
+from .cifar10_run import config_of, device, loader_of, start
+from .options import switched
+from .together import shared
+
+
+def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
+    """Train one of the nets that have a recipe; test error, confusion matrix, and the net itself."""
+    recipe = RECIPES[args.net]
+    rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
+    name, settings = f"cifar-{args.net}", switched(args)
+    net, schedule = build(name, rng=rng_net, **settings).to(device(args)), ByEpoch(recipe.rate)
+    sgd = SGD(net.parameters(), recipe.rate(1), MOMENTUM if args.momentum is None else args.momentum,
+              WEIGHT_DECAY if args.decay is None else args.decay)
+    view = View(mean_image(data.train.images), recipe.scale, recipe.crop, pad=recipe.pad, crops=args.crops or "random",
+                mirror=recipe.crop is not None and args.mirror is not False)
+    loader = loader_of(args, data, view, rng_data)
+    say(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
+
+    def answers() -> np.ndarray:
+        return shared(args.ranks, data.test, lambda split: probabilities(net, split, view, ten=recipe.ten))
+
+    def test() -> dict:
+        return {"net": args.net, "test_error": top_k_error(answers(), data.test.labels)}
+
+    config = config_of(args, data) | about_the_net(name, settings, view, data.classes)
+    run, at = start(out / args.net, config, view, net, sgd, loader, schedule, args.keep_every,
+                    args.ranks)
+    with run:
+        train(net, sgd, loader, args.epochs or recipe.epochs, progress=at, schedule=schedule, validate=test,
+              on_batch=run.on_batch, on_epoch=run.on_epoch, accumulate=args.accumulate or 1, ranks=args.ranks)
+    answers_now = answers()
+
+    def finish() -> None:
+        net.save(out / "net.npz")
+        view.save(out)
+        write_json(out / "config.json", config)    # now it says what the net is, too
+        report(args.net, answers_now, data, out)
+
+    args.ranks.first(finish)
+
+
+def report(name: str, answers: np.ndarray, data: Dataset, out: Path) -> None:
+    """The test error, and what was taken for what."""
+    top = {k: top_k_error(answers, data.test.labels, k) for k in (1, 2, 5)}
+    matrix = confusion_matrix(answers, data.test.labels)
+    say(confusion_table(matrix, data.classes))
+    say(f"test error of {name}: " + ", ".join(f"top-{k} {error:.1%}" for k, error in top.items())
+        + f" (published: {RECIPES[name].published:.0%}); the net: {out / 'net.npz'}")
+    draw_confusion(out / "confusion.png", matrix, data.classes, f"{name}: {top[1]:.1%} test error")
+    say(f"the picture: {out / 'confusion.png'}")

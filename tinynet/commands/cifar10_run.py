@@ -1,0 +1,66 @@
+"""What the trainings of `train-cifar10` share: the device, the batches, and the folder that a training goes on in."""
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from .. import SGD, Device, Sequential
+from ..data import Dataset, Loader, View
+from ..distributed import ALONE, Alone, Ranks
+from ..models.cifar import BATCH_SIZE
+from ..training.config import read_config
+from ..training.folder import hold
+from ..training.run import Run
+from ..training.schedule import Schedule
+from ..training.train import Progress
+from .together import device_of_rank
+
+NOT_IN_CONFIG = ("root", "out", "draw", "resume", "keep_every", "ranks")
+
+
+def config_of(args: argparse.Namespace, data: Dataset) -> dict:
+    """What decides the result."""
+    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
+    return {"data": data.name, "options": options}
+
+
+def how_to_resume(out: Path) -> str:
+    return f"go on with: python -m tinynet train-cifar10 --resume {shlex.quote(str(out))}"
+
+
+def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,
+          schedule: Schedule | None = None, keep_every: int | None = None, ranks: Ranks | Alone = ALONE
+          ) -> tuple[Run, Progress]:
+    """Begin a training in `folder`, or go on with the one that is there."""
+    try:
+        there = (folder / "config.json").exists()
+        if there and "options" not in read_config(folder):
+            raise ValueError(f"{folder} was written by tinynet 0.1.0, and this version cannot go on with it: begin "
+                             "anew, in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
+        run = Run(folder, config, resume=there, keep_every=keep_every, how_to_resume=how_to_resume(folder.parent),
+                  ranks=ranks)
+
+        def prepare() -> None:
+            folder.mkdir(parents=True, exist_ok=True)
+            hold(folder, run)
+            view.save(folder)  # before the config, which says that all is there
+
+        ranks.first(prepare)
+        return run, run.start(net, sgd, loader, schedule)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+def loader_of(args: argparse.Namespace, data: Dataset, view: View, rng: np.random.Generator) -> Loader:
+    """Batches of the training images; a GPU gets all of these at once, 150 MB at most, and takes its batches there."""
+    images = device(args).asarray(data.train.images)
+    return Loader(data.train._replace(images=images), BATCH_SIZE, rng, view.draw, finish=view.show, device=device(args),
+                  share=args.ranks.share)
+
+
+def device(args: argparse.Namespace) -> Device:
+    return device_of_rank(args, args.ranks)
