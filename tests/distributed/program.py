@@ -14,7 +14,7 @@ import numpy as np
 from tinynet import SGD, BatchNorm2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential, cpu
 from tinynet.columns import Columns, Fork, Join
 from tinynet.data import Loader, Split, View
-from tinynet.devices.device import pair
+from tinynet.devices.pairs import pair
 from tinynet.distributed import program
 from tinynet.training.run import Run
 from tinynet.training.train import train
