@@ -82,7 +82,7 @@ def measure(args: argparse.Namespace) -> None:
             slowest, = team.most(time.perf_counter() - began)
             if turn:                                   # the first one allocates
                 seconds[way].append(slowest)
-    sent = means[WAYS[2]].sent / (args.repeat + 1)
+    sent = means[WAYS[2]].buckets.sent / (args.repeat + 1) if team.size > 1 else 0
     if team.rank == 0:
         Path(args.measure).write_text(json.dumps({"seconds": seconds, "bytes": sent}))
 

@@ -8,7 +8,8 @@ All have the same net. Each sees its part of every batch, and the mean of their 
 
 So n ranks give what one process gives, but for the order in which sums are rounded. What makes it true is spread over
 few places: the Loader deals out one permutation (data/loader.py); Mean computes (1), in buckets that are on their way
-while backward computes the next (training/mean.py); Run lets rank 0 write (training/run.py). Here is what they talk by.
+while backward computes the next (training/mean.py, buckets.py); Run lets rank 0 write (training/run.py). Here is what
+they talk by.
 
 All that MPI does, it does collectively: who waits for one that never comes waits for ever. So nobody leaves alone.
 Where a rank may fail, all ask each other (`together`) and fail with one message; one that fails elsewhere takes the
@@ -22,12 +23,14 @@ import copy
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from .devices.device import Device, device_of
+from .devices.sums import ByHost, Nccl, known_to_nccl, name_for_nccl
 from .layer import Layer
 
 STARTED_BY = ("OMPI_COMM_WORLD_SIZE",  # Open MPI
@@ -74,12 +77,10 @@ class Ranks:
         self.comm, self.rank, self.size = comm, comm.Get_rank(), comm.Get_size()
         self.share = self.rank, self.size
         self.agreed = False  # whether all are about to leave
-
-    @property
-    def local(self) -> int:
-        """The how-manieth this one is of the ranks on its machine: which of the machine's GPUs is its own."""
-        machines = self.comm.allgather(os.environ.get("SLURM_NODEID") or _host())
-        return machines[:self.rank].count(machines[self.rank])
+        machines = self.gather(os.environ.get("SLURM_NODEID") or _host())
+        self.machine = machines[self.rank]
+        self.local = machines[:self.rank].count(self.machine)  # which of its machine's GPUs is its own
+        self._by_host, self._sums = ByHost(self.begin_sum), {}
 
     def gather(self, value: Any) -> list[Any]:
         """What all ranks have, on all."""
@@ -99,6 +100,16 @@ class Ranks:
     def begin_sum(self, array: np.ndarray) -> Any:
         """The same, on its way: `request.Wait()` ends it. All ranks begin their sums in the same order."""
         return self.comm.Iallreduce(self._in_place, array)
+
+    def sums_on(self, device: Device) -> ByHost | Nccl:
+        """What has `begin_sum(array, device)` for arrays of a device. All ranks ask for it, and do nothing else
+        together while such a sum is on its way."""
+        if device.name not in self._sums:
+            gpus = self.gather((self.machine, known_to_nccl(device)))
+            by_nccl = all(gpu for _, gpu in gpus) and len(set(gpus)) == self.size
+            self._sums[device.name] = (Nccl(device, *self.share, self.first(name_for_nccl)) if by_nccl
+                                       else self._by_host)
+        return self._sums[device.name]
 
     def first(self, work: Callable[[], Any]) -> Any:
         """What `work()` gives on rank 0, on all ranks; no other calls it. Raises on all what it raises there."""
@@ -124,7 +135,7 @@ class Ranks:
         if not failed:
             return
         self.agreed = True
-        if len(failed) == self.size and len(set(all_errors)) == 1:
+        if failed == [self.rank] or len(failed) == self.size and len(set(all_errors)) == 1:
             raise error
         raise Failed(f"rank {failed[0]}: {all_errors[failed[0]]}") from error
 
@@ -219,16 +230,18 @@ def program() -> Iterator[Ranks | Alone]:
         team = ranks()
     except (ImportError, RuntimeError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-    if team.rank:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # rank 0 speaks for all
-    try:
-        yield team
-    except SystemExit as end:
-        if team.size == 1 or not end.code:
-            raise
-        if not team.agreed:
-            team.leave(str(end.code))
-        sys.exit(end.code if team.rank == 0 or isinstance(end.code, int) else 1)
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        try:
+            with redirect_stdout(nowhere) if team.rank else nullcontext():  # rank 0 speaks for all
+                yield team
+        except Failed as error:
+            sys.exit(str(error) if team.rank == 0 else 1)
+        except SystemExit as end:
+            if team.size == 1 or not end.code:
+                raise
+            if not team.agreed:
+                team.leave(str(end.code))
+            sys.exit(end.code if team.rank == 0 or isinstance(end.code, int) else 1)
 
 
 def _in_words(error: BaseException) -> str:
@@ -242,13 +255,9 @@ def _host() -> str:
 
 
 def _host_array(array: Any) -> np.ndarray:
-    from .devices.device import device_of
-
     return device_of(array).tohost(array)
 
 
 def _write(array: Any, values: np.ndarray) -> None:
-    from .devices.device import device_of
-
     with device_of(array) as device:
         array[...] = device.asarray(values.astype(array.dtype, copy=False))

@@ -1,6 +1,6 @@
 """What the tests start under mpiexec: a small training, in a way that is named.
 
-    python program.py same FILE ACCUMULATE     train, and write the parameters and the losses of rank 0 to FILE
+    python program.py same FILE ACCUMULATE [simulated]   train, and write rank 0's parameters and losses to FILE
     python program.py run FOLDER EPOCHS [HOW]  a run with dropout in FOLDER, gone on with if there is one; rank 1 fails
     python program.py differ WHAT              rank 1 is told something else
 """
@@ -14,6 +14,7 @@ import numpy as np
 from tinynet import SGD, BatchNorm2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential, cpu
 from tinynet.columns import Columns, Fork, Join
 from tinynet.data import Loader, Split, View
+from tinynet.devices.pairs import pair
 from tinynet.distributed import program
 from tinynet.training.run import Run
 from tinynet.training.train import train
@@ -39,12 +40,14 @@ def parts(team, drop=False, seed=0, images=21, dtype=np.float64, batch=8):
     return net, SGD(net.parameters(), 0.01), loader
 
 
-def same(team, file, accumulate):
+def same(team, file, accumulate, place="cpu"):
     net, sgd, loader = parts(team)                     # 21 images in batches of 8: the last one has 5
+    net.to(pair(place))                                # each column has a device
     history = train(net, sgd, loader, 3, accumulate=int(accumulate), ranks=team)
     if team.rank == 0:
         np.savez(file, loss=[r["train_loss"] for r in history], error=[r["train_error"] for r in history],
-                 norm=[r["grad_norm"] for r in history], **{name: p.value for name, p in net.parameters()})
+                 norm=[r["grad_norm"] for r in history],
+                 **{name: p.device.tohost(p.value) for name, p in net.parameters()})
 
 
 def fail(how, net, team):

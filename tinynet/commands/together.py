@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import argparse
 import io
+import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, redirect_stderr
+from contextlib import redirect_stderr
 
 import numpy as np
 
@@ -16,10 +17,16 @@ from ..distributed import Alone, Ranks
 
 def parse_together(parse: Callable[..., argparse.Namespace], arguments: Sequence[str] | None, ranks: Ranks | Alone
                    ) -> argparse.Namespace:
-    """The options. What is wrong with them, rank 0 says."""
-    with ranks.together(), redirect_stderr(io.StringIO()) if ranks.rank else nullcontext():
-        args = parse(arguments)
-    return args
+    """The options. What is wrong with them is said once, and in one line if there are several ranks."""
+    if ranks.size == 1:
+        return parse(arguments)
+    told = io.StringIO()
+    with ranks.together():
+        try:
+            with redirect_stderr(told):
+                return parse(arguments)
+        except SystemExit as end:
+            sys.exit(end.code and told.getvalue().splitlines()[-1])
 
 
 def device_of_rank(args: argparse.Namespace, ranks: Ranks | Alone) -> Device:

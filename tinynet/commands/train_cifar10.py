@@ -52,7 +52,11 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
         try:
             if args.draw:
                 return draw(Path(args.draw))
-            device(args)  # to fail at once, if it is not there
+            with ranks.together():
+                if ranks.size > 1 and args.net == "sample":
+                    raise RuntimeError("the figure is trained by one process; several ranks train the published nets, "
+                                       "--net ...")
+                device(args)  # to fail at once, if it is not there
             if args.data == "full":
                 ranks.first(lambda: cifar10(args.root) and None)  # which downloads it, if it is not there
             data = cifar10(args.root) if args.data == "full" else cifar10_sample()
@@ -83,8 +87,6 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
 
 
 def learn(args: argparse.Namespace, data: Dataset, out: Path) -> None:
-    if args.ranks.size > 1 and args.net == "sample":
-        raise RuntimeError("the figure is trained by one process; several ranks train the published nets, --net ...")
     if args.sweep is not None:
         sweep(args, data, out)
     elif args.net == "sample":

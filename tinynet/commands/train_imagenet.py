@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
     try:
-        device = device_of_rank(args, ranks)
+        with ranks.together():
+            device = device_of_rank(args, ranks)
         if args.evaluate:
             return evaluate(args, device)
         folder = Path(args.resume) if args.resume else ranks.first(

@@ -184,9 +184,48 @@ def _set(y: Any, host: np.ndarray) -> np.ndarray:
 @functools.cache
 def _inbound(index: int) -> Any:
     """The stream for what comes from the host to GPU `index`."""
-    cupy = load_cupy(f"gpu({index})")
-    with cupy.cuda.Device(index):
-        return cupy.cuda.Stream(non_blocking=True)
+    with load_cupy(f"gpu({index})").cuda.Device(index):
+        return stream()
+
+
+def stream() -> Any:
+    """A new stream of the current GPU, for which no other waits."""
+    return load_cupy("stream").cuda.Stream(non_blocking=True)
+
+
+class fetch:
+    """Begin to copy `x`, an array of the Gpu `source`, to pinned memory of the host, while the GPU computes on:
+    `done()` says whether it has come, `host()` waits for it. Until then nobody may write to x."""
+
+    def __init__(self, x: Any, source: Any) -> None:
+        from cupyx import empty_pinned
+        self._host, outbound = empty_pinned(x.shape, x.dtype), _outbound(source.index)
+        with source:
+            outbound.wait_event(source.stream.record())
+            x.get(stream=outbound, out=self._host, blocking=False)
+            self._come = outbound.record()
+
+    def done(self) -> bool:
+        return self._come.done
+
+    def host(self) -> np.ndarray:
+        self._come.synchronize()
+        return self._host
+
+
+@functools.cache
+def _outbound(index: int) -> Any:
+    """The stream for what GPU `index` gives to the host."""
+    with load_cupy(f"gpu({index})").cuda.Device(index):
+        return stream()
+
+
+def nccl() -> ModuleType | None:
+    """CuPy's module of NCCL, which adds up over several GPUs; None if its library is not there."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")               # CuPy's, that it is not: there is another way
+        from cupy.cuda import nccl
+    return nccl if nccl.available else None
 
 
 @functools.cache

@@ -74,6 +74,11 @@ class Device:
         while it computes, and nobody waits; the call is to be made once, by whoever will use them."""
         return lambda: each_array(x, self.asarray)
 
+    def fetch(self, x: Any) -> Any:
+        """Begin to copy an array of this device to the host: `done()` of what this returns says whether it has come,
+        `host()` gives it. A GPU goes on computing meanwhile; nobody may write to x before."""
+        return _Fetched(self.tohost(x))
+
     def number(self, x: Any) -> Any:
         """The one number in `x`, an array of this device. An asynchronous device gives it as an array of no dimension:
         whoever reads it (`float`) waits for it, nobody else does."""
@@ -105,6 +110,17 @@ class Device:
 
     def __reduce__(self) -> tuple:
         return named, (self.name,)                    # a copied or unpickled net is on the same device
+
+
+class _Fetched:
+    def __init__(self, host: np.ndarray) -> None:
+        self._host = host
+
+    def done(self) -> bool:
+        return True
+
+    def host(self) -> np.ndarray:
+        return self._host
 
 
 class _Contexts(threading.local):
@@ -153,6 +169,9 @@ class Gpu(Device):
 
     def bring(self, x: Any) -> Callable[[], Any]:
         return cuda.bring(x, gpu(self.index))         # the null stream's, as which the arrays will be known: device_of
+
+    def fetch(self, x: Any) -> Any:
+        return cuda.fetch(x, self)
 
     def _from_host(self, host: Any) -> Any:
         return host if self.holds(host) else self.xp.asarray(host)

@@ -85,14 +85,10 @@ class Run:
         self.how_to_resume = how_to_resume or f"go on with Run({str(folder)!r}, ..., resume=True)"
         self.stopped_by: int | None = None
         self._show, self._handlers, self._environment = show_progress(self.folder.name), {}, {}
-        self._expect_no_other()
-        if resume and not (self.folder / "config.json").exists():
-            raise FileNotFoundError(f"{folder} holds no run that could be resumed: there is no config.json in it")
-        if resume:
-            before = read_config(self.folder)
-            self._environment = before.pop("environment", {})
-            if wrong := differences(before, self.config):
-                raise ValueError(f"{folder} is another run than the one to be resumed:\n  " + "\n  ".join(wrong))
+        with ranks.together():
+            self._expect_no_other()
+            if resume:
+                self._expect_this_one()
 
     def start(self, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None = None) -> Progress:
         """Begin, or put everything back to the last checkpoint; returns the `progress` for `train`.
@@ -231,6 +227,14 @@ class Run:
         if not self.resume and (self.folder / "config.json").exists():
             raise FileExistsError(f"{self.folder} holds an earlier run: resume it, name another folder, or delete it "
                                   "first")
+
+    def _expect_this_one(self) -> None:
+        if not (self.folder / "config.json").exists():
+            raise FileNotFoundError(f"{self.folder} holds no run that could be resumed: there is no config.json in it")
+        before = read_config(self.folder)
+        self._environment = before.pop("environment", {})
+        if wrong := differences(before, self.config):
+            raise ValueError(f"{self.folder} is another run than the one to be resumed:\n  " + "\n  ".join(wrong))
 
     def _check_room(self, net: Layer, optimizer: Optimizer) -> None:
         """last, best, and the one that is being written: each holds the net and the slots."""
