@@ -510,10 +510,9 @@ if check("16.3", MyBatchNorm):
 # %% [markdown]
 # ## More layers, worse
 #
-# With the signal kept alive, may one go on adding layers? He, Zhang, Ren and Sun (2015) tried, and found what nobody
-# had expected: from some depth on a deeper net is *worse*, and worse on the **training** images. So it is not
-# overfitting; the deeper net could copy the shallower one and do nothing in its further layers. It does not find the
-# way there.
+# With the signal kept alive, may one go on adding layers? He, Zhang, Ren and Sun (2015) tried: from some depth on a
+# deeper net is *worse*, and worse on the **training** images. So it is not overfitting. The deeper net could copy the
+# shallower one and do nothing in its further layers; it does not find the way there.
 #
 # Their remedy is a plus sign. Let two convolutions, $F$, learn not what should come out but what should be *added* to
 # what came in:
