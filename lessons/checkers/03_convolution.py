@@ -1,30 +1,36 @@
 """Lesson 3: the checkers of its exercises."""
 import numpy as np
-from check import keeps_precision, numerical, require, same, several, untouched, whole
+from check import keeps_precision, numerical, require, same, several, untouched
 from numpy.lib.stride_tricks import sliding_window_view
 
 
-def exercise_1(conv_numbers):
-    for size, channels, kernel, kernels, stride, padding in (
-            (5, 1, 3, 1, 1, 0), (9, 2, 3, 4, 1, 1), (11, 3, 5, 2, 2, 0), (10, 3, 3, 7, 4, 2), (227, 3, 11, 96, 4, 0),
-            (2, 1, 3, 1, 2, 0)):
-        got = several(untouched(conv_numbers, size, channels, kernel, kernels, stride, padding),
-                      "places, parameters, multiply-adds")
-        case = f"conv_numbers({size}, {channels}, {kernel}, {kernels}, {stride}, {padding})"
-        require(all(whole(n) for n in got),
-                "all three should be whole numbers. (`//` divides and rounds down.)")
-        places = len(range(-padding, size + padding - kernel + 1, stride))
-        require(got[0] == places, f"the number of places is not right for {case}. Draw the axis with its padding: how "
-                                  "far can the window move, and how many steps is that? (None fits where the window is "
-                                  "larger than the axis.)")
-        one_kernel = np.zeros((kernel, kernel, channels)).size
-        require(got[1] == kernels * (one_kernel + 1), f"the number of parameters is not right for {case}. How many "
-                                                      "numbers has one kernel, and what else does each have?")
-        require(got[2] == np.zeros((places, places, kernels)).size * one_kernel,
-                f"the number of multiply-adds is not right for {case}. How many outputs are there, and how many terms "
-                "has the sum for each?")
-    require(tuple(conv_numbers(9, 2, 3, 4)) == tuple(conv_numbers(9, 2, 3, 4, 1, 0)),
-            "without its last two arguments the function should take stride 1 and no padding.")
+def exercise_1(detectors):
+    rng = np.random.default_rng(4)
+    some = rng.integers(0, 2, (5, 3, 3))
+    plain = np.stack([np.zeros((3, 3), int), np.ones((3, 3), int)])
+    for patterns in some, plain, some[:1], some[:, :2], some[:, :, :1]:
+        F, KH, KW = patterns.shape
+        W, b = several(untouched(detectors, patterns), "W, b")
+        at = f"for {F} patterns of {KH} × {KW} pixels "
+        for what, got, shape in ("W", W, (KH, KW, 1, F)), ("b", b, (F,)):
+            require(np.shape(got) == shape, f"{at}{what} should have the shape {shape}, yours has {np.shape(got)}.")
+            require(np.isfinite(got).all(), f"{at}{what} holds NaN or infinity.")
+        _finds(W, b, patterns, at)
+
+
+def _finds(W, b, patterns, at):
+    """NotYet unless, of all windows of zeros and ones, each output is above zero for its own pattern only."""
+    F, KH, KW = patterns.shape
+    windows = (np.arange(2 ** (KH * KW))[:, None] >> np.arange(KH * KW)) & 1           # (2^K², KH·KW)
+    y = windows @ np.reshape(W, (KH * KW, F)) + b                                      # (2^K², F)
+    for f, pattern in enumerate(patterns):
+        own = (windows == pattern.ravel()).all(axis=1)
+        drawn = "\n".join("".join("·#"[n] for n in row) for row in pattern)
+        require((y[own, f] > 1e-9).all(), f"{at}the output is {float(y[own, f][0]):.4g} at its own pattern:\n{drawn}")
+        if (y[~own, f] > 1e-9).any():
+            other = windows[~own][int(np.argmax(y[~own, f]))].reshape(KH, KW)
+            require(False, f"{at}the pattern\n{drawn}\nis found, but the output is {float(y[~own, f].max()):.4g} here, "
+                           "too:\n" + "\n".join("".join("·#"[n] for n in row) for row in other))
 
 
 def exercise_2(two_loops):

@@ -203,20 +203,47 @@ assert np.allclose(y[0, :, :, 1], slide(digit, left_edge), atol=1e-6)
 # maps and conv3 sees them all. Some commentaries have 384 there; that is the number of conv3's *own* kernels, $F$ and
 # not $C$.
 #
-# ### Exercise 3.1
-#
-# What does a layer cost? For square images of `size` × `size` pixels with `channels` channels, and `kernels` square
-# kernels, return three whole numbers: the places along one side of its maps; its parameters, biases included; and its
-# multiply-adds, the terms of the sum in (1), for all outputs of one image. For AlexNet's conv1, `conv_numbers(227, 3,
-# 11, 96, stride=4)` should be `(55, 34944, 105415200)`. (The paper says 224 pixels, and these do not fit. Try it.
-# Lesson 11 tells that story.)
+# What does a layer cost? A kernel has a number for each place of its window and each channel, and a bias; and for each
+# output there are as many multiply-adds as the window has numbers. For AlexNet's conv1, 96 kernels of 11 × 11 × 3, four
+# pixels apart on 227 pixels (the paper says 224, and these do not fit: lesson 11 tells that story):
 
 # %%
-def conv_numbers(size, channels, kernel, kernels, stride=1, padding=0):
+places, window = (227 - 11) // 4 + 1, 11 * 11 * 3
+print(f"{places} × {places} places, {96 * (window + 1):,} parameters, "
+      f"{places ** 2 * 96 * window:,} multiply-adds an image")
+
+# %% [markdown]
+# ### Exercise 3.1
+#
+# Make a layer by hand that finds little pictures. `patterns` (F, KH, KW) are F of them, of zeros and ones. Return
+# kernels `W` (KH, KW, 1, F) and biases `b` (F,), such that on every image of zeros and ones output $f$ is **above zero
+# wherever the window is pattern $f$, pixel by pixel, and zero or less everywhere else**. (What should a pixel of ink
+# add where the pattern has ink? And where it has paper? What is the highest sum then, and the second highest?)
+
+# %%
+def detectors(patterns):
     ...
 
 
-check("3.1", conv_numbers);
+check("3.1", detectors);
+
+# %% [markdown]
+# *If you like:* your layer on the digit, in black and white. Four patterns, and where they are found.
+
+# %%
+if check("3.1", detectors):
+    ink = (digit > 0.5).astype(float)
+    corner = np.array([[0, 0, 0], [0, 1, 1], [0, 1, 1]])
+    patterns = np.stack([corner, corner[:, ::-1], corner[::-1], corner[::-1, ::-1]])
+    found = seven_loops(ink[None, :, :, None], *detectors(patterns))[0] > 0        # (26, 26, 4)
+    fig, axes = plt.subplots(1, 4, figsize=(8, 2.2))
+    for ax, pattern, where in zip(axes, patterns, np.moveaxis(found, -1, 0), strict=True):
+        ax.imshow(ink, vmax=3)
+        rows, columns = np.nonzero(where)
+        ax.plot(columns + 1, rows + 1, "C3o", markersize=4)
+        ax.set_title("\n".join("".join("·#"[n] for n in row) for row in pattern), fontsize=7,
+                     family="monospace")
+        ax.axis("off")
 
 # %% [markdown]
 # ## From seven loops to one product

@@ -93,10 +93,16 @@ def test_the_three_sets_share_no_photograph(command, monkeypatch):
 
 
 def test_what_it_refuses(command, tmp_path):
-    with pytest.raises(SystemExit, match="--layers: expected some of conv1, .*, got pool9"):
+    with pytest.raises(SystemExit, match="--layers: expected some of conv1, .*; got pool9"):
         command("--layers", "pool9")
     with pytest.raises(SystemExit, match="train: expected 10 photographs of each class, for 3 folds, got 8 of x"):
         command("--folds", "3")
+    path = tmp_path / "run" / "config.json"
+    config = json.loads(path.read_text())
+    write_json(path, config | {"classes": list("abcdefghik")})
+    with pytest.raises(SystemExit, match="run was trained on a, b, c..., not on CIFAR-10"):
+        command()
+    write_json(path, config)
     assert not (tmp_path / "out").exists()
     command("--parts", "codes")
     shutil.copytree(tmp_path / "photos", tmp_path / "others")

@@ -2,15 +2,20 @@
 import numpy as np
 
 
-def exercise_1_numpys_numbers_in_a_list(size, channels, kernel, kernels, stride=1, padding=0):
-    places = np.int64((size + 2 * padding - kernel) // stride + 1)
-    window = np.prod([kernel, kernel, channels])
-    return [places, kernels * window + kernels, places * places * kernels * window]
+def exercise_1_pattern_by_pattern(patterns):
+    F, KH, KW = patterns.shape
+    W, b = np.zeros((KH, KW, 1, F)), np.zeros(F)
+    for f in range(F):
+        for i in range(KH):
+            for j in range(KW):
+                W[i, j, 0, f] = 10 if patterns[f, i, j] else -10
+        b[f] = -10 * patterns[f].sum() + 3
+    return [W, b]
 
 
-def exercise_1_counts(size, channels, kernel, kernels, stride=1, padding=0):
-    places = len(range(0, size + 2 * padding - kernel + 1, stride))
-    return places, kernels * (kernel ** 2 * channels + 1), places ** 2 * kernels * kernel ** 2 * channels
+def exercise_1_ink_counts_less(patterns):
+    W = np.where(patterns.transpose(1, 2, 0) == 1, 0.5, -7.0)[:, :, np.newaxis]
+    return W.astype(np.float32), 0.4 - 0.5 * patterns.sum(axis=2).sum(axis=1)
 
 
 def exercise_2_with_einsum(x, W, b, stride=1):

@@ -2,52 +2,68 @@
 import numpy as np
 
 
-def _numbers(size, channels, kernel, kernels, stride, padding):
-    return (size + 2 * padding - kernel) // stride + 1, kernel ** 2 * channels
+def _layer(patterns, ink=1.0, paper=-1.0, above=0.5):
+    """Kernels of `ink` and `paper`, and a bias that lets the pattern's own sum be `above`."""
+    W = np.moveaxis(np.where(patterns == 1, ink, paper), 0, -1)[:, :, None]
+    return W, above - ink * patterns.sum(axis=(1, 2))
 
 
-def exercise_1_rounds_up(size, channels, kernel, kernels, stride=1, padding=0):
-    places, window = -(-(size + 2 * padding - kernel) // stride) + 1, kernel ** 2 * channels
-    return places, kernels * (window + 1), places ** 2 * kernels * window
+def exercise_1_the_pattern_itself(patterns):
+    return np.moveaxis(patterns, 0, -1)[:, :, None], np.zeros(len(patterns))
 
 
-def exercise_1_pads_one_side(size, channels, kernel, kernels, stride=1, padding=0):
-    places, window = (size + padding - kernel) // stride + 1, kernel ** 2 * channels
-    return places, kernels * (window + 1), places ** 2 * kernels * window
+def exercise_1_paper_does_not_matter(patterns):
+    return _layer(patterns, paper=0.0)
 
 
-def exercise_1_forgets_the_first_place(size, channels, kernel, kernels, stride=1, padding=0):
-    places, window = (size + 2 * padding - kernel) // stride, kernel ** 2 * channels
-    return places, kernels * (window + 1), places ** 2 * kernels * window
+def exercise_1_no_bias(patterns):
+    return _layer(patterns)[0], np.zeros(len(patterns))
 
 
-def exercise_1_no_biases(size, channels, kernel, kernels, stride=1, padding=0):
-    places, window = _numbers(size, channels, kernel, kernels, stride, padding)
-    return places, kernels * window, places ** 2 * kernels * window
+def exercise_1_one_pixel_may_differ(patterns):
+    return _layer(patterns, above=1.5)
 
 
-def exercise_1_flat_kernels(size, channels, kernel, kernels, stride=1, padding=0):
-    places, window = _numbers(size, 1, kernel, kernels, stride, padding)
-    return places, kernels * (window + 1), places ** 2 * kernels * window
+def exercise_1_never(patterns):
+    return _layer(patterns, above=0.0)
 
 
-def exercise_1_counts_one_row(size, channels, kernel, kernels, stride=1, padding=0):
-    places, window = _numbers(size, channels, kernel, kernels, stride, padding)
-    return places, kernels * (window + 1), places * kernels * window
+def exercise_1_one_bias_for_all(patterns):
+    W, b = _layer(patterns)
+    return W, np.full(len(b), b.min())
 
 
-def exercise_1_always_conv1(size, channels, kernel, kernels, stride=1, padding=0):
-    return 55, 34944, 105415200
+def exercise_1_counts_the_paper(patterns):
+    W, _ = _layer(patterns)
+    return W, 0.5 - (1 - patterns).sum(axis=(1, 2))
 
 
-def exercise_1_with_a_point(size, channels, kernel, kernels, stride=1, padding=0):
-    places, window = (size + 2 * padding - kernel) / stride + 1, kernel ** 2 * channels
-    return places, kernels * (window + 1), places ** 2 * kernels * window
+def exercise_1_negatives(patterns):
+    W, b = _layer(1 - patterns)
+    return W, b
 
 
-def exercise_1_another_stride(size, channels, kernel, kernels, stride=2, padding=0):
-    places, window = _numbers(size, channels, kernel, kernels, stride, padding)
-    return places, kernels * (window + 1), places ** 2 * kernels * window
+def exercise_1_turned(patterns):
+    W, b = _layer(patterns)
+    return W[::-1, ::-1], b
+
+
+def exercise_1_sides_exchanged(patterns):
+    W, b = _layer(patterns)
+    return W.swapaxes(0, 1), b
+
+
+def exercise_1_no_axis_of_channels(patterns):
+    W, b = _layer(patterns)
+    return W[:, :, 0], b
+
+
+def exercise_1_kernels_first(patterns):
+    return (2 * patterns - 1)[..., None], _layer(patterns)[1]
+
+
+def exercise_1_the_kernels_only(patterns):
+    return _layer(patterns)[0]
 
 
 def _sizes(x, W, stride):
@@ -134,15 +150,6 @@ def exercise_3_sums_over_the_kernels_first(dy, W):
 
 def _padded(dy, rows, columns):
     return np.pad(dy, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
-
-
-def exercise_1_rounds_towards_zero(size, channels, kernel, kernels, stride=1, padding=0):
-    places, window = int((size + 2 * padding - kernel) / stride) + 1, kernel ** 2 * channels
-    return places, kernels * (window + 1), places ** 2 * kernels * window
-
-
-def exercise_1_only_two_things(size, channels, kernel, kernels, stride=1, padding=0):
-    return _numbers(size, channels, kernel, kernels, stride, padding)
 
 
 def exercise_2_of_another_precision(x, W, b, stride=1):

@@ -24,7 +24,7 @@ from .feature_rows import Results, Row, Work, measured
 SHOTS = (1, 3, 6, 15, 30, 60)
 LOSSES = {"softmax": SoftmaxCrossEntropy, "svm": HingeLoss}
 PIXELS = "pixels"
-PROBE_RATES, PROBE_STEPS = (0.3, 1.0, 3.0), (100, 300)            # of linear classifiers, by SGD
+PROBE_RATES, PROBE_STEPS = (0.3, 1.0, 3.0, 10.0, 30.0), (100, 300)        # of linear classifiers, by SGD
 NET_RATES, NET_STEPS = (0.0003, 0.001, 0.003, 0.01), (100, 400, 1000)   # of whole nets, by Adam
 COLLAGES, FOUND, BITS = 600, 10, 64  # collages to learn, and to test; neighbours; bits in a code
 

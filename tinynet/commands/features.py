@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         photos = ImageFolder(Path(args.photographs) / "train")
         tests = ImageFolder(Path(args.photographs) / "val", photos.classes)
         check_counts(photos, tests, args.folds)
-        learned, results = cifar10(args.root).train.images, Results(args.out / "results.jsonl")
+        learned, results = what_it_learned(args, trained), Results(args.out / "results.jsonl")
         told_now = {"run": Path(args.run).name, "folds": args.folds, "classes": list(photos.classes)}
         if not told_now.items() <= results.add({"part": "settings"}, lambda: told_now).items():
             raise ValueError(f"{results.path} is of another RUN, or of other --folds or --photographs: name another "
@@ -78,12 +78,22 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def layers_of(trained: Trained, named: Sequence[str] | None) -> list[str]:
     """The layers whose features are measured: those that were named, or those that pool."""
     known = dict(trained.net.walk())
-    named = named or [name for name, layer in known.items() if "." not in name
-                      and isinstance(layer, (MaxPool2d, AvgPool2d))]
+    top = [name for name in known if "." not in name]
+    named = named or [name for name in top if isinstance(known[name], (MaxPool2d, AvgPool2d))]
     missing = [name for name in named if name not in known]
     if missing or not named:
-        raise ValueError(f"--layers: expected some of {', '.join(known)}, got {', '.join(missing) or 'none'}")
+        got = f"got {', '.join(missing)}" if missing else "got none, and none of them pools"
+        raise ValueError(f"--layers: expected some of {', '.join(top)}; {got}")
     return list(named)
+
+
+def what_it_learned(args: argparse.Namespace, trained: Trained) -> np.ndarray:
+    """CIFAR-10's training images. Raises ValueError if the net was trained on something else."""
+    data = cifar10(args.root)
+    if tuple(trained.classes) != tuple(data.classes):
+        raise ValueError(f"{args.run} was trained on {', '.join(trained.classes[:3])}..., not on CIFAR-10: photographs "
+                         "that it has seen already could not be found")
+    return data.train.images
 
 
 def check_counts(photos: ImageFolder, tests: ImageFolder, folds: int) -> None:
@@ -111,7 +121,7 @@ def unlearned(name: str, split: Split, learned: np.ndarray, results: Results) ->
     results.add({"part": "duplicates", "in": name}, lambda: {
         "photographs": len(split.labels), "of": len(learned), "pairs": len(pairs),
         "left_out": len(np.unique(pairs[:, 0])), "of_classes": np.unique(split.labels[pairs[:, 0]]).tolist(),
-        "correlations": found.round(4).tolist()})
+        "correlations": [round(float(one), 4) for one in found]})
     left = without(split, pairs[:, 0])
     return Split(left.images[:], left.labels)
 
