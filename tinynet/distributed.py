@@ -37,6 +37,7 @@ STARTED_BY = ("OMPI_COMM_WORLD_SIZE",  # Open MPI
               "PMI_SIZE",              # MPICH, Intel MPI, Microsoft MPI, Slurm's srun --mpi=pmi2
               "MV2_COMM_WORLD_SIZE",   # MVAPICH
               "SLURM_STEP_NUM_TASKS")  # Slurm's srun --mpi=pmix
+PIECE = 2 ** 20  # numbers: Open MPI sums 60 million of them in less time if the pieces fit into a cache
 
 
 class Failed(RuntimeError):
@@ -98,8 +99,10 @@ class Ranks:
         return array
 
     def begin_sum(self, array: np.ndarray) -> Any:
-        """The same, on its way: `request.Wait()` ends it. All ranks begin their sums in the same order."""
-        return self.comm.Iallreduce(self._in_place, array)
+        """The same, of a flat array, on its way: `Test()` of what this returns moves it on, `Wait()` ends it. All ranks
+        begin their sums in the same order."""
+        return _Pieces([self.comm.Iallreduce(self._in_place, array[at:at + PIECE])
+                        for at in range(0, len(array), PIECE)])
 
     def sums_on(self, device: Device) -> ByHost | Nccl:
         """What has `begin_sum(array, device)` for arrays of a device. All ranks ask for it, and do nothing else
@@ -242,6 +245,21 @@ def program() -> Iterator[Ranks | Alone]:
             if not team.agreed:
                 team.leave(str(end.code))
             sys.exit(end.code if team.rank == 0 or isinstance(end.code, int) else 1)
+
+
+class _Pieces:
+    """A sum in several."""
+
+    def __init__(self, requests: list[Any]) -> None:
+        self.requests = requests
+
+    def Test(self) -> None:
+        for request in self.requests:
+            request.Test()
+
+    def Wait(self) -> None:
+        for request in self.requests:
+            request.Wait()
 
 
 def _in_words(error: BaseException) -> str:
