@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,19 @@ def add_switches(add: Callable[..., object]) -> None:
     add("--crops", choices=tuple(CROPS), help="in training: anywhere, the corners and the centre, or the centre alone")
     add("--no-mirror", action="store_const", const=False, dest="mirror", help="no mirror images in training")
     add("--momentum", type=probability, help="of the updates (default: 0.9)")
+
+
+def add_tensorboard(add: Callable[..., object]) -> None:
+    """The option of all trainings that lets TensorBoard draw their curves. Without tensorboardX there is no such."""
+    add("--tensorboard", action=_IfThere, nargs=0, default=False,
+        help="write event files for TensorBoard, too; needs tensorboardX")
+
+
+class _IfThere(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, args: argparse.Namespace, *rest: Any) -> None:
+        if find_spec("tensorboardX") is None:
+            parser.error("--tensorboard: needs tensorboardX, which is not there: pip install tensorboardX")
+        args.tensorboard = True
 
 
 def switched(args: argparse.Namespace) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from ..training.records import expect_number, read_records
 from ..training.run import Run
 from ..training.schedule import ByEpoch, Schedule
 from ..training.train import Progress, Record, say, train
-from .options import add_switches, at_least, command_line, not_negative, positive, switched
+from .options import add_switches, add_tensorboard, at_least, command_line, not_negative, positive, switched
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)                   # of a sweep
 BEST = {"2012": (0.003, 0.03), "fan-in": (0.01, 0.03)}    # ReLU, tanh: the best of the sweeps in examples/results
@@ -114,6 +114,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--keep-every", type=at_least(1), metavar="K",
                         help="keep every K-th epoch, beside the last and the best: look --evolution shows them")
+    add_tensorboard(parser.add_argument)
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
     args = parser.parse_args(arguments)
@@ -160,14 +161,16 @@ def how_to_resume(out: Path) -> str:
 
 
 def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,
-          schedule: Schedule | None = None, keep_every: int | None = None) -> tuple[Run, Progress]:
+          schedule: Schedule | None = None, keep_every: int | None = None, tensorboard: bool = False
+          ) -> tuple[Run, Progress]:
     """Begin a training in `folder`, or go on with the one that is there."""
     try:
         there = (folder / "config.json").exists()
         if there and "options" not in read_config(folder):
             raise ValueError(f"{folder} was written by tinynet 0.1.0, and this version cannot go on with it: begin "
                              "anew, in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
-        run = Run(folder, config, resume=there, keep_every=keep_every, how_to_resume=how_to_resume(folder.parent))
+        run = Run(folder, config, resume=there, keep_every=keep_every, how_to_resume=how_to_resume(folder.parent),
+                  tensorboard=tensorboard)
         folder.mkdir(parents=True, exist_ok=True)
         hold(folder, run)
         view.save(folder)  # before the config, which says that all is there
@@ -229,7 +232,8 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
     sgd, view = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0), View(found.mean, scale)
     loader, first_images = loader_of(args, data, view, rng_data), view.center(data.train.images[:256])
     config = config_of(args, data) | about_the_net(IN_CATALOGUE[name], {}, view, data.classes)
-    run, at = start(out / f"{name}-{rate:g}", config, view, net, sgd, loader, keep_every=args.keep_every)
+    run, at = start(out / f"{name}-{rate:g}", config, view, net, sgd, loader, None, args.keep_every,
+                    args.tensorboard)
 
     def past_level() -> bool:
         return len(at.history) > 2 and at.history[-3]["train_error"] <= LEVEL
@@ -292,7 +296,7 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
         return {"net": args.net, "test_error": top_k_error(answers(), data.test.labels)}
 
     config = config_of(args, data) | about_the_net(name, settings, view, data.classes)
-    run, at = start(out / args.net, config, view, net, sgd, loader, schedule, args.keep_every)
+    run, at = start(out / args.net, config, view, net, sgd, loader, schedule, args.keep_every, args.tensorboard)
     with run:
         train(net, sgd, loader, args.epochs or recipe.epochs, progress=at, schedule=schedule, validate=test,
               on_batch=run.on_batch, on_epoch=run.on_epoch)

@@ -50,7 +50,7 @@ from ..training.rebuilt import rebuilt
 from ..training.run import Run
 from ..training.schedule import Steps, WhenStuck
 from ..training.train import Progress, say, train
-from .options import SWITCHES, add_switches, at_least, command_line, not_negative, positive, switched
+from .options import SWITCHES, add_switches, add_tensorboard, at_least, command_line, not_negative, positive, switched
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 OF_THE_NET = ("columns", "variant", "extra_conv", "groups", "kernels", "hidden")  # settings that only some nets have
@@ -129,6 +129,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--workers", type=at_least(0), default=1, help="threads that decode and crop in the background (default: 1)")
     add("--minutes", type=positive, default=10, help="between two checkpoints within an epoch (default: 10)")
     add("--keep-every", type=at_least(1), metavar="K", help="keep every K-th epoch, beside the last and the best")
+    add_tensorboard(add)
     add("--out", help="the folder to write to (default: a new one below runs/)")
     add("--ten-crop", action="store_true", help="at the end, also the error of the mean over ten crops")
     add("--resume", metavar="RUN", help="go on with the run in this folder, with the options it had")
@@ -251,7 +252,8 @@ def run_in(folder: Path, args: argparse.Namespace, config: dict) -> Run:
     options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
     cache = f" --cache {shlex.quote(args.cache)}" if args.cache else ""
     return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
-               minutes=args.minutes, how_to_resume="go on with: python -m tinynet train-imagenet "
+               minutes=args.minutes, tensorboard=args.tensorboard,
+               how_to_resume="go on with: python -m tinynet train-imagenet "
                f"{shlex.quote(args.data)}{cache} --resume {shlex.quote(str(folder))}")
 
 
