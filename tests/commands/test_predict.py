@@ -84,6 +84,8 @@ def test_the_net_in_the_package(pictures, capsys):
 def test_the_bars():
     assert bars(np.array([0.25, 0.5, 0.25]), ("a", "long", "c"), 5) == [
         "  long   50.0%  " + "#" * 20, "  a      25.0%  " + "#" * 10, "  c      25.0%  " + "#" * 10]
+    assert bars(np.array([0.25, 0.5, 0.25]), ("青空", "é", "e\u0301"), 3) == [  # places
+        "  é      50.0%  " + "#" * 20, "  青空   25.0%  " + "#" * 10, "  e\u0301      25.0%  " + "#" * 10]
 
 
 def test_what_cannot_be_shown(tmp_path, pictures):

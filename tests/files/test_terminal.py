@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tinynet.data.progress import Progress
-from tinynet.files.terminal import tell, watched
+from tinynet.files.terminal import fitted, tell, watched, width_of
 from tinynet.training.train import say, show_progress
 
 
@@ -73,3 +73,9 @@ def test_other_errors_are_not_hidden(monkeypatch):
         monkeypatch.setattr(sys, "stdout", Broken(error))
         with pytest.raises(type(error)):
             say("line")
+
+
+def test_places_on_a_terminal():
+    assert [width_of(text) for text in ("", "cat", "é", "e\u0301", "青空", "ｶ", "가", "Ａ")] == [0, 3, 1, 1, 4, 1, 2, 2]
+    assert fitted("青空", 5) == "青空 " and fitted("青空", 5, right=True) == " 青空"
+    assert fitted("青空", 3) == "青 " and fitted("cat", 2) == "ca"

@@ -31,6 +31,11 @@ def test_confusion_table_shows_counts_and_the_share_that_was_right():
     assert table.splitlines()[-1].split() == ["frog", "1", "0", "1", "50.0%"]
 
 
+def test_confusion_table_counts_places_not_letters():
+    assert confusion_table(np.array([[1, 0], [0, 1]]), ("青空青", "a")).splitlines() == [
+        "       青空    a  right", "青空青    1    0 100.0%", "     a    0    1 100.0%"]
+
+
 def test_confusion_table_of_a_class_without_images():
     assert confusion_table(np.array([[0, 0], [1, 1]]), ("cat", "dog")).splitlines()[1].split() == ["cat", "0", "0", "-"]
 

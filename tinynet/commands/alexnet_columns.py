@@ -40,7 +40,7 @@ from ..training.config import about_the_net, new_folder
 from ..training.finetune import start_by_fan_in
 from ..training.run import Run
 from ..training.train import say, train
-from .options import again_with, at_least, command_line, ends_in_a_line
+from .options import add_tensorboard, again_with, at_least, command_line, ends_in_a_line
 
 SIZE = {"classes": 10, "input_size": 64}
 KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # the paper's, about a third as wide
@@ -63,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     how = f"go on with: python -m tinynet alexnet-columns --resume {shlex.quote(str(folder))}"
     config = config_of(args, data, view)
-    with ends_in_a_line(how), Run(folder, config, resume=bool(args.resume), how_to_resume=how) as run:
+    with ends_in_a_line(how), Run(folder, config, resume=bool(args.resume), how_to_resume=how,
+                                  tensorboard=args.tensorboard) as run:
         net = learn(args, images, view, devices, run)
     batch, labels = view.center(images.images[:args.batch]), images.labels[:args.batch]
     with ends_in_a_line():
@@ -81,6 +82,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=at_least(1), default=20)
     parser.add_argument("--batch", type=at_least(1), default=128)
     parser.add_argument("--seed", type=at_least(0), default=0)
+    add_tensorboard(parser.add_argument)
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
     args = parser.parse_args(arguments)

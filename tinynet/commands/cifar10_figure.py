@@ -81,7 +81,7 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
     sgd, view = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0), View(found.mean, scale)
     loader, first_images = loader_of(args, data, view, rng_data), view.center(data.train.images[:256])
     config = config_of(args, data) | about_the_net(IN_CATALOGUE[name], {}, view, data.classes)
-    run, at = start(out / f"{name}-{rate:g}", config, view, net, sgd, loader, keep_every=args.keep_every)
+    run, at = start(args, out / f"{name}-{rate:g}", config, view, net, sgd, loader)
 
     def past_level() -> bool:
         return len(at.history) > 2 and at.history[-3]["train_error"] <= LEVEL

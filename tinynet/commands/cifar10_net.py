@@ -42,8 +42,7 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
         return {"net": args.net, "test_error": top_k_error(answers(), data.test.labels)}
 
     config = config_of(args, data) | about_the_net(name, settings, view, data.classes)
-    run, at = start(out / args.net, config, view, net, sgd, loader, schedule, args.keep_every,
-                    args.ranks)
+    run, at = start(args, out / args.net, config, view, net, sgd, loader, schedule)
     with run:
         train(net, sgd, loader, args.epochs or recipe.epochs, progress=at, schedule=schedule, validate=test,
               on_batch=run.on_batch, on_epoch=run.on_epoch, accumulate=args.accumulate or 1, ranks=args.ranks)

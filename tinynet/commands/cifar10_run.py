@@ -10,7 +10,6 @@ import numpy as np
 
 from .. import SGD, Device, Sequential
 from ..data import Dataset, Loader, View
-from ..distributed import ALONE, Alone, Ranks
 from ..models.cifar import BATCH_SIZE
 from ..training.config import read_config
 from ..training.folder import hold
@@ -32,24 +31,23 @@ def how_to_resume(out: Path) -> str:
     return f"go on with: python -m tinynet train-cifar10 --resume {shlex.quote(str(out))}"
 
 
-def start(folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,
-          schedule: Schedule | None = None, keep_every: int | None = None, ranks: Ranks | Alone = ALONE
-          ) -> tuple[Run, Progress]:
+def start(args: argparse.Namespace, folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,
+          schedule: Schedule | None = None) -> tuple[Run, Progress]:
     """Begin a training in `folder`, or go on with the one that is there."""
     try:
         there = (folder / "config.json").exists()
         if there and "options" not in read_config(folder):
             raise ValueError(f"{folder} was written by tinynet 0.1.0, and this version cannot go on with it: begin "
                              "anew, in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
-        run = Run(folder, config, resume=there, keep_every=keep_every, how_to_resume=how_to_resume(folder.parent),
-                  ranks=ranks)
+        run = Run(folder, config, resume=there, keep_every=args.keep_every, how_to_resume=how_to_resume(folder.parent),
+                  ranks=args.ranks, tensorboard=args.tensorboard)
 
         def prepare() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             hold(folder, run)
             view.save(folder)  # before the config, which says that all is there
 
-        ranks.first(prepare)
+        args.ranks.first(prepare)
         return run, run.start(net, sgd, loader, schedule)
     except (OSError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")

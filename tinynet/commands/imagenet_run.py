@@ -87,8 +87,9 @@ def run_in(folder: Path, args: argparse.Namespace, config: dict, ranks: Ranks | 
     options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
     cache = f" --cache {shlex.quote(args.cache)}" if args.cache else ""
     return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
-               minutes=args.minutes, ranks=ranks, how_to_resume="go on with: python -m tinynet train-imagenet "
-               f"{shlex.quote(args.data)}{cache} --resume {shlex.quote(str(folder))}")
+               minutes=args.minutes, ranks=ranks, tensorboard=args.tensorboard,
+               how_to_resume=f"go on with: python -m tinynet train-imagenet {shlex.quote(args.data)}{cache} "
+               f"--resume {shlex.quote(str(folder))}")
 
 
 def new_view(args: argparse.Namespace, data: Dataset) -> View:

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,19 @@ def add_accumulate(add: Callable[..., object]) -> None:
     """The option of all trainings that divides a batch in time, as ranks divide it in space."""
     add("--accumulate", type=at_least(1), metavar="K",
         help="send each batch through the net in K parts, with a K-th of the memory (default: 1)")
+
+
+def add_tensorboard(add: Callable[..., object]) -> None:
+    """The option of all trainings that lets TensorBoard draw their curves. Without tensorboardX there is no such."""
+    add("--tensorboard", action=_IfThere, nargs=0, default=False,
+        help="write event files for TensorBoard, too; needs tensorboardX")
+
+
+class _IfThere(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, args: argparse.Namespace, *rest: Any) -> None:
+        if find_spec("tensorboardX") is None:
+            parser.error("--tensorboard: needs tensorboardX, which is not there: pip install tensorboardX")
+        args.tensorboard = True
 
 
 def switched(args: argparse.Namespace) -> dict[str, Any]:

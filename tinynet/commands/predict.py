@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import cpu, gpu
+from ..files.terminal import fitted, width_of
 from ..look.predictions import MOST, draw_predictions
 from ..models.pretrained import pretrained
 from ..training.evaluate import load_net
@@ -55,5 +56,5 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def bars(p: np.ndarray, classes: Sequence[str], best: int) -> list[str]:
     """A line for each of the `best` most probable classes."""
-    order, width = np.argsort(-p, kind="stable")[:best], max(map(len, classes))
-    return [f"  {classes[c]:<{width}}  {p[c]:6.1%}  {'#' * round(BAR * float(p[c]))}".rstrip() for c in order]
+    order, width = np.argsort(-p, kind="stable")[:best], max(map(width_of, classes))
+    return [f"  {fitted(classes[c], width)}  {p[c]:6.1%}  {'#' * round(BAR * float(p[c]))}".rstrip() for c in order]

@@ -35,7 +35,16 @@ from ..training.train import say
 from .cifar10_figure import RATES, draw, figure_1, sweep
 from .cifar10_net import published_net
 from .cifar10_run import NOT_IN_CONFIG, config_of, device, how_to_resume
-from .options import add_accumulate, add_switches, at_least, command_line, not_negative, positive, switched
+from .options import (
+    add_accumulate,
+    add_switches,
+    add_tensorboard,
+    at_least,
+    command_line,
+    not_negative,
+    positive,
+    switched,
+)
 from .together import in_words, parse_together
 
 CHANGES = ("width", "without", "no-lrn", "pool", "dropout", "bias", "crops", "no-mirror", "momentum", "decay")
@@ -120,6 +129,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--keep-every", type=at_least(1), metavar="K",
                         help="keep every K-th epoch, beside the last and the best: look --evolution shows them")
+    add_tensorboard(parser.add_argument)
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
     args = parser.parse_args(arguments)

@@ -36,7 +36,16 @@ from ..training.train import say
 from .imagenet_errors import evaluate, photographs, report
 from .imagenet_net import OF_THE_NET, check_net
 from .imagenet_run import NOT_IN_CONFIG, set_up
-from .options import SWITCHES, add_accumulate, add_switches, at_least, command_line, not_negative, positive
+from .options import (
+    SWITCHES,
+    add_accumulate,
+    add_switches,
+    add_tensorboard,
+    at_least,
+    command_line,
+    not_negative,
+    positive,
+)
 from .together import device_of_rank, in_words, parse_together
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
@@ -128,6 +137,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--workers", type=at_least(0), default=1, help="threads that decode and crop in the background (default: 1)")
     add("--minutes", type=positive, default=10, help="between two checkpoints within an epoch (default: 10)")
     add("--keep-every", type=at_least(1), metavar="K", help="keep every K-th epoch, beside the last and the best")
+    add_tensorboard(add)
     add("--out", help="the folder to write to (default: a new one below runs/)")
     add("--ten-crop", action="store_true", help="at the end, also the error of the mean over ten crops")
     add("--resume", metavar="RUN", help="go on with the run in this folder, with the options it had")

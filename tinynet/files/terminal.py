@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+import unicodedata
 from typing import Any
 
 
@@ -50,3 +51,18 @@ def watched() -> bool:
         return sys.stderr is not None and sys.stderr.isatty()
     except ValueError:  # closed
         return False
+
+
+def width_of(text: str) -> int:
+    """How many places `text` takes on a terminal: Chinese, Japanese and Korean letters take two, accents none."""
+    return sum(0 if unicodedata.category(c) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(c) in "WF")
+               for c in text)
+
+
+def fitted(text: str, width: int, right: bool = False) -> str:
+    """`text` in `width` places: cut where it would take more, with spaces after it (or before it, if it is to stand
+    `right`) where it takes less."""
+    while width_of(text) > width:
+        text = text[:-1]
+    spaces = " " * (width - width_of(text))
+    return spaces + text if right else text + spaces

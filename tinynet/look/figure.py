@@ -3,11 +3,14 @@ from __future__ import annotations
 
 import os
 import textwrap
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ..files.writing import atomic_write
+from ..training.progress import say
+from .letters import give_fonts, in_words
 
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")  # Okabe and Ito's
 LETTERS, LINE = 18, 0.13  # of small print in an inch; the height of its lines, inches
@@ -19,7 +22,7 @@ def figure(path: str | os.PathLike, width: float, height: float, note: str = "",
     """A matplotlib Axes to draw on, `width` × `height` inches; written to `path` as a PNG when the block ends.
 
     `note` is small print below: which data, which settings; what is too long for the width makes the figure higher.
-    With `grid`, (rows, columns), an array of as many Axes.
+    With `grid`, (rows, columns), an array of as many Axes. If no font has a letter in the figure, a line says so.
     """
     from matplotlib.figure import Figure  # here: matplotlib is slow to import, and most of tinynet does without
 
@@ -28,5 +31,8 @@ def figure(path: str | os.PathLike, width: float, height: float, note: str = "",
     fig = Figure(figsize=(width, height + more), dpi=120, layout="constrained")
     yield fig.subplots(*grid, squeeze=False) if grid else fig.add_subplot()
     fig.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8, color="0.4")
-    with atomic_write(path) as file:
+    if missing := give_fonts(fig):
+        say(f"{path}: {in_words(missing)}")
+    with atomic_write(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from ")  # that was said, in one line
         fig.savefig(file, format="png")

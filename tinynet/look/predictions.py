@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files.terminal import fitted, width_of
 from ..sizes import as_int
 from ..training.metrics import check_probabilities
 from .figure import figure
@@ -18,7 +19,7 @@ from .images import check_images
 
 PER_ROW, MOST = 4, 16
 BAR = 0.13  # height of a bar, in widths of the image
-LONGEST = 22  # letters of a name, which are as wide as the image
+LONGEST = 22  # letters of a name, which are as wide as the image; of Chinese ones half as many
 
 
 def draw_predictions(path: str | os.PathLike, images: np.ndarray, labels: np.ndarray | None, probabilities: np.ndarray,
@@ -54,7 +55,7 @@ def _draw_one(ax: Any, image: np.ndarray, name: str) -> None:
     height = image.shape[0] / image.shape[1]
     rgb = np.broadcast_to(image, (*image.shape[:2], 3))
     ax.imshow(rgb, extent=(0, 1, 0, height), interpolation="nearest")
-    name = name if len(name) <= LONGEST else name[:LONGEST - 3] + "..."
+    name = name if width_of(name) <= LONGEST else fitted(name, LONGEST - 3).rstrip() + "..."
     ax.text(0.5, -0.65 * BAR, name, ha="center", va="center", fontsize=9, fontweight="bold")
 
 

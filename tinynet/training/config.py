@@ -26,7 +26,7 @@ from ..files.arrays import ArrayFile
 from ..files.reading import DataError, entry, read_json, shortened, wrong
 
 ENTRIES = ("net", "settings", "view", "classes")
-MAY_DIFFER = ("device", "epochs", "workers")  # in the config of a run that is resumed
+MAY_DIFFER = ("device", "epochs", "workers", "tensorboard")  # in the config of a run that is resumed
 
 
 def about_the_net(net: str, settings: dict[str, Any], view: View, classes: Sequence[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..container import run
 from ..devices.device import check_kind, device_of
+from ..files.terminal import fitted, width_of
 from ..layer import Layer, aside
 from ..layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
 
@@ -71,12 +72,12 @@ def confusion_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarra
 
 def confusion_table(matrix: np.ndarray, classes: tuple[str, ...]) -> str:
     """The confusion matrix as text to print, with the share of each true class that was recognised."""
-    width = max(len(name) for name in classes)
+    width = max(map(width_of, classes))
     cell = max(5, len(str(matrix.max())) + 1)
-    lines = [" " * width + "".join(f"{name[:cell - 1]:>{cell}}" for name in classes) + "  right"]
+    lines = [" " * width + "".join(" " + fitted(name, cell - 1, right=True) for name in classes) + "  right"]
     for name, row, right in zip(classes, matrix, matrix.diagonal(), strict=True):
         share = f"{right / row.sum():6.1%}" if row.sum() else "     -"
-        lines.append(f"{name:>{width}}" + "".join(f"{count:>{cell}}" for count in row) + " " + share)
+        lines.append(fitted(name, width, right=True) + "".join(f"{count:>{cell}}" for count in row) + " " + share)
     return "\n".join(lines)
 
 

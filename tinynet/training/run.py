@@ -7,6 +7,7 @@
     config.json                  what the caller says about the run; versions, threads, device
     metrics.jsonl                the record of each epoch, one in a line
     curves.png                   the errors, the loss and the steps of the learning rate
+    events.out.tfevents...       the same for TensorBoard, if `tensorboard` is True
     checkpoints/last.npz         of the end of each epoch, and of every few minutes in between (checkpoint.py)
     checkpoints/best.npz         of the epoch with the lowest val_error; without such, train_error or train_loss
     checkpoints/epoch-0010.npz   of every `keep_every`-th epoch
@@ -40,6 +41,7 @@ from ..files.writing import link_or_copy, remove_torn, write_json, write_text
 from ..layer import Layer
 from . import checkpoint
 from .config import differences, read_config
+from .events import EventFile
 from .folder import expect_room, hold, let_go, writing
 from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
@@ -73,16 +75,18 @@ class Run:
     From `start` to the end of `with run:`, or of this process, no other process can start a run in the folder.
 
     Raises FileExistsError if the folder holds a run and `resume` is False, FileNotFoundError if it holds none and
-    `resume` is True, and ValueError that lists what differs from the config of the run to be resumed.
+    `resume` is True, ImportError if `tensorboard` is and tensorboardX is not there, and ValueError that lists what
+    differs from the config of the run to be resumed.
     """
 
     def __init__(self, folder: str | os.PathLike, config: dict[str, Any], *, resume: bool = False,
                  keep_every: int | None = None, minutes: float = 10, how_to_resume: str = "",
-                 ranks: Ranks | Alone = ALONE) -> None:
+                 ranks: Ranks | Alone = ALONE, tensorboard: bool = False) -> None:
         self.ranks, self.writes = ranks, ranks.rank == 0
         self.folder, self.resume, self.keep_every, self.minutes = Path(folder), resume, keep_every, minutes
         self.config = json.loads(json.dumps(config, default=plain))  # as it will be read again
         self.how_to_resume = how_to_resume or f"go on with Run({str(folder)!r}, ..., resume=True)"
+        self.events = EventFile(folder) if tensorboard and self.writes else None
         self.stopped_by: int | None = None
         self._show, self._handlers, self._environment = show_progress(self.folder.name), {}, {}
         with ranks.together():
@@ -161,6 +165,8 @@ class Run:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
+        if self.events:
+            self.events.close()
         let_go(self.folder, self)
 
     def _asked_to_stop(self, number: int, frame: Any) -> None:
@@ -222,6 +228,12 @@ class Run:
             draw_training(self.folder / "curves.png", self.progress.history)
         except Exception as error:  # a picture is no reason to lose a training
             say(f"no {self.folder / 'curves.png'}: {error}")
+        try:
+            if self.events:
+                self.events.write(self.progress.history)
+        except Exception as error:
+            say(f"nothing more for TensorBoard: {error}")
+            self.events = None
 
     def _expect_no_other(self) -> None:
         if not self.resume and (self.folder / "config.json").exists():
