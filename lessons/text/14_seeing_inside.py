@@ -197,7 +197,7 @@ print("numbers that are not 0:", np.count_nonzero(below.any(axis=-1)), "places, 
 # there, and 0 elsewhere. What if windows overlap, and one pixel has won several? Backward *adds* what they send: a
 # gradient is a sum over all ways. Unpooling *puts back*: what stood there once shall stand there once. So it writes,
 # window after window, in the order of reading, and a later one writes over an earlier one. A window that holds 0 has
-# nothing to put back, and writes nothing.
+# nothing to put back, and writes nothing. (The paper says nothing of overlaps; so the library understands it.)
 #
 # ### Exercise 14.2
 #
