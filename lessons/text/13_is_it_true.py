@@ -147,6 +147,7 @@ if check("13.1", interval):
         hold += low <= 1 <= high
         ax.plot([k, k], [low, high], color="C0" if low <= 1 <= high else "C3")
     ax.axhline(1, color="k", linewidth=1)
+    ax.set(xlabel="experiment", ylabel="difference")
     print(hold, "of 100 hold the true difference")
 
 # %% [markdown]
