@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import jupytext
@@ -27,6 +28,7 @@ LESSONS = Path(__file__).parent
 SECONDS, ALL_SECONDS, BYTES = 120, 480, 1_500_000  # CPU seconds of one lesson and of all; bytes of one
 PATIENCE = 10  # a cell that takes more than PATIENCE * SECONDS by the clock hangs
 SPENT = "import time\nprint(time.process_time())"  # by the kernel, all its threads together
+SCREENS = {"07_learning": 0, "10_two_devices": 2, "14_seeing_inside": 9}  # the README shows a figure of each
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
 
@@ -75,6 +77,17 @@ def describe(notebook: nbformat.NotebookNode) -> None:
                 output.metadata["image/png"] = {"alt": words[:400]}
 
 
+def figures(notebook: nbformat.NotebookNode) -> list[bytes]:
+    """The figures of a notebook, as PNG files."""
+    return [b64decode(output.data["image/png"]) for cell in notebook.cells for output in cell.get("outputs", [])
+            if "image/png" in output.get("data", {})]
+
+
+def screen_of(twin: Path) -> Path:
+    """Where the figure of a lesson lies that the README shows."""
+    return LESSONS.parent / "docs/screens" / f"{twin.stem}.png"
+
+
 def hanging(notebook: nbformat.NotebookNode) -> str:
     """The cell that was being run when the kernel was stopped, the last with a number: its place and its first line."""
     at, cell = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.get("execution_count")][-1]
@@ -96,6 +109,8 @@ def out_of_step(twin: Path) -> list[str]:
         wrong.append(f"{path.name} and text/{twin.name} differ")
     if any(cell.execution_count is None for cell in committed.cells if cell.cell_type == "code"):
         wrong.append(f"{path.name} was not run: a cell has no output")
+    if twin.stem in SCREENS and screen_of(twin).read_bytes() != figures(committed)[SCREENS[twin.stem]]:
+        wrong.append(f"{screen_of(twin).name}, which the README shows, is another figure than the lesson's")
     if path.stat().st_size > BYTES:
         wrong.append(f"{path.name} has {path.stat().st_size:,} bytes, more than {BYTES:,}")
     return wrong
@@ -113,6 +128,8 @@ def run(twin: Path, write: bool) -> tuple[float, list[str]]:
     if write:
         describe(notebook)
         nbformat.write(notebook, notebook_of(twin))
+        if twin.stem in SCREENS:
+            screen_of(twin).write_bytes(figures(notebook)[SCREENS[twin.stem]])
     wrong = out_of_step(twin)
     if seconds > SECONDS:
         wrong.append(f"text/{twin.name} took {seconds:.0f} s of CPU time, more than {SECONDS}")
