@@ -25,7 +25,12 @@ them, in the environment of every process that measures:
     MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456
 
 Compare with and without: the values found are printed. So is OPENBLAS_CORETYPE, which binds NumPy's matrix products,
-but not PyTorch's, to the instructions of a certain processor.
+but not PyTorch's, to the instructions of a certain processor: the runs called "native" have it unset, as is usual.
+
+Where PyTorch is faster, it is because of what surrounds the products. Its convolutions read each patch from the image;
+ours copy patches, or Winograd's tiles, for the matrix product that NumPy has. With many maps that copying is little;
+with the few maps of small nets (80sec's conv1) it weighs as much as the product, and so do the passes of pooling. Two
+columns take longer than one because both copy the same patches for conv1; from there on they are even.
 """
 from __future__ import annotations
 
