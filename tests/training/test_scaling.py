@@ -101,6 +101,14 @@ def test_krizhevsky_2014(p, hours, times):
     assert p * seconds / step(net, seconds, 128, p, Wire(2e-5, 6e9), "ring") > modelled    # hidden behind backward
 
 
+def test_what_was_measured_here():
+    """docs/many-machines.md: AlexNet's gradient over two and four ranks of one machine, summed after backward."""
+    M = 4 * 60_965_224
+    wire = Wire(0.0, M / (1.650 - 1.494))                                            # 2 (p - 1)/p · M, for two ranks
+    assert wire.ring(M, 4) == pytest.approx(0.234, abs=0.0005)
+    assert wire.ring(M, 4) == pytest.approx(3.411 - 3.214, rel=0.2)
+
+
 def test_how_far_it_pays():
     assert pays_until([1, 2, 4, 8], lambda p: {1: 1, 2: 1.9, 4: 2.5, 8: 3.9}[p]) == 4
     assert pays_until([4, 8], lambda p: 1) == 1
