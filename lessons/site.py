@@ -23,7 +23,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/*", "lessons/README.md",
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/**/*", "lessons/README.md",
          "lessons/*.ipynb", "benchmarks/README.md", "benchmarks/*.png", "benchmarks/results/*", "examples/results/**/*",
          "tinynet/**/*.py")  # and what they link to
 LINK = re.compile(r"(?<!!)\[([^]]*)\]\(([^)#:]+)\)")
