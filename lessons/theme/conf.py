@@ -16,6 +16,7 @@ html_show_search_summary = False      # it would be fetched, which a browser ref
 myst_enable_extensions, myst_heading_anchors = ["dollarmath", "amsmath"], 3
 nb_execution_mode, nb_number_source_lines = "off", False
 suppress_warnings = ["misc.highlighting_failure", "mystnb.unknown_mime_type"]
+highlight_language = "text"             # of blocks that do not say theirs: commands
 html_math_renderer = "mathml"
 
 
