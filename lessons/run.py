@@ -15,6 +15,8 @@ import re
 import subprocess
 import sys
 from base64 import b64decode
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import jupytext
@@ -146,7 +148,9 @@ def main() -> int:
     if unknown := set(options.lessons) - {twin.stem[:2] for twin in twins}:
         parser.error(f"no lesson has the number {', '.join(sorted(unknown))}")
     twins = [twin for twin in twins if twin.stem[:2] in options.lessons or not options.lessons]
-    results = {twin.stem: run(twin, write=not options.check) for twin in twins}
+    with ProcessPoolExecutor(None if options.check else 1) as workers:  # what is written has times in it: one by one
+        results = dict(zip((twin.stem for twin in twins), workers.map(partial(run, write=not options.check), twins),
+                           strict=True))
     wrong = [f"{stem}: {what}" for stem, (_, parts) in results.items() for what in parts]
     if (total := sum(seconds for seconds, _ in results.values())) > ALL_SECONDS:
         wrong.append(f"together the lessons took {total:.0f} s of CPU time, more than {ALL_SECONDS}")
