@@ -12,6 +12,8 @@ Equal       images and their order, epochs of the deep net; each side has the be
             The shallow net's own 10 epochs come on top: nothing is said of the sum
 Refuted     if the deep net alone is further: the interval of the difference lies below 0
 """
+from dataclasses import replace
+
 from ..data import View
 from ..data.statistics import statistics_of
 from ..init import fan_in
@@ -32,11 +34,10 @@ def measure(work: Work, side: str) -> dict[str, float]:
     view, net = View(statistics_of(parts[0].images).mean), new_net(work, "D")
     if side == "from the shallow net":
         shallow = new_net(work, "A")
-        before = Work(work.seed, EARLIER, work.root, work.folder / "shallow", False, work.how_to_resume)
+        before = replace(work, rate=EARLIER, folder=work.folder / "shallow")
         fit(before, shallow, parts, view, EPOCHS)
         start_from(net, shallow)
-    at = Work(work.seed, work.rate, work.root, work.folder / "deep", work.test, work.how_to_resume)
-    fit(at, net, parts, view, EPOCHS)
+    fit(replace(work, folder=work.folder / "deep"), net, parts, view, EPOCHS)
     return errors(work, net, parts, view)
 
 

@@ -2,8 +2,10 @@
 
 First each learning rate of each side is tried once, with a seed of its own, without the test images. If the best rate
 of a side is the smallest or the largest, both sides try one half or twice as large too, and so on, at most WIDER times.
-Then the pairs, each side at its best rate. What is there already is not run again, so a claim that was stopped, also by
-a kill, goes on, and another time may add seeds.
+Where the effect is small (a claim of six pairs), one training is not enough to tell two neighbouring rates apart: the
+best two of each side are tried with two more seeds, and the mean of the three decides. Then the pairs, each side at its
+best rate. What is there already is not run again, so a claim that was stopped, also by a kill, goes on, and another
+time may add seeds.
 """
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ from ..training.progress import say
 from .claim import Claim
 from .training import Work
 
-RATE_SEED = 1000  # of the trainings that choose the rates; the pairs have 0, 1, 2, ...
-WIDER = 2         # more rates on each end of a claim's
+RATE_SEEDS = (1000, 1001, 1002)  # of the trainings that choose the rates; the pairs have 0, 1, 2, ...
+SMALL = 6                        # pairs are wanted where the effect is small: all of these seeds choose
+WIDER = 2                        # more rates on each end of a claim's
 Row = dict[str, Any]
 
 
@@ -48,7 +51,8 @@ def sweep(claim: Claim, rows: list[Row]) -> tuple[float, ...]:
     if len(rates) == 1:
         return claim.rates
     low, high = rates[0] / 2 ** WIDER, rates[-1] * 2 ** WIDER
-    while None not in (best := [_best_of(rates, claim, rows, side) for side in claim.sides]):
+    while all(ranked := [_ranked(rates, claim, rows, side) for side in claim.sides]):
+        best = [of[0] for of in ranked]
         below, above = rates[0] in best and rates[0] > low, rates[-1] in best and rates[-1] < high
         if not below and not above:
             break
@@ -57,22 +61,35 @@ def sweep(claim: Claim, rows: list[Row]) -> tuple[float, ...]:
 
 
 def best_rate(claim: Claim, rows: list[Row], side: str) -> float | None:
-    """The learning rate with the lowest `claim.chosen_by`; None as long as not all were tried. One at which the net
-    diverged has none, so it comes last."""
-    return _best_of(sweep(claim, rows), claim, rows, side)
+    """The learning rate with the lowest `claim.chosen_by`; None as long as not all were tried that are to be. One at
+    which the net diverged has none, so it comes last."""
+    if finalists := _finalists(claim, rows, side):
+        return next(iter(_ranked(finalists, claim, rows, side, RATE_SEEDS[:1 if len(finalists) == 1 else None])), None)
+    return None
 
 
-def _best_of(rates: Sequence[float], claim: Claim, rows: list[Row], side: str) -> float | None:
-    tried = {row["rate"]: (row.get(claim.chosen_by, math.inf), row["val_error"]) for row in rows
-             if row["side"] == side and row["seed"] == RATE_SEED}
-    return min(rates, key=lambda rate: tried[rate]) if set(rates) <= set(tried) else None
+def _finalists(claim: Claim, rows: list[Row], side: str) -> list[float]:
+    """Of the rates that were all tried once the best, or the best two where the effect is small; none before that."""
+    ranked = _ranked(sweep(claim, rows), claim, rows, side)
+    return ranked[:2 if claim.seeds >= SMALL else 1]
+
+
+def _ranked(rates: Sequence[float], claim: Claim, rows: list[Row], side: str, seeds: Sequence[int] = RATE_SEEDS[:1]
+            ) -> list[float]:
+    """The rates, the best first, by their mean over the seeds; none as long as not all were tried with all of these."""
+    tried = {(row["rate"], row["seed"]): (row.get(claim.chosen_by, math.inf), row["val_error"]) for row in rows
+             if row["side"] == side}
+    if any((rate, seed) not in tried for rate in rates for seed in seeds):
+        return []
+    sums = {rate: [math.fsum(of) for of in zip(*(tried[rate, seed] for seed in seeds), strict=True)] for rate in rates}
+    return sorted(rates, key=sums.__getitem__)
 
 
 def pairs(claim: Claim, rows: list[Row]) -> dict[int, tuple[Row, Row]]:
     """The two trainings of each seed that is complete, each at the best rate of its side; others do not count."""
     best = {side: best_rate(claim, rows, side) for side in claim.sides}
     of = {(row["side"], row["seed"]): row for row in rows
-          if row["seed"] != RATE_SEED and row["rate"] == best[row["side"]]}
+          if row["seed"] not in RATE_SEEDS and row["rate"] == best[row["side"]]}
     first, second = claim.sides
     return {seed: (of[first, seed], of[second, seed]) for seed in sorted({seed for _, seed in of})
             if (first, seed) in of and (second, seed) in of}
@@ -99,11 +116,16 @@ def run(claim: Claim, results: Path, folder: Path, root: str | None, seeds: int,
 
 
 def _missing(claim: Claim, rows: list[Row], seeds: int) -> list[tuple[str, int, float]]:
-    """What is to be run, (side, seed, learning rate): the rates; when all were tried, the pairs."""
+    """What is to be run, (side, seed, learning rate): the rates; when all were tried, the best of them again where the
+    effect is small; then the pairs."""
     there = {(row["side"], row["seed"], row["rate"]) for row in rows}
     best = {side: best_rate(claim, rows, side) for side in claim.sides}
-    rates = [(side, RATE_SEED, rate) for rate in sweep(claim, rows) for side in claim.sides]
-    wanted = rates if None in best.values() else [(side, seed, best[side]) for seed in range(seeds) for side in best]
+    finalists = {side: _finalists(claim, rows, side) for side in claim.sides}
+    wanted = [(side, RATE_SEEDS[0], rate) for rate in sweep(claim, rows) for side in claim.sides]
+    wanted += [(side, seed, rate) for side in claim.sides for rate in finalists[side] for seed in RATE_SEEDS[1:]
+               if len(finalists[side]) > 1]
+    if None not in best.values():
+        wanted = [(side, seed, best[side]) for seed in range(seeds) for side in best]
     return [one for one in wanted if one not in there]
 
 
@@ -111,9 +133,9 @@ def _measure(claim: Claim, path: Path, rows: list[Row], here: Path, root: str | 
              ) -> None:
     """One training: its row is added to `rows` and to the file, its folder deleted."""
     training = here / f"{side}-{seed}-{rate:g}".replace(" ", "-").replace("/", "-").replace(",", "")
-    work = Work(seed, rate, root, training, test=seed != RATE_SEED,
+    work = Work(seed, rate, root, training, test=seed not in RATE_SEEDS, shared=here.parent / "shared",
                 how_to_resume=f"go on with: python -m tinynet claims run {claim.name}")
-    say(f"{claim.name}: {side}, {'to choose the rate' if seed == RATE_SEED else f'seed {seed}'}, rate {rate:g}")
+    say(f"{claim.name}: {side}, {'to choose the rate, ' * (seed in RATE_SEEDS)}seed {seed}, rate {rate:g}")
     begin = time.perf_counter()
     try:
         found = claim.measure(work, side)

@@ -7,6 +7,8 @@ Compared    the first of three nets alone, and the mean answer of the three, whi
 Equal       everything else: the one net is among the three
 Refuted     if one net alone is better: the interval of the difference lies below 0
 """
+from dataclasses import replace
+
 import numpy as np
 
 from ..data import View
@@ -24,7 +26,7 @@ def measure(work: Work, side: str) -> dict[str, float]:
     *parts, _ = cifar_in_three(work.root, 10_000)
     view, answers = View(statistics_of(parts[0].images).mean), []
     for i in range(1 if side == "one net" else NETS):
-        one = Work(work.seed + 10_000 * i, work.rate, work.root, work.folder / str(i), work.test, work.how_to_resume)
+        one = replace(work, seed=work.seed + 10_000 * i, folder=work.folder / str(i))
         net = build("cifar-18pct", width=0.5, rng=one.generators()[0])
         fit(one, net, parts, view, epochs=15, falls=(13,), decay=1.0)
         answers.append([probabilities(net, part, view) for part in parts[1:]])

@@ -2,10 +2,16 @@
 
 CIFAR-10 in three: the first images are trained with, the last 5,000 training images choose the learning rates, the
 10,000 test images are read once, when a pair is measured.
+
+Several claims need the same training: the whole net beside the one without conv3 is that beside the one without conv4,
+too. A folder that is named by all that decides what comes out of a training (`named`) is shared by all of them.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,16 +19,20 @@ from typing import Any
 
 import numpy as np
 
+from .. import __version__
 from ..data import Dataset, Loader, Split, View, cifar10
 from ..data.augment import enlarge
 from ..data.statistics import statistics_of
+from ..files.locks import alone
+from ..files.storage import arrays_of
 from ..models.catalogue import build
 from ..net import Sequential
 from ..training.evaluate import probabilities
 from ..training.finetune import start_by_fan_in
 from ..training.metrics import top_k_error
 from ..training.optim import SGD
-from ..training.progress import Record
+from ..training.progress import Record, say
+from ..training.rest import plain
 from ..training.run import Run
 from ..training.schedule import Steps
 from ..training.train import train
@@ -33,8 +43,8 @@ VALIDATION, MEASURED = 5_000, 5_000   # images that choose the rates; of those t
 
 @dataclass
 class Work:
-    """One training of a claim: its seed and learning rate, where the images are, its folder, and whether the test
-    images may be read."""
+    """One training of a claim: its seed and learning rate, where the images are, its folder, whether the test images
+    may be read, and the folder of trainings that are shared (None: this one shares none)."""
 
     seed: int
     rate: float
@@ -42,6 +52,7 @@ class Work:
     folder: Path
     test: bool = True
     how_to_resume: str = ""
+    shared: Path | None = None
 
     def generators(self) -> list[np.random.Generator]:
         """For the net and for the images: the same on both sides."""
@@ -63,23 +74,51 @@ def cifar_in_three(root: str | None, count: int, times: int = 1) -> tuple[Split,
 
 def fit(work: Work, net: Sequential, parts: Sequence[Split], view: View, epochs: int, falls: Sequence[int] = (),
         decay: float = 0.0005, validate: Callable[[], Record] | None = None,
-        until: Callable[[Record], bool] = lambda record: False, keep_every: int | None = None) -> list[Record]:
+        until: Callable[[Record], bool] | None = None, keep_every: int | None = None) -> list[Record]:
     """Train the net; the learning rate falls to a tenth at each of the epochs `falls`. The records of all epochs, also
-    of those before it was stopped: what `validate()` gives is in each, and with one that is `until` it is over."""
+    of those before it was stopped: what `validate()` gives is in each, and with one that is `until` it is over. What
+    has neither, and no checkpoints of its own, is shared."""
     _, rng = work.generators()
     sgd = SGD(net.parameters(), work.rate, MOMENTUM, decay)
     loader, schedule = Loader(parts[0], 128, rng, view.train), Steps(work.rate, tuple(falls))
     config = {"seed": work.seed, "rate": work.rate, "epochs": epochs, "falls": list(falls), "momentum": MOMENTUM,
               "decay": decay, "view": view.config()}
-    run = Run(work.folder, config, resume=(work.folder / "config.json").exists(), keep_every=keep_every,
-              how_to_resume=work.how_to_resume)
-    view.save(work.folder)
-    with run:
-        progress = run.start(net, sgd, loader, schedule)
-        if progress.history and until(progress.history[-1]):
-            return progress.history
-        return train(net, sgd, loader, epochs, schedule=schedule, progress=progress, on_batch=run.on_batch,
-                     validate=validate, on_epoch=lambda record: run.on_epoch(record) or until(record))
+    own = validate or until or keep_every
+    with _folder(work, None if own else named(net, view, parts[0], config)) as folder:
+        run = Run(folder, config, resume=(folder / "config.json").exists(), keep_every=keep_every,
+                  how_to_resume=work.how_to_resume)
+        view.save(folder)
+        with run:
+            progress = run.start(net, sgd, loader, schedule)
+            if until and progress.history and until(progress.history[-1]):
+                return progress.history
+            return train(net, sgd, loader, epochs, schedule=schedule, progress=progress, on_batch=run.on_batch,
+                         validate=validate, on_epoch=lambda record: run.on_epoch(record) or (until and until(record)))
+
+
+@contextmanager
+def _folder(work: Work, name: str | None) -> Iterator[Path]:
+    """The folder of a training: the one that is shared under this name, if it has one. In here, no other process is
+    there: it waits."""
+    if work.shared is None or name is None:
+        yield work.folder
+        return
+    place = work.shared / name
+    place.mkdir(parents=True, exist_ok=True)
+    with alone(place, lambda: say(f"{place}: another process trains this; waiting for it")):
+        yield place / "run"
+
+
+def named(net: Sequential, view: View, images: Split, config: dict[str, Any]) -> str:
+    """A name for a training of `net`, before its first step: a digest of all that decides what comes out of it, the
+    layers and their settings, each parameter and how it learns, random generators, the images and what it sees of them,
+    the config."""
+    how = [(name, p.trainable, repr(p.lr), p.decay) for name, p in net.parameters()]
+    drawn = [(name, s.bit_generator.state) for name, s in net.state() if isinstance(s, np.random.Generator)]
+    digest = hashlib.sha256(repr([__version__, repr(net), how, drawn, json.dumps(config, default=plain)]).encode())
+    for array in (*arrays_of(net).values(), view.mean, images.images, images.labels):
+        digest.update(np.ascontiguousarray(net.device.tohost(array)))
+    return digest.hexdigest()[:16]
 
 
 def errors(work: Work, net: Sequential, parts: Sequence[Split], view: View, ten: bool = False, test: bool = True

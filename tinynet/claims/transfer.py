@@ -15,6 +15,8 @@ Equal       images and their order, epochs on the last five classes; each side h
             numbers a layer's maps have: of conv1 4,096, of conv3 512
 Refuted     if the first side is the better one: the interval of the difference lies below 0
 """
+from dataclasses import replace
+
 import numpy as np
 
 from ..data import Split, View
@@ -46,8 +48,7 @@ def measure(work: Work, side: str, each: int | None = None, epochs: int = 15, fa
     if side != SCRATCH:
         net = ready(learned(work, net, parts, view), side, np.random.default_rng([work.seed, 1]))
     now = [of_classes(parts[0], NOW, each), *(of_classes(part, NOW) for part in parts[1:])]
-    at = Work(work.seed, work.rate, work.root, work.folder / "now", work.test, work.how_to_resume)
-    fit(at, net, now, view, epochs, falls, decay=1.0)
+    fit(replace(work, folder=work.folder / "now"), net, now, view, epochs, falls, decay=1.0)
     return errors(work, net, now, view)
 
 
@@ -57,7 +58,7 @@ def new_net(rng: np.random.Generator) -> Sequential:
 
 def learned(work: Work, net: Sequential, parts: list[Split], view: View) -> Sequential:
     """The net after it has seen the first five classes."""
-    before = Work(work.seed, EARLIER, work.root, work.folder / "before", False, work.how_to_resume)
+    before = replace(work, rate=EARLIER, folder=work.folder / "before")
     fit(before, net, [of_classes(part, BEFORE) for part in parts], view, epochs=15, falls=(13,), decay=1.0)
     return net
 
