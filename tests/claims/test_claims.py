@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tinynet.claims import training
-from tinynet.claims.catalogue import CLAIMS
-from tinynet.claims.claim import WORDS, Claim, T, interval, verdict
+from tinynet.claims.catalogue import CLAIMS, TABLES
+from tinynet.claims.claim import WORDS, Claim, T, Table, interval, verdict
 from tinynet.claims.page import section, write_page
 from tinynet.claims.runner import RATE_SEEDS, best_rate, pairs, read_rows, run, sweep
 from tinynet.claims.training import Work, cifar_in_three
@@ -30,6 +30,7 @@ def measured(work, side):
 CLAIM = Claim("about it", "try", "A try", "a paper", "b is better", ("a", "b"), measured, rates=(0.1, 0.2, 0.4),
               published=2.0, seeds=3)
 FIRST, *LATER = RATE_SEEDS
+ALL = {**CLAIMS, **TABLES}
 
 
 # ---------------------------------------------------------------------------------------- what the pairs say
@@ -208,14 +209,14 @@ def tiny(monkeypatch):
         return fit(work, net, parts, view, min(epochs, 2), (), **how)
     monkeypatch.setattr("tinynet.claims.deep.WIDTH", 1 / 32)
     for module in ("training", "relu", "views", "together", "neighbours", "iterations", "biases", "transfer", "colors",
-                   "settling", "hiding", "deep", "nin", "filters"):
+                   "settling", "hiding", "deep", "nin", "filters", "tables"):
         for name, value in (("cifar_in_three", few), ("fit", short)):
             monkeypatch.setattr(f"tinynet.claims.{module}.{name}", value, raising=False)
 
 
-@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.parametrize("name", ALL)
 def test_both_sides_of_every_claim(name, tiny, tmp_path):
-    claim = CLAIMS[name]
+    claim = ALL[name]
     for side in claim.sides:
         for test in (False, True):
             folder = tmp_path / f"{claim.sides.index(side)}{test}"
@@ -226,9 +227,9 @@ def test_both_sides_of_every_claim(name, tiny, tmp_path):
             assert test or not of_test & set(found)                      # these images are not read to choose a rate
 
 
-@pytest.mark.parametrize("name", CLAIMS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_claim_says_before_it_is_run_what_would_refute_it(name):
-    claim = CLAIMS[name]
+    claim = ALL[name]
     for word in ("\nCompared ", "\nEqual ", "\nRefuted "):
         assert word in claim.about
     assert claim.name == name and len(claim.rates) in (1, 3) and claim.seeds >= 3
@@ -331,11 +332,11 @@ def test_the_three_parts_are_apart(monkeypatch):
 
 
 def test_the_page(tmp_path):
-    write_page({"try": CLAIM}, tmp_path, tmp_path / "claims.md")
+    write_page({"try": CLAIM}, {}, tmp_path, tmp_path / "claims.md")
     assert not (tmp_path / "claims.png").exists() and "claims.png" not in (tmp_path / "claims.md").read_text()
     run(CLAIM, tmp_path, tmp_path / "work", None, 3)
     other = replace(CLAIM, name="other", unit="times", published=6.0)
-    write_page({"try": CLAIM, "other": other}, tmp_path, tmp_path / "claims.md")
+    write_page({"try": CLAIM, "other": other}, {}, tmp_path, tmp_path / "claims.md")
     text = (tmp_path / "claims.md").read_text()
     assert ("| [A try](#try) | a paper | test error: a less b | +2.0 points | +3.0 points (+3.0 to +3.0) | 3 | held |"
             in text)
@@ -348,15 +349,45 @@ def test_the_page(tmp_path):
     assert "](claims.png)" in text and matplotlib.image.imread(tmp_path / "claims.png").std() > 0.02
 
 
+def test_a_table_of_a_paper(tmp_path):
+    def of_row(work, side):
+        error = 0.3 - 0.02 * "abc".index(side) + 0.001 * work.seed * "abc".index(side) + abs(work.rate - 0.2)
+        return {"val_error": error, **({"test_error": error} if work.test else {})}
+    table = Table("about it", "three", "A table", "a paper", "the last is the best", ("a", "b", "c"), of_row,
+                  rates=(0.1, 0.2, 0.4), seeds=3, printed=(18.0, 17.0, 15.5))
+    write_page({}, {"three": table}, tmp_path, tmp_path / "page.md")
+    assert "| b | 17.0% | not run yet | +1.0 points |  |" in (tmp_path / "page.md").read_text()
+    rows = run(table, tmp_path, tmp_path / "work", None, 3)
+    assert len(rows) == 3 * 3 + 3 * 3 and [len(of) for of in pairs(table, rows).values()] == [3, 3, 3]
+    write_page({}, {"three": table}, tmp_path, tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text()
+    assert "## A table, in miniature" in text and "means of 3 of 3 seeds" in text
+    assert "| a | 18.0% | 30.0% |  |  |" in text and "| b | 17.0% | 28.1% | +1.0 points | +1.9 points (+1.7 to " in text
+    assert "| c | 15.5% | 26.2% | +2.5 points | +3.8 points (+3.3 to " in text and "a 0.2, b 0.2, c 0.2." in text
+
+
+def test_nets_that_stand_in_several_rows_are_the_same(tiny, tmp_path):
+    def trained(table, *sides):
+        for side in sides:
+            TABLES[table].measure(Work(0, 0.02, None, tmp_path / "own", False, shared=tmp_path / table), side)
+        return len(list((tmp_path / table).glob("*/run")))
+    one, five, before, seven = TABLES["table-2"].sides
+    assert trained("table-2", one) == 1 and trained("table-2", five) == 5
+    assert trained("table-2", before) == 7 and trained("table-2", seven) == 9      # trained before, and now
+    assert trained("table-1", *TABLES["table-1"].sides) == 7                       # five, one of more maps, AlexNet
+
+
 def test_the_committed_page_is_that_of_the_committed_results(tmp_path):
     from pathlib import Path
     root = Path(__file__).parents[2]
-    write_page(CLAIMS, root / "examples/results/claims", tmp_path / "claims.md")
+    write_page(CLAIMS, TABLES, root / "examples/results/claims", tmp_path / "claims.md")
     assert (tmp_path / "claims.md").read_text() == (root / "docs/claims.md").read_text()
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("tinynet.commands.claims.CLAIMS", {"try": CLAIM})
+    for name in "CLAIMS", "ALL":
+        monkeypatch.setattr(f"tinynet.commands.claims.{name}", {"try": CLAIM})
+    monkeypatch.setattr("tinynet.commands.claims.TABLES", {})
     at = ["--results", str(tmp_path), "--folder", str(tmp_path / "work")]
     main(["run", "try", "--seeds", "3", *at])
     main(["list", *at])

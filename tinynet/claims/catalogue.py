@@ -1,4 +1,4 @@
-"""All claims by name."""
+"""All claims, and tables, by name."""
 from __future__ import annotations
 
 from . import (
@@ -21,13 +21,15 @@ from . import (
     pooling,
     relu,
     settling,
+    tables,
     together,
     transfer,
     views,
 )
-from .claim import Claim
+from .claim import Claim, Table
 
 CLAIMS: dict[str, Claim] = {claim.name: claim for claim in (
     *relu.CLAIMS, columns.CLAIM, free.CLAIM, lrn.CLAIM, pooling.CLAIM, crops.CLAIM, colornoise.CLAIM, views.CLAIM,
     dropout.CLAIM, iterations.CLAIM, decay.CLAIM, biases.CLAIM, together.CLAIM, *transfer.CLAIMS, colors.CLAIM,
     *neighbours.CLAIMS, *layers.CLAIMS, *filters.CLAIMS, settling.CLAIM, hiding.CLAIM, deep.CLAIM, nin.CLAIM)}
+TABLES: dict[str, Table] = {table.name: table for table in tables.TABLES}

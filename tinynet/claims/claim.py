@@ -64,6 +64,15 @@ class Claim:
         return 100 * (first - second) if self.unit == "points" else first / second
 
 
+@dataclass(frozen=True)
+class Table(Claim):
+    """A table of a paper: a side for each row, as many as it has. Their errors are shown beside those that were
+    `printed`, in percent, and how much smaller each is than that of the first row, with an interval; it has no verdict.
+    """
+
+    printed: tuple[float, ...] = ()
+
+
 class Verdict(NamedTuple):
     """What the pairs say: one of WORDS, the mean difference and its interval (None with fewer than two pairs), and the
     reason in a sentence."""

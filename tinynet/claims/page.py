@@ -7,7 +7,7 @@ from typing import Any
 
 from ..files.writing import write_text
 from ..look.figure import figure
-from .claim import Claim, Verdict, verdict
+from .claim import Claim, Table, Verdict, interval, verdict
 from .runner import Row, best_rate, pairs, read_rows, sweep
 
 COLORS = {"held": "#009E73", "held weaker": "#56B4E9", "not seen at this scale": "#999999", "contradicted": "#D55E00",
@@ -36,7 +36,7 @@ PICTURE = """![The difference of each claim's two sides with its interval, besid
 """
 
 
-def write_page(claims: Mapping[str, Claim], results: Path, page: Path) -> None:
+def write_page(claims: Mapping[str, Claim], tables: Mapping[str, Table], results: Path, page: Path) -> None:
     """Write `page` from the files in `results` and, beside it, claims.png, if two pairs of any claim are there. Raises
     what `read_rows` raises."""
     found = {name: read_rows(results / f"{name}.jsonl", claim) for name, claim in claims.items()}
@@ -45,6 +45,7 @@ def write_page(claims: Mapping[str, Claim], results: Path, page: Path) -> None:
     if measured:
         draw(page.parent / "claims.png", claims, said)
     parts = [HEAD, PICTURE if measured else "", table(claims, found, said)]
+    parts += [of_paper(each, read_rows(results / f"{name}.jsonl", each)) for name, each in tables.items()]
     parts += [section(claim, found[name], said[name]) for name, claim in claims.items() if found[name]]
     write_text(page, "".join(parts).rstrip("\n") + "\n")
 
@@ -64,6 +65,25 @@ def table(claims: Mapping[str, Claim], found: Mapping[str, list[Row]], said: Map
         lines.append(f"| {title} | {claim.paper} | {what} | {published} | {here(claim, said[name])} | "
                      f"{len(pairs(claim, found[name]))} | {said[name].word} |")
     return "\n".join(lines) + "\n\n"
+
+
+def of_paper(table: Table, rows: list[Row]) -> str:
+    """A table of a paper, and beside its errors ours: means over the seeds, and how much less than the first row's."""
+    complete = pairs(table, rows)
+    lines = [f"## {table.title}, in miniature\n", f"Top-5 errors of {table.paper}, and top-1 errors of small nets, "
+             f"means of {len(complete)} of {table.seeds} seeds. How: `tinynet/claims/tables.py`, `python -m tinynet "
+             f"claims show {table.name}`.\n", "| net | published | here | less than the first: published | here |",
+             "|---|---:|---:|---:|---:|"]
+    for i, (side, printed) in enumerate(zip(table.sides, table.printed, strict=True)):
+        ours = [of[i][table.number] for of in complete.values()]
+        less = [table.difference(of[0][table.number], of[i][table.number]) for of in complete.values()]
+        error = f"{sum(ours) / len(ours):.1%}" if ours else "not run yet"
+        published, found = f"{table.printed[0] - printed:+.1f} points" if i else "", ""
+        if i and len(less) > 1:
+            mean, low, high = interval(less)
+            found = f"{mean:+.1f} points ({low:+.1f} to {high:+.1f})"
+        lines.append(f"| {side} | {printed:.1f}% | {error} | {published} | {found} |")
+    return "\n".join(lines) + f"{rates_of(table, rows)}\n\n"
 
 
 def amount(claim: Claim, value: float) -> str:
@@ -87,11 +107,16 @@ def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
         a, b = first[claim.number], second[claim.number]
         shown = (f"{a:.1%}", f"{b:.1%}") if claim.unit == "points" else (f"{a:.1f}", f"{b:.1f}")
         lines.append(f"| {seed} | {' | '.join(shown)} | {amount(claim, claim.difference(a, b))} |")
+    return "\n".join(lines) + f"{rates_of(claim, rows)}\n\n"
+
+
+def rates_of(claim: Claim, rows: list[Row]) -> str:
+    """The best learning rates of the sides of which all were tried."""
     tried = sweep(claim, rows)
     rates = [f"{side} {rate:g}{edge(tried, rate)}" for side in claim.sides
              if (rate := best_rate(claim, rows, side)) is not None]
     among = f" of {', '.join(f'{rate:g}' for rate in tried)}" if len(tried) > 1 else ""
-    return "\n".join(lines) + (f"\n\nLearning rates{among}: {', '.join(rates)}." if rates else "") + "\n\n"
+    return f"\n\nLearning rates{among}: {', '.join(rates)}." if rates else ""
 
 
 def edge(tried: Sequence[float], rate: float) -> str:

@@ -85,14 +85,14 @@ def _ranked(rates: Sequence[float], claim: Claim, rows: list[Row], side: str, se
     return sorted(rates, key=sums.__getitem__)
 
 
-def pairs(claim: Claim, rows: list[Row]) -> dict[int, tuple[Row, Row]]:
-    """The two trainings of each seed that is complete, each at the best rate of its side; others do not count."""
+def pairs(claim: Claim, rows: list[Row]) -> dict[int, tuple[Row, ...]]:
+    """The trainings of each seed that is complete, each side's at its best rate: two, or of a Table as many as it has
+    rows. Others do not count."""
     best = {side: best_rate(claim, rows, side) for side in claim.sides}
     of = {(row["side"], row["seed"]): row for row in rows
           if row["seed"] not in RATE_SEEDS and row["rate"] == best[row["side"]]}
-    first, second = claim.sides
-    return {seed: (of[first, seed], of[second, seed]) for seed in sorted({seed for _, seed in of})
-            if (first, seed) in of and (second, seed) in of}
+    return {seed: tuple(of[side, seed] for side in claim.sides) for seed in sorted({seed for _, seed in of})
+            if all((side, seed) in of for side in claim.sides)}
 
 
 def run(claim: Claim, results: Path, folder: Path, root: str | None, seeds: int, hours: float = float("inf"),

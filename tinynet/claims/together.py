@@ -7,13 +7,15 @@ Compared    the first of three nets alone, and the mean answer of the three, whi
 Equal       everything else: the one net is among the three
 Refuted     if one net alone is better: the interval of the difference lies below 0
 """
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ..data import View
+from ..data import Split, View
 from ..data.statistics import statistics_of
 from ..models.catalogue import build
+from ..net import Sequential
 from ..training.evaluate import probabilities
 from ..training.metrics import top_k_error
 from .claim import Claim
@@ -24,15 +26,21 @@ NETS = 3
 
 def measure(work: Work, side: str) -> dict[str, float]:
     *parts, _ = cifar_in_three(work.root, 10_000)
-    view, answers = View(statistics_of(parts[0].images).mean), []
+    view, nets = View(statistics_of(parts[0].images).mean), []
     for i in range(1 if side == "one net" else NETS):
         one = replace(work, seed=work.seed + 10_000 * i, folder=work.folder / str(i))
         net = build("cifar-18pct", width=0.5, rng=one.generators()[0])
         fit(one, net, parts, view, epochs=15, falls=(13,), decay=1.0)
-        answers.append([probabilities(net, part, view) for part in parts[1:]])
-    named = {"val_error": 0, "test_error": 1} if work.test else {"val_error": 0}
-    return {name: top_k_error(np.mean([of[i] for of in answers], axis=0), parts[1 + i].labels)
-            for name, i in named.items()}
+        nets.append((net, view))
+    return errors_together(work, nets, parts)
+
+
+def errors_together(work: Work, nets: Sequence[tuple[Sequential, View]], parts: Sequence[Split]) -> dict[str, float]:
+    """The errors of the mean answer of several nets, each with its view: in validation and, if it may be known, in the
+    test."""
+    named = {"val_error": parts[1], **({"test_error": parts[2]} if work.test else {})}
+    return {name: top_k_error(np.mean([probabilities(net, part, view) for net, view in nets], axis=0), part.labels)
+            for name, part in named.items()}
 
 
 CLAIM = Claim(

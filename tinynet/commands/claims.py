@@ -3,7 +3,7 @@
     python -m tinynet claims                                 list them, and what they found
     python -m tinynet claims show lrn                        what it compares, and what would refute it
     python -m tinynet claims run lrn --seeds 6 --hours 2     run what is missing; the same command goes on
-    python -m tinynet claims run all --seeds 3               every claim in turn
+    python -m tinynet claims run all --seeds 3               every claim in turn, and the papers' tables
     python -m tinynet claims page                            write docs/claims.md from the results
 
 Results are files of JSON lines, one a claim, in --results; all of CIFAR-10 is needed (--root, or a download).
@@ -14,12 +14,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..claims.catalogue import CLAIMS
-from ..claims.claim import verdict
+from ..claims.catalogue import CLAIMS, TABLES
+from ..claims.claim import Claim, verdict
 from ..claims.page import differences, here, write_page
 from ..claims.runner import pairs, read_rows, run
 from ..training.train import say
 from .options import at_least, command_line, ends_in_a_line, positive
+
+ALL: dict[str, Claim] = {**CLAIMS, **TABLES}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,20 +33,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 of = verdict(claim, differences(claim, rows))
                 said = f"{len(pairs(claim, rows))} pairs  {of.word}  {here(claim, of)}"
                 say(f"{name:<15} {claim.title:<52}  {said}".rstrip())
+            for name, table in TABLES.items():
+                complete = pairs(table, read_rows(Path(args.results) / f"{name}.jsonl", table))
+                say(f"{name:<15} {table.title + ', in miniature':<52}  {len(complete)} of {table.seeds} seeds")
         elif args.what == "show":
-            say(CLAIMS[args.name].about.strip())
+            say(ALL[args.name].about.strip())
         elif args.what == "run":
-            for claim in CLAIMS.values() if args.name == "all" else (CLAIMS[args.name],):
+            for claim in ALL.values() if args.name == "all" else (ALL[args.name],):
                 run(claim, Path(args.results), Path(args.folder), args.root, args.seeds or claim.seeds, args.hours)
         else:
-            write_page(CLAIMS, Path(args.results), Path(args.page))
+            write_page(CLAIMS, TABLES, Path(args.results), Path(args.page))
             say(args.page)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command_line("claims", __doc__)
     parser.add_argument("what", nargs="?", choices=("list", "show", "run", "page"), default="list")
-    parser.add_argument("name", nargs="?", help=f"one of {', '.join(CLAIMS)}; for run, also all")
+    parser.add_argument("name", nargs="?", help=f"one of {', '.join(ALL)}; for run, also all")
     parser.add_argument("--seeds", type=at_least(1), help="pairs there are to be (default: the claim's own number)")
     parser.add_argument("--hours", type=positive, default=float("inf"), help="begin no training after so many hours")
     parser.add_argument("--root", help="the folder of CIFAR-10 (default: TINYNET_DATA, then a cache; else a download)")
@@ -52,7 +57,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--folder", default="runs/claims", help="the folder of trainings that are not finished")
     parser.add_argument("--page", default="docs/claims.md", help="the page to write")
     args = parser.parse_args(arguments)
-    names = (*CLAIMS, "all") if args.what == "run" else tuple(CLAIMS)
+    names = (*ALL, "all") if args.what == "run" else tuple(ALL)
     if args.what in ("run", "show") and args.name not in names:
         parser.error(f"claims {args.what}: expected one of {', '.join(names)}, got {args.name}")
     return args
