@@ -12,6 +12,7 @@ from tinynet.claims import training
 from tinynet.claims.catalogue import CLAIMS, TABLES
 from tinynet.claims.claim import WORDS, Claim, T, Table, interval, verdict
 from tinynet.claims.page import section, write_page
+from tinynet.claims.recipes import INPUTS, start_as_published
 from tinynet.claims.runner import RATE_SEEDS, best_rate, pairs, read_rows, run, sweep
 from tinynet.claims.training import Work, cifar_in_three
 from tinynet.commands.claims import main
@@ -209,7 +210,7 @@ def tiny(monkeypatch):
         return fit(work, net, parts, view, min(epochs, 2), (), **how)
     monkeypatch.setattr("tinynet.claims.deep.WIDTH", 1 / 32)
     for module in ("training", "relu", "views", "together", "neighbours", "iterations", "biases", "transfer", "colors",
-                   "settling", "hiding", "deep", "nin", "filters", "tables"):
+                   "settling", "hiding", "deep", "nin", "filters", "tables", "recipes"):
         for name, value in (("cifar_in_three", few), ("fit", short)):
             monkeypatch.setattr(f"tinynet.claims.{module}.{name}", value, raising=False)
 
@@ -236,7 +237,19 @@ def test_a_claim_says_before_it_is_run_what_would_refute_it(name):
     assert claim.seeds == 6 or claim.published is None or claim.published >= 1.8
 
 
-@pytest.mark.parametrize("name", ["pooling", "relu", "iterations", "settling", "finetune"])
+def test_the_small_nets_of_both_recipes_start_with_the_sums_of_the_published_ones():
+    rng = np.random.default_rng(0)
+    net = training.build("zfnet", rng=rng, **{**training.SMALL, "input_size": 56})
+    start_as_published(net, rng)
+    published = {"conv1": 7 * 7 * 3, **INPUTS}
+    for name, layer in net.children():
+        if hasattr(layer, "W"):
+            ours = layer.W.value.std() * math.sqrt(np.prod(layer.W.shape[:-1]))
+            assert ours == pytest.approx(0.01 * math.sqrt(published.pop(name)), rel=0.1)
+    assert not published
+
+
+@pytest.mark.parametrize("name", ["pooling", "relu", "iterations", "settling", "finetune", "recipes"])
 def test_a_training_that_was_stopped_goes_on(name, tiny, tmp_path, monkeypatch):
     claim, whole, stopped = CLAIMS[name], tmp_path / "whole", tmp_path / "stopped"
     side, rate = claim.sides[-1], claim.rates[0]

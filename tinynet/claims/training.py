@@ -31,10 +31,10 @@ from ..training.evaluate import probabilities
 from ..training.finetune import start_by_fan_in
 from ..training.metrics import top_k_error
 from ..training.optim import SGD
-from ..training.progress import Record, say
+from ..training.progress import Progress, Record, say
 from ..training.rest import plain
 from ..training.run import Run
-from ..training.schedule import Steps
+from ..training.schedule import Schedule, Steps
 from ..training.train import train
 
 MOMENTUM = 0.9
@@ -74,25 +74,31 @@ def cifar_in_three(root: str | None, count: int, times: int = 1) -> tuple[Split,
 
 def fit(work: Work, net: Sequential, parts: Sequence[Split], view: View, epochs: int, falls: Sequence[int] = (),
         decay: float = 0.0005, validate: Callable[[], Record] | None = None,
-        until: Callable[[Record], bool] | None = None, keep_every: int | None = None) -> list[Record]:
-    """Train the net; the learning rate falls to a tenth at each of the epochs `falls`. The records of all epochs, also
-    of those before it was stopped: what `validate()` gives is in each, and with one that is `until` it is over. What
-    has neither, and no checkpoints of its own, is shared."""
+        until: Callable[[Record], bool] | None = None, keep_every: int | None = None,
+        schedule: Schedule | None = None, after_step: Callable[[], None] | None = None) -> list[Record]:
+    """Train the net; the learning rate falls to a tenth at each of the epochs `falls`, or as `schedule` says. The
+    records of all epochs, also of those before it was stopped: what `validate()` gives is in each, and with one that is
+    `until` it is over. What has none of the other options, which `named` does not know, is shared."""
     _, rng = work.generators()
     sgd = SGD(net.parameters(), work.rate, MOMENTUM, decay)
-    loader, schedule = Loader(parts[0], 128, rng, view.train), Steps(work.rate, tuple(falls))
+    loader, own = Loader(parts[0], 128, rng, view.train), validate or until or keep_every or schedule or after_step
+    schedule = schedule or Steps(work.rate, tuple(falls))
     config = {"seed": work.seed, "rate": work.rate, "epochs": epochs, "falls": list(falls), "momentum": MOMENTUM,
               "decay": decay, "view": view.config()}
-    own = validate or until or keep_every
     with _folder(work, None if own else named(net, view, parts[0], config)) as folder:
         run = Run(folder, config, resume=(folder / "config.json").exists(), keep_every=keep_every,
                   how_to_resume=work.how_to_resume)
         view.save(folder)
+
+        def on_batch(progress: Progress) -> None:
+            if after_step:
+                after_step()
+            run.on_batch(progress)
         with run:
             progress = run.start(net, sgd, loader, schedule)
             if until and progress.history and until(progress.history[-1]):
                 return progress.history
-            return train(net, sgd, loader, epochs, schedule=schedule, progress=progress, on_batch=run.on_batch,
+            return train(net, sgd, loader, epochs, schedule=schedule, progress=progress, on_batch=on_batch,
                          validate=validate, on_epoch=lambda record: run.on_epoch(record) or (until and until(record)))
 
 
