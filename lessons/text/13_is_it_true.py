@@ -431,8 +431,8 @@ for name, points in ("by one run", difference), ("by twelve", fair):
 # There are five verdicts: held; held weaker; not seen at this scale; contradicted; and not run yet. Mind the third. An
 # interval that holds 0 does not say that there is no difference. It says that this experiment cannot see one, and its
 # width says how large one could hide. `python -m tinynet claims` lists all of them, and `docs/claims.md` is the page
-# that they make. (Read it with what you know now: where an effect is small, three runs choose between the best two rates
-# of each side; elsewhere one run does.)
+# that they make. (Read it with what you know now: where an effect is small, three runs choose between the best two
+# rates of each side; elsewhere one run does.)
 #
 # Nobody is safe from it. An earlier edition of *lesson 4* trained five nets for four epochs, saw that mean-pooling
 # helped little, and said so, with error bars that were right. The nets had not finished learning:

@@ -353,13 +353,23 @@ def test_the_page(tmp_path):
     text = (tmp_path / "claims.md").read_text()
     assert ("| [A try](#try) | a paper | test error: a less b | +2.0 points | +3.0 points (+3.0 to +3.0) | 3 | held |"
             in text)
-    assert "| A try | a paper | test error: a over b | 6.00 times |  | 0 | not run yet |" in text
+    assert "| A try | a paper | test error: a over b | 6.00 times |  | 0 of 3 | not run yet |" in text
+    assert "\nOf 2 claims: 1 held, 1 not run yet.\n" in text
     assert "| 1 | 51.0% | 48.0% | +3.0 points |" in text and "Learning rates of 0.1, 0.2, 0.4: a 0.2, b 0.2." in text
     small, large = replace(CLAIM, rates=(1.6, 3.2), name="small"), replace(CLAIM, rates=(0.0125, 0.025), name="large")
     for claim, noted in (small, "a 0.4 (the smallest tried), b 0.4 (the smallest tried)."), (large, "a 0.1 (the larg"):
         rows = run(claim, tmp_path, tmp_path / "work", None, 0)
         assert noted in section(claim, rows, verdict(claim, []))
     assert "](claims.png)" in text and matplotlib.image.imread(tmp_path / "claims.png").std() > 0.02
+
+
+def test_what_a_section_says_besides():
+    rows = [{"side": side, "seed": seed, "rate": 0.1, "val_error": 0.5, "test_error": 0.4, "train_error": error}
+            for seed in (FIRST, 0, 1) for side, error in (("a", 0.01 + 0.02 * (seed == 1)), ("b", 0.3))]
+    claim = replace(CLAIM, rates=(0.1,), remark="It was too short.")
+    text = section(claim, rows, verdict(claim, [0.0, 0.0]))
+    assert text.endswith(": a 0.1, b 0.1. Training error: a 2.0%, b 30.0%.\n\nIt was too short.\n\n")
+    assert "Training error" not in section(replace(claim, number="train_error"), rows, verdict(claim, [0.0, 0.0]))
 
 
 def test_a_table_of_a_paper(tmp_path):

@@ -43,6 +43,7 @@ class Claim:
     published  by how much it is smaller on the second side, or how many times; None if the paper gives no number
     unit       "points": of a percent; or "times"
     seeds      how many pairs are wanted: six where the effect is below 2 points
+    remark     written after the runs: what else they show, and why it came out so, as far as that is known
     """
 
     about: str
@@ -58,6 +59,7 @@ class Claim:
     published: float | None = None
     unit: str = "points"
     seeds: int = 6
+    remark: str = ""
 
     def difference(self, first: float, second: float) -> float:
         """By how much the second side is better: in points of a percent, or how many times."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..files.writing import write_text
 from ..look.figure import figure
-from .claim import Claim, Table, Verdict, interval, verdict
+from .claim import WORDS, Claim, Table, Verdict, interval, verdict
 from .runner import Row, best_rate, pairs, read_rows, sweep
 
 COLORS = {"held": "#009E73", "held weaker": "#56B4E9", "not seen at this scale": "#999999", "contradicted": "#D55E00",
@@ -44,7 +44,7 @@ def write_page(claims: Mapping[str, Claim], tables: Mapping[str, Table], results
     measured = any(one.mean is not None for one in said.values())
     if measured:
         draw(page.parent / "claims.png", claims, said)
-    parts = [HEAD, PICTURE if measured else "", table(claims, found, said)]
+    parts = [HEAD, PICTURE if measured else "", in_all(said), table(claims, found, said)]
     parts += [of_paper(each, read_rows(results / f"{name}.jsonl", each)) for name, each in tables.items()]
     parts += [section(claim, found[name], said[name]) for name, claim in claims.items() if found[name]]
     write_text(page, "".join(parts).rstrip("\n") + "\n")
@@ -63,8 +63,21 @@ def table(claims: Mapping[str, Claim], found: Mapping[str, list[Row]], said: Map
         published = "" if claim.published is None else amount(claim, claim.published)
         title = f"[{claim.title}](#{name})" if found[name] else claim.title
         lines.append(f"| {title} | {claim.paper} | {what} | {published} | {here(claim, said[name])} | "
-                     f"{len(pairs(claim, found[name]))} | {said[name].word} |")
+                     f"{count(claim, found[name])} | {said[name].word} |")
     return "\n".join(lines) + "\n\n"
+
+
+def in_all(said: Mapping[str, Verdict]) -> str:
+    """How many claims have which verdict."""
+    words = [of.word for of in said.values()]
+    found = [f"{words.count(word)} {word}" for word in WORDS if word in words]
+    return f"Of {len(words)} claims: {', '.join(found)}.\n\n" if words else ""
+
+
+def count(claim: Claim, rows: list[Row]) -> str:
+    """How many pairs are there, of those that are wanted."""
+    n = len(pairs(claim, rows))
+    return f"{n}" if n >= claim.seeds else f"{n} of {claim.seeds}"
 
 
 def of_paper(table: Table, rows: list[Row]) -> str:
@@ -107,7 +120,18 @@ def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
         a, b = first[claim.number], second[claim.number]
         shown = (f"{a:.1%}", f"{b:.1%}") if claim.unit == "points" else (f"{a:.1f}", f"{b:.1f}")
         lines.append(f"| {seed} | {' | '.join(shown)} | {amount(claim, claim.difference(a, b))} |")
-    return "\n".join(lines) + f"{rates_of(claim, rows)}\n\n"
+    found = rates_of(claim, rows) + training_errors(claim, rows) + (f"\n\n{claim.remark}" if claim.remark else "")
+    return "\n".join(lines) + f"{found}\n\n"
+
+
+def training_errors(claim: Claim, rows: list[Row]) -> str:
+    """The mean training error of each side, where another number is compared: how well it knows what it has seen."""
+    complete = pairs(claim, rows).values()
+    if claim.number == "train_error" or not all("train_error" in row for of in complete for row in of) or not complete:
+        return ""
+    means = (sum(row["train_error"] for row in of) / len(of) for of in zip(*complete, strict=True))
+    return " Training error: " + ", ".join(f"{side} {mean:.1%}" for side, mean in zip(claim.sides, means,
+                                                                                     strict=True)) + "."
 
 
 def rates_of(claim: Claim, rows: list[Row]) -> str:
