@@ -3,6 +3,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib.image
 import numpy as np
@@ -401,10 +402,20 @@ def test_nets_that_stand_in_several_rows_are_the_same(tiny, tmp_path):
 
 
 def test_the_committed_page_is_that_of_the_committed_results(tmp_path):
-    from pathlib import Path
     root = Path(__file__).parents[2]
     write_page(CLAIMS, TABLES, root / "examples/results/claims", tmp_path / "claims.md")
     assert (tmp_path / "claims.md").read_text() == (root / "docs/claims.md").read_text()
+
+
+def test_what_is_quoted_elsewhere_stands_on_the_page():
+    root = Path(__file__).parents[2]
+    page, quotes = (root / "docs/claims.md").read_text("utf-8"), 0
+    quoted = re.compile(r"[+-][\d.]+ points \([+-][\d.]+ to [+-][\d.]+\)|[\d.]+ times \([\d.]+ to [\d.]+\)")
+    for path in (root / "README.md", *root.glob("docs/*.md"), *root.glob("lessons/text/*.py")):
+        for quote in quoted.findall(re.sub(r"\s+(# +)?", " ", path.read_text("utf-8"))):
+            quotes += path.name != "claims.md"
+            assert quote in page, f"{path.name} quotes {quote}: the page of the claims has another number now"
+    assert quotes >= 3
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):
