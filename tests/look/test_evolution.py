@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tinynet import Conv2d, Linear, ReLU, Sequential
-from tinynet.look.evolution import draw_evolution, draw_settling, epochs_kept, likeness, settled
+from tinynet.look.evolution import draw_evolution, draw_settling, epochs_kept, likeness, settled, way_left
 from tinynet.look.receptive import receptive_field
 from tinynet.look.strongest import Piece
 
@@ -41,6 +41,19 @@ def test_a_layer_has_settled_when_it_stays():
     assert settled({1: 0.5, 2: 0.95, 5: 0.8, 7: 0.91, 9: 1.0}) == 7
     assert settled({1: 0.95, 2: 0.99, 3: 1.0}) == 1
     assert settled({1: 0.1, 2: 0.2, 3: 1.0}) == 3
+
+
+def test_what_is_left_of_the_way(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    start = np.zeros((1, 1, 1, 4), np.float32)
+    for epoch, at in (1, 1.0), (2, 3.0), (3, 4.0):
+        net = Sequential(conv=Conv2d(1, 4, 1))
+        net["conv"].W.assign(np.full((1, 1, 1, 4), at, np.float32))
+        net.save(tmp_path / f"checkpoints/epoch-{epoch:04}.npz")
+    assert way_left(tmp_path, {"conv.W": start}) == {"conv.W": {1: 0.75, 2: 0.25, 3: 0.0}}
+    assert way_left(tmp_path, {"conv.W": start + 100})["conv.W"][1] == pytest.approx(3 / 96)
+    with pytest.raises(FileNotFoundError, match="has not the checkpoints of two epochs or more"):
+        way_left(tmp_path / "checkpoints", {"conv.W": start})
 
 
 def test_what_is_not_there(folder, tmp_path):

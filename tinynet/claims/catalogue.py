@@ -32,6 +32,6 @@ from .claim import Claim, Table
 CLAIMS: dict[str, Claim] = {claim.name: claim for claim in (
     *relu.CLAIMS, columns.CLAIM, free.CLAIM, lrn.CLAIM, pooling.CLAIM, crops.CLAIM, colornoise.CLAIM, views.CLAIM,
     dropout.CLAIM, iterations.CLAIM, decay.CLAIM, biases.CLAIM, together.CLAIM, *transfer.CLAIMS, colors.CLAIM,
-    *neighbours.CLAIMS, *layers.CLAIMS, *filters.CLAIMS, recipes.CLAIM, settling.CLAIM, hiding.CLAIM, deep.CLAIM,
+    *neighbours.CLAIMS, *layers.CLAIMS, *filters.CLAIMS, recipes.CLAIM, *settling.CLAIMS, hiding.CLAIM, deep.CLAIM,
     nin.CLAIM)}
 TABLES: dict[str, Table] = {table.name: table for table in tables.TABLES}

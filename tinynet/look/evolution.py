@@ -9,6 +9,10 @@ The kernels of one output map are a vector w. What the net looks for is its dire
 
 A layer counts as settled from the epoch on from which the mean of (1) with the last epoch, over its maps, stays at 0.9
 or more. The end is not the truth: a layer that would still turn if the training went on looks settled too late here.
+And a layer whose first weights are large hardly turns at all, however much it learns. How much of its way from them,
+w0, to the last epoch's, wT, is left does not depend on their size:
+
+    |wt - wT| / |w0 - wT|                                                            (2)
 """
 from __future__ import annotations
 
@@ -39,15 +43,29 @@ def likeness(folder: Path, net: Layer) -> dict[str, dict[int, float]]:
 
     Raises FileNotFoundError for a folder without two epochs or more, ValueError for the checkpoints of another net.
     """
+    names = [name for name, p in net.parameters() if len(p.shape) > 1]
+    weights = _all_weights(folder, names)
+    last = weights[max(weights)]
+    return {name: {epoch: float(_cosines(found[name], last[name]).mean()) for epoch, found in weights.items()}
+            for name in names}
+
+
+def way_left(folder: Path, start: dict[str, np.ndarray]) -> dict[str, dict[int, float]]:
+    """For each weight in `start`, {"conv1.W": as it was before the first step}: (2), {epoch: share}. Raises what
+    `likeness` raises."""
+    weights = _all_weights(folder, list(start))
+    last = weights[max(weights)]
+    return {name: {epoch: float(np.linalg.norm(found[name] - last[name]) / max(np.linalg.norm(w0 - last[name]), 1e-300))
+                   for epoch, found in weights.items()} for name, w0 in start.items()}
+
+
+def _all_weights(folder: Path, names: list[str]) -> dict[int, dict[str, np.ndarray]]:
+    """The weights of these names at each epoch kept: {epoch: {name: array}}."""
     files = epochs_kept(folder)
     if len(files) < 2:
         raise FileNotFoundError(f"{folder} has not the checkpoints of two epochs or more: train with Run(..., "
                                 "keep_every=1)")
-    names = [name for name, p in net.parameters() if len(p.shape) > 1]
-    weights = {epoch: _weights(path, names) for epoch, path in files.items()}
-    last = weights[max(weights)]
-    return {name: {epoch: float(_cosines(found[name], last[name]).mean()) for epoch, found in weights.items()}
-            for name in names}
+    return {epoch: _weights(path, names) for epoch, path in files.items()}
 
 
 def settled(alike: dict[int, float]) -> int:
