@@ -63,9 +63,9 @@ def sweep(claim: Claim, rows: list[Row]) -> tuple[float, ...]:
 def best_rate(claim: Claim, rows: list[Row], side: str) -> float | None:
     """The learning rate with the lowest `claim.chosen_by`; None as long as not all were tried that are to be. One at
     which the net diverged has none, so it comes last."""
-    if finalists := _finalists(claim, rows, side):
-        return next(iter(_ranked(finalists, claim, rows, side, RATE_SEEDS[:1 if len(finalists) == 1 else None])), None)
-    return None
+    finalists = _finalists(claim, rows, side)
+    seeds = RATE_SEEDS if len(finalists) > 1 else RATE_SEEDS[:1]
+    return next(iter(_ranked(finalists, claim, rows, side, seeds)), None)
 
 
 def _finalists(claim: Claim, rows: list[Row], side: str) -> list[float]:
@@ -99,9 +99,9 @@ def run(claim: Claim, results: Path, folder: Path, root: str | None, seeds: int,
         clock: Callable[[], float] = time.monotonic) -> list[Row]:
     """Run what is missing to `seeds` pairs; begin no training when so many hours are over. All rows.
 
-    `results` is the folder of the files of results, `folder` the one of the trainings that were not finished, `root`
-    that of CIFAR-10. Raises BlockingIOError if another process runs the claim, what the trainings raise, and DataError
-    for a file of results that is none.
+    `results` is the folder of the files of results, `folder` the one of the trainings that were not finished, and of
+    those that several claims share, `root` that of CIFAR-10. Raises BlockingIOError if another process runs the claim,
+    what the trainings raise, and DataError for a file of results that is none.
     """
     begin, path, here = clock(), results / f"{claim.name}.jsonl", folder / claim.name
     here.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--hours", type=positive, default=float("inf"), help="begin no training after so many hours")
     parser.add_argument("--root", help="the folder of CIFAR-10 (default: TINYNET_DATA, then a cache; else a download)")
     parser.add_argument("--results", default="examples/results/claims", help="the folder of the files of results")
-    parser.add_argument("--folder", default="runs/claims", help="the folder of trainings that are not finished")
+    parser.add_argument("--folder", default="runs/claims", help="the folder of trainings that are not finished, and of "
+                        "those that several claims share; with all claims run, it may be deleted")
     parser.add_argument("--page", default="docs/claims.md", help="the page to write")
     args = parser.parse_args(arguments)
     names = (*ALL, "all") if args.what == "run" else tuple(ALL)
