@@ -92,10 +92,8 @@ def of_paper(table: Table, rows: list[Row]) -> str:
         ours = [of[i][table.number] for of in complete.values()]
         less = [table.difference(of[0][table.number], of[i][table.number]) for of in complete.values()]
         error = f"{sum(ours) / len(ours):.1%}" if ours else "not run yet"
-        published, found = f"{table.printed[0] - printed:+.1f} points" if i else "", ""
-        if i and len(less) > 1:
-            mean, low, high = interval(less)
-            found = f"{mean:+.1f} points ({low:+.1f} to {high:+.1f})"
+        published = amount(table, table.printed[0] - printed) if i else ""
+        found = with_interval(table, *interval(less)) if i and len(less) > 1 else ""
         lines.append(f"| {side} | {printed:.1f}% | {error} | {published} | {found} |")
     return "\n".join(lines) + f"{rates_of(table, rows)}\n\n"
 
@@ -105,10 +103,12 @@ def amount(claim: Claim, value: float) -> str:
 
 
 def here(claim: Claim, said: Verdict) -> str:
-    if said.mean is None:
-        return ""
-    low, high = (f"{x:+.1f}" if claim.unit == "points" else f"{x:.2f}" for x in (said.low, said.high))
-    return f"{amount(claim, said.mean)} ({low} to {high})"
+    return "" if said.mean is None else with_interval(claim, said.mean, said.low, said.high)
+
+
+def with_interval(claim: Claim, mean: float, *ends: float) -> str:
+    low, high = (f"{x:+.1f}" if claim.unit == "points" else f"{x:.2f}" for x in ends)
+    return f"{amount(claim, mean)} ({low} to {high})"
 
 
 def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
@@ -130,9 +130,9 @@ def training_errors(claim: Claim, rows: list[Row]) -> str:
     complete = pairs(claim, rows).values()
     if claim.number == "train_error" or not all("train_error" in row for of in complete for row in of) or not complete:
         return ""
-    means = (sum(row["train_error"] for row in of) / len(of) for of in zip(*complete, strict=True))
-    return " Training error: " + ", ".join(f"{side} {mean:.1%}" for side, mean in zip(claim.sides, means,
-                                                                                     strict=True)) + "."
+    means = [sum(row["train_error"] for row in of) / len(of) for of in zip(*complete, strict=True)]
+    named = (f"{side} {mean:.1%}" for side, mean in zip(claim.sides, means, strict=True))
+    return f" Training error: {', '.join(named)}."
 
 
 def rates_of(claim: Claim, rows: list[Row]) -> str:

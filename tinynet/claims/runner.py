@@ -27,7 +27,7 @@ from .claim import Claim
 from .training import Work
 
 RATE_SEEDS = (1000, 1001, 1002)  # of the trainings that choose the rates; the pairs have 0, 1, 2, ...
-SMALL = 6                        # pairs are wanted where the effect is small: all of these seeds choose
+SMALL_EFFECT = 6                 # so many pairs are wanted where the effect is small: all of these seeds choose
 WIDER = 2                        # more rates on each end of a claim's
 Row = dict[str, Any]
 
@@ -71,7 +71,7 @@ def best_rate(claim: Claim, rows: list[Row], side: str) -> float | None:
 def _finalists(claim: Claim, rows: list[Row], side: str) -> list[float]:
     """Of the rates that were all tried once the best, or the best two where the effect is small; none before that."""
     ranked = _ranked(sweep(claim, rows), claim, rows, side)
-    return ranked[:2 if claim.seeds >= SMALL else 1]
+    return ranked[:2 if claim.seeds >= SMALL_EFFECT else 1]
 
 
 def _ranked(rates: Sequence[float], claim: Claim, rows: list[Row], side: str, seeds: Sequence[int] = RATE_SEEDS[:1]

@@ -31,16 +31,16 @@ TABLE_2 = {ONE: (1, 0), FIVE: (5, 0), ONE_BEFORE: (0, 1), SEVEN: (5, 2)}  # nets
 ALEXNET, ZFNET, WIDE = "AlexNet", "ZFNet", "ZFNet with more maps"
 NETS = {ALEXNET: {"groups": 1}, ZFNET: {"net": "zfnet"},
         WIDE: {"net": "zfnet", "kernels": (*SMALL["kernels"][:2], 64, 128, 64)}}
-TABLE_1 = {ALEXNET: [ALEXNET], ZFNET: [ZFNET], "five ZFNets": [ZFNET] * 5, WIDE: [WIDE],
-           "five and the one with more maps": [ZFNET] * 5 + [WIDE]}
+TABLE_1 = {ALEXNET: {ALEXNET: 1}, ZFNET: {ZFNET: 1}, "five ZFNets": {ZFNET: 5}, WIDE: {WIDE: 1},
+           "five and the one with more maps": {ZFNET: 5, WIDE: 1}}
 
 
 def table_2(work: Work, side: str) -> dict[str, float]:
     alone, others = TABLE_2[side]
     nets = []
-    for i, before in enumerate([False] * alone + [True] * others):
-        one = replace(work, seed=work.seed + 10_000 * (i - alone + 100 if before else i), folder=work.folder / str(i))
-        net, parts, view = learned_before(one) if before else new(one)
+    for k, begin in [(k, new) for k in range(alone)] + [(100 + k, learned_before) for k in range(others)]:
+        one = replace(work, seed=work.seed + 10_000 * k, folder=work.folder / str(k))
+        net, parts, view = begin(one)
         fit(one, net, parts, view, EPOCHS, FALLS)
         nets.append((net, view))
     return errors_together(work, nets, parts)
@@ -62,8 +62,8 @@ def learned_before(work: Work) -> tuple[Sequential, list[Split], View]:
 
 def table_1(work: Work, side: str) -> dict[str, float]:
     nets = []
-    for i, name in enumerate(TABLE_1[side]):
-        one = replace(work, seed=work.seed + 10_000 * i * (name == ZFNET), folder=work.folder / str(i))
+    for name, k in [(name, k) for name, count in TABLE_1[side].items() for k in range(count)]:
+        one = replace(work, seed=work.seed + 10_000 * k, folder=work.folder / f"{name}-{k}".replace(" ", "-"))
         net, parts, view, decay = small_net(one, dict(NETS[name]), 10_000)
         fit(one, net, parts, view, EPOCHS, FALLS, decay=decay)
         nets.append((net, view))

@@ -81,11 +81,12 @@ def fit(work: Work, net: Sequential, parts: Sequence[Split], view: View, epochs:
     `until` it is over. What has none of the other options, which `named` does not know, is shared."""
     _, rng = work.generators()
     sgd = SGD(net.parameters(), work.rate, MOMENTUM, decay)
-    loader, own = Loader(parts[0], 128, rng, view.train), validate or until or keep_every or schedule or after_step
+    loader = Loader(parts[0], 128, rng, view.train)
+    its_own = validate or until or keep_every or schedule or after_step
     schedule = schedule or Steps(work.rate, tuple(falls))
     config = {"seed": work.seed, "rate": work.rate, "epochs": epochs, "falls": list(falls), "momentum": MOMENTUM,
               "decay": decay, "view": view.config()}
-    with _folder(work, None if own else named(net, view, parts[0], config)) as folder:
+    with _folder(work, None if its_own else named(net, view, parts[0], config)) as folder:
         run = Run(folder, config, resume=(folder / "config.json").exists(), keep_every=keep_every,
                   how_to_resume=work.how_to_resume)
         view.save(folder)
@@ -115,14 +116,14 @@ def _folder(work: Work, name: str | None) -> Iterator[Path]:
         yield place / "run"
 
 
-def named(net: Sequential, view: View, images: Split, config: dict[str, Any]) -> str:
+def named(net: Sequential, view: View, part: Split, config: dict[str, Any]) -> str:
     """A name for a training of `net`, before its first step: a digest of all that decides what comes out of it, the
     layers and their settings, each parameter and how it learns, random generators, the images and what it sees of them,
     the config."""
     how = [(name, p.trainable, repr(p.lr), p.decay) for name, p in net.parameters()]
     drawn = [(name, s.bit_generator.state) for name, s in net.state() if isinstance(s, np.random.Generator)]
     digest = hashlib.sha256(repr([__version__, repr(net), how, drawn, json.dumps(config, default=plain)]).encode())
-    for array in (*arrays_of(net).values(), view.mean, images.images, images.labels):
+    for array in (*arrays_of(net).values(), view.mean, part.images, part.labels):
         digest.update(np.ascontiguousarray(net.device.tohost(array)))
     return digest.hexdigest()[:16]
 

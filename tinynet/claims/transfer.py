@@ -83,15 +83,15 @@ CLAIMS = (
           "18.2 to 16.6 % top-5 error", (SCRATCH, FINETUNED), measure, rates=RATES, published=1.6, remark=(
               "At lower rates, with which the net from random weights does not come to its end in 15 epochs, the "
               "fine-tuned one is far ahead: at 0.0005 the validation errors were 36.2 and 27.1 %, at 0.001 30.5 and "
-              "23.7 %, at the best, 0.004, 21.0 and 20.1 % (one run each). What it has learned before saves time here, "
-              "not errors.")),
+              "23.7 %, at the best, 0.004, 21.0 and 20.1 % (one run each, those of seed 1000 in finetune.jsonl). What "
+              "it has learned before saves time here, not errors.")),
     Claim(__doc__, "frozen", "Frozen features beat training on few images", "ZFNet, Table 3",
           "46.5 to 86.5 % right with 30 images a class", (SCRATCH, FROZEN),
           lambda work, side: measure(work, side, each=30, epochs=300, falls=(260,)),
           rates=RATES, published=40.0, seeds=3, remark=(
               "What the frozen layers had learned were five classes from about 5,000 images, not a thousand from 1.2 "
-              "million. With layers that learned all of CIFAR-10, and photographs as the task, frozen features are far "
-              "ahead at every number of images: [features](features.md).")),
+              "million. With layers that learned all of CIFAR-10, and photographs as the task, frozen features are "
+              "ahead at every number of images from one a class to sixty: [features](features.md).")),
     Claim(__doc__, "by-layer", "Higher layers are better features", "ZFNet, Table 6",
           "44.8 % right from the first layer, 86.2 % from the fifth", tuple(LAYERS), measure, rates=RATES,
           published=41.4, seeds=3, remark=(
