@@ -110,3 +110,6 @@ def test_average_precision_by_hand():
         average_precision(scores, present[:, 0])
     with pytest.raises(ValueError, match="finite scores, and 1 for what is there"):
         average_precision(scores, present * 2)
+    for pair in (np.ma.masked_array(scores, scores > 0), present), (scores, np.ma.masked_array(present, present > 0)):
+        with pytest.raises(TypeError, match="average_precision: expected an array for .*, got a MaskedArray"):
+            average_precision(*pair)

@@ -23,7 +23,7 @@ import copy
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from functools import cache
 from typing import Any
 
@@ -31,6 +31,7 @@ import numpy as np
 
 from .devices.device import Device, device_of
 from .devices.sums import ByHost, Nccl, known_to_nccl, name_for_nccl
+from .files.terminal import tell
 from .layer import Layer
 
 STARTED_BY = ("OMPI_COMM_WORLD_SIZE",  # Open MPI
@@ -179,9 +180,7 @@ class Ranks:
 
     def leave(self, message: str) -> None:
         """Without the others: end them all, with one line."""
-        with suppress(OSError, ValueError):
-            sys.stderr.write(f"rank {self.rank}: {message}\n")
-            sys.stderr.flush()
+        tell("stderr", f"rank {self.rank}: {message}\n")
         self.comm.Abort(1)
 
     @property

@@ -180,11 +180,26 @@ def test_no_training_begins_when_the_time_is_over(tmp_path, capsys):
     ('{"side": "c", "seed": 0, "rate": 0.1, "val_error": 0.5}', "expected a training of a or b"),
     ('{"side": "a", "seed": -1, "rate": 0.1, "val_error": 0.5}', "expected a training of a or b"),
     ('{"side": "a", "seed": 0.5, "rate": 0.1, "val_error": 0.5}', "'seed', int"), ('{"side": "a"}', "'seed', int"),
+    ('{"side": "a", "seed": 1000, "rate": 0, "val_error": 0.5}', "expected a training of a or b, of a rate above 0"),
+    ('{"side": "a", "seed": 1000, "rate": 0.1, "val_error": NaN}', "finite numbers, .* the error val_error: expected"),
+    ('{"side": "a", "seed": 1000, "rate": 0.1, "val_error": 1.5}', "val_error: expected a finite number from 0 to 1"),
+    ('{"side": "a", "seed": 0, "rate": 0.1, "val_error": 0.5}', "'test_error', what .* compared by, got none"),
+    ('{"side": "a", "seed": 0, "rate": 0.1, "val_error": 0.5, "test_error": "x"}', "'test_error', int or float, got"),
+    ('{"side": "a", "seed": 0, "rate": 0.1, "val_error": 0.5, "test_error": 0.5, "more": Infinity}', "error more: exp"),
+    ("\n".join(['{"side": "a", "seed": 1000, "rate": 0.1, "val_error": 0.5}'] * 2),
+     "each training once, got a, seed 1000, rate 0.1 twice"),
     ("something", "expected JSON")])
 def test_other_files_are_no_results(tmp_path, line, message):
     (tmp_path / "try.jsonl").write_text(line + "\n")
     with pytest.raises(DataError, match=message):
         read_rows(tmp_path / "try.jsonl", CLAIM)
+
+
+def test_a_factor_of_nothing_is_no_result(tmp_path):
+    claim = replace(CLAIM, unit="times", number="epochs")
+    (tmp_path / "try.jsonl").write_text('{"side": "a", "seed": 0, "rate": 0.1, "val_error": 0.5, "epochs": 0}\n')
+    with pytest.raises(DataError, match="'epochs' above 0, got .*: its training is done again then"):
+        read_rows(tmp_path / "try.jsonl", claim)
 
 
 # ---------------------------------------------------------------------------------------- the claims
@@ -375,7 +390,7 @@ def test_what_a_section_says_besides():
 
 def test_a_table_of_a_paper(tmp_path):
     def of_row(work, side):
-        error = 0.3 - 0.02 * "abc".index(side) + 0.001 * work.seed * "abc".index(side) + abs(work.rate - 0.2)
+        error = 0.3 - 0.02 * "abc".index(side) + 0.001 * (work.seed % 1000) * "abc".index(side) + abs(work.rate - 0.2)
         return {"val_error": error, **({"test_error": error} if work.test else {})}
     table = Table("about it", "three", "A table", "a paper", "the last is the best", ("a", "b", "c"), of_row,
                   rates=(0.1, 0.2, 0.4), seeds=3, printed=(18.0, 17.0, 15.5))

@@ -1,6 +1,7 @@
 """What features are worth: the whole command on a tiny scale, that it goes on, and what it refuses."""
 import json
 import shutil
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from tinynet.commands import feature_parts, feature_rows, features
 from tinynet.data import Dataset, Split, View
+from tinynet.files.locks import Lock
+from tinynet.files.reading import DataError
 from tinynet.files.writing import write_json
 from tinynet.models import build
 
@@ -113,3 +116,32 @@ def test_what_it_refuses(command, tmp_path):
     (tmp_path / "out" / "results.jsonl").write_text("{nonsense")
     with pytest.raises(SystemExit, match="DataError: .*results.jsonl: expected JSON"):
         command()
+
+
+@pytest.mark.parametrize("line, message", [
+    ('{"k": 1}', "expected 'part', str, got none"),
+    ('{"part": "shots", "accuracy": NaN}', "the error accuracy: expected a finite number from 0 to 1, got nan"),
+    ('{"part": "shots", "ap": 1.5}', "ap: expected a finite number from 0 to 1, got 1.5"),
+    ('{"part": "codes", "codes": "x"}', "codes: expected a finite number from 0 to 1, got 'x'")])
+def test_rows_that_cannot_be(tmp_path, line, message):
+    (tmp_path / "rows.jsonl").write_text(line + "\n")
+    with pytest.raises(DataError, match=f"rows.jsonl: .*{message}"):
+        feature_rows.Results(tmp_path / "rows.jsonl")
+
+
+def test_a_row_without_what_is_asked_for(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"part": "tuning", "of": "shots", "lr": 0.1, "steps": 10}\n')
+    results = feature_rows.Results(tmp_path / "rows.jsonl")
+    with pytest.raises(DataError, match="rows.jsonl: expected 'accuracy', int or float, got none"):
+        feature_rows.measured(SimpleNamespace(folds=1), results, {"part": "shots"}, (0.1,), (10,), None)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks on Windows")
+def test_a_second_process_in_the_same_folder_is_refused(command, tmp_path):
+    (tmp_path / "out").mkdir()
+    lock = Lock(tmp_path / "out")
+    assert lock.take()
+    with pytest.raises(SystemExit, match="BlockingIOError: .*another process trains in this folder"):
+        command()
+    assert [*(tmp_path / "out").iterdir()] == []
+    lock.release()

@@ -25,3 +25,13 @@ def test_four_images_at_half_their_size():
 def test_what_is_refused(images):
     with pytest.raises(ValueError, match="collages: expected four images or more"):
         collages(images, np.zeros(len(images), int), 2, 1, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("labels, error, message", [
+    ([0, 1, -1, 0], ValueError, "labels, whole numbers from 0 to 1, got int64 from -1 to 1"),  # -1: the last class?
+    ([0, 1, 2, 0], ValueError, "labels, whole numbers from 0 to 1, got int64 from 0 to 2"),
+    ([0, 0.5, 1, 0], ValueError, "got float64 from 0.0 to 1.0"),
+    (np.ma.masked_array([0, 1, 1, 0], [True, False, False, False]), TypeError, "for labels, got a MaskedArray")])
+def test_labels_that_are_none(labels, error, message):
+    with pytest.raises(error, match=f"collages: expected .*{message}"):
+        collages(np.zeros((4, 4, 4, 3), np.uint8), labels, 2, 1, np.random.default_rng(0))

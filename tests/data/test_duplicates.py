@@ -78,7 +78,13 @@ def test_what_is_refused():
     with pytest.raises(ValueError, match="uint8 of at least 8 x 8 pixels, got shape"):
         near_duplicates(IMAGES[:, :7], IMAGES)
     split = Split(IMAGES, np.arange(40))
-    with pytest.raises(ValueError, match="indices from 0 to 39, got 0 to 40"):
+    with pytest.raises(ValueError, match="indices, whole numbers from 0 to 39, got int64 from 0 to 40"):
         without(split, [0, 40])
+    with pytest.raises(ValueError, match="indices, whole numbers from 0 to 39, got float64 from 0.5 to 1.0"):
+        without(split, [0.5, 1])
+    masked = np.ma.masked_array(IMAGES, IMAGES > 7)
+    for pair in (masked, IMAGES), (IMAGES, masked):
+        with pytest.raises(TypeError, match="thumbnails: expected an array for images, got a MaskedArray"):
+            near_duplicates(*pair)
     with pytest.raises(ValueError, match="nothing is left of 40 images"):
         without(split, np.arange(40))

@@ -6,6 +6,7 @@ import pytest
 from pictures import photographs
 
 from tinynet.data import DataError, imagenet, imagenet_classes, imagenet_halves
+from tinynet.data.photos.flat import numbers
 
 pytest.importorskip("PIL.Image")
 
@@ -72,6 +73,11 @@ def test_wrong_texts(net, name, content, message):
         imagenet(net, SIZE)
     assert str(net / "devkit" / "data") in str(error.value)
     assert not (net / ".tinynet-16").exists()                              # nothing was prepared before
+
+
+def test_many_classes_are_read_at_once(tmp_path):
+    (tmp_path / "map_clsloc.txt").write_text("".join(f"n{i} {i} x\n" for i in range(200_000)))
+    assert len(numbers(tmp_path)) == 200_000                               # minutes, if each were compared with all
 
 
 @pytest.mark.parametrize("name, message", [

@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from tinynet.distributed import ALONE, STARTED_BY, ranks
+from tinynet.distributed import ALONE, STARTED_BY, Ranks, ranks
 
 HERE = Path(__file__).parent
 MPIEXEC = shutil.which("mpiexec", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
@@ -133,6 +134,15 @@ def test_an_mpiexec_of_another_mpi_is_found(tmp_path):
     path = os.pathsep.join([str(tmp_path), str(HERE.parents[1])])
     status, printed = start(0, "differ", "data", PMI_SIZE="4", PYTHONPATH=path)
     assert status == 1 and printed.startswith("RuntimeError: mpiexec has started 4 ranks, mpi4py sees 1:"), printed
+
+
+def test_a_rank_that_leaves_ends_the_others_also_where_nothing_can_be_said(monkeypatch):
+    """Without standard error, as after `2>&-`: else they would wait for ever."""
+    ended, team = [], Ranks.__new__(Ranks)
+    team.rank, team.comm = 1, SimpleNamespace(Abort=ended.append)
+    monkeypatch.setattr(sys, "stderr", None)
+    team.leave("KeyError: 'mine'")
+    assert ended == [1]
 
 
 def test_alone_nothing_is_imported(monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from tinynet import Conv2d, Linear, ReLU, Sequential
+from tinynet.files.reading import DataError
 from tinynet.look.evolution import draw_evolution, draw_settling, epochs_kept, likeness, settled, way_left
 from tinynet.look.receptive import receptive_field
 from tinynet.look.strongest import Piece
@@ -50,20 +51,27 @@ def test_what_is_left_of_the_way(tmp_path):
         net = Sequential(conv=Conv2d(1, 4, 1))
         net["conv"].W.assign(np.full((1, 1, 1, 4), at, np.float32))
         net.save(tmp_path / f"checkpoints/epoch-{epoch:04}.npz")
-    assert way_left(tmp_path, {"conv.W": start}) == {"conv.W": {1: 0.75, 2: 0.25, 3: 0.0}}
-    assert way_left(tmp_path, {"conv.W": start + 100})["conv.W"][1] == pytest.approx(3 / 96)
+    assert way_left(tmp_path, net, {"conv.W": start}) == {"conv.W": {1: 0.75, 2: 0.25, 3: 0.0}}
+    assert way_left(tmp_path, net, {"conv.W": start + 100})["conv.W"][1] == pytest.approx(3 / 96)
     with pytest.raises(FileNotFoundError, match="has not the checkpoints of two epochs or more"):
-        way_left(tmp_path / "checkpoints", {"conv.W": start})
+        way_left(tmp_path / "checkpoints", net, {"conv.W": start})
 
 
 def test_what_is_not_there(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="none has not the checkpoints of two epochs or more: train with"):
         likeness(tmp_path / "none", make_net())
-    with pytest.raises(ValueError, match="epoch-0002.npz is of another net: it has no conv9.W"):
+    with pytest.raises(DataError, match=r"epoch-0002.npz does not fit this net:\n  conv9.W: missing in the file"):
         likeness(folder, Sequential(conv9=Conv2d(1, 2, 1)))
-    with pytest.raises(ValueError, match="weights of shapes .* are not of one net"):
-        (folder / "checkpoints/epoch-0012.npz").unlink()
-        Sequential(conv=Conv2d(1, 3, 1), fc=Linear(3, 1)).save(folder / "checkpoints/epoch-0012.npz")
+
+
+@pytest.mark.parametrize("weights, message", [
+    (np.zeros((1, 1, 1, 3), np.float32), r"expected shape \(1, 1, 1, 2\), the file has \(1, 1, 1, 3\)"),
+    (np.full((1, 1, 1, 2), np.nan, np.float32), "holds NaN, infinity"),
+    (np.full((1, 1, 1, 2), 1j), "expected floating-point numbers, the file has complex128"),
+    (np.full((1, 1, 1, 2), "1"), "expected floating-point numbers, the file has <U1")])
+def test_weights_that_cannot_be_this_net_s(folder, weights, message):
+    np.savez(folder / "checkpoints/epoch-0012.npz", **{"conv.W": weights, "fc.W": np.ones((2, 1), np.float32)})
+    with pytest.raises(DataError, match=f"epoch-0012.npz does not fit this net:\n  conv.W: {message}"):
         likeness(folder, make_net())
 
 

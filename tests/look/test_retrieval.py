@@ -197,9 +197,17 @@ def test_masked_arrays_are_refused():
         hamming(codes, np.ma.masked_array(codes, codes == 0), 1)
     with pytest.raises(TypeError, match="nearest: expected an array for features, got a MaskedArray"):
         nearest(x, np.ma.masked_array(x, x == 0), 1)
+    found, labels = np.zeros((5, 1), int), np.arange(5)
+    with pytest.raises(TypeError, match="same_class: expected an array for labels, got a MaskedArray"):
+        same_class(found, np.ma.masked_array(labels, labels > 2), labels)
+    with pytest.raises(TypeError, match="agreement: expected an array for truth, got a MaskedArray"):
+        agreement(found, np.ma.masked_array(found, found == 0))
 
 
 def test_the_share_of_the_same_class_by_hand():
     assert same_class(np.array([[0, 1], [2, 1]]), np.array([5, 6, 6]), np.array([5, 6])) == 0.75
     with pytest.raises(ValueError, match="same_class: expected indices"):
         same_class(np.array([[0, 1]]), np.array([5, 6]), np.array([5, 6]))
+    for index in -1, 2, 0.5:
+        with pytest.raises(ValueError, match=f"expected indices, whole numbers from 0 to 1, got .* to {max(0, index)}"):
+            same_class(np.array([[0, index]]), np.array([5, 6]), np.array([5]))

@@ -62,6 +62,9 @@ def test_what_cannot_be_watched(tmp_path):
     (tmp_path / "many/0/metrics.jsonl").write_text("something else\n")
     with pytest.raises(DataError, match="metrics.jsonl: expected JSON"):
         watch([tmp_path / "many/0"], tmp_path / "w.png", once=True)
+    (tmp_path / "many/0/metrics.jsonl").write_text('{"train_loss": 1.5}\n')
+    with pytest.raises(DataError, match="metrics.jsonl: .* in line 1 the error expected epoch, got no epoch"):
+        watch([tmp_path / "many/0"], tmp_path / "w.png", once=True)
 
 
 def test_the_command(tmp_path, monkeypatch, capsys):

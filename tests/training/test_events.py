@@ -49,6 +49,35 @@ def test_what_tensorboard_does_not_get_costs_a_line_and_no_epoch(tmp_path, monke
     assert capsys.readouterr().out.count("nothing more for TensorBoard: no space left on device\n") == 1
 
 
+@there
+def test_a_disk_that_fills_up_in_the_middle_costs_a_line_and_no_epoch(tmp_path, monkeypatch, capsys):
+    from tensorboardX.record_writer import RecordWriter
+
+    def full(self):
+        calls.append(self)
+        if len(calls) > 2:
+            raise OSError("no space left on device")
+        return flush(self)
+    calls, flush = [], RecordWriter.flush
+    monkeypatch.setattr(RecordWriter, "flush", full)
+    _, at = go(tmp_path / "run", epochs=6, tensorboard=True)  # more numbers than a queue would take
+    assert len(at.history) == 6 and len(calls) == 3
+    assert capsys.readouterr().out.count("nothing more for TensorBoard: no space left on device\n") == 1
+
+
+@there
+def test_the_event_files_of_others_stay(tmp_path):
+    others = [tmp_path / "run" / f"events.out.tfevents.1700000000.{name}" for name in ("mine", "mine.v2", "mine.d")]
+    others[2].mkdir(parents=True)
+    for file in others[:2]:
+        file.write_bytes(b"mine")
+    for resume in False, True:
+        go(tmp_path / "run", epochs=2 + resume, resume=resume, tensorboard=True)
+        assert [file.read_bytes() for file in others[:2]] == [b"mine"] * 2 and others[2].is_dir()
+        ours = set((tmp_path / "run").glob("events*")) - set(others)
+        assert len(ours) == 1 and ours.pop().name.endswith(".tinynet")
+
+
 def test_the_numbers_in_a_record():
     record = {"epoch": 3, "lr": 0.1, "net": "relu", "flat": {"relu1": 0.5, "deep": {"relu2": 1}}, "none": None}
     assert [*numbers_in(record)] == [("lr", 0.1), ("flat/relu1", 0.5), ("flat/deep/relu2", 1.0)]

@@ -55,6 +55,15 @@ def test_what_a_probe_refuses():
         probe.fit(x * np.nan, np.arange(4) % 2)
 
 
+def test_masked_arrays_are_refused():
+    probe, x, labels = Probe(3, 2, np.random.default_rng(0)), np.eye(4, 3, dtype=np.float32), np.arange(4) % 2
+    masked, hidden = np.ma.masked_array(x, x == 0), np.ma.masked_array(labels, labels == 0)
+    for call, what in ((lambda: probe.fit(masked, labels), "features"), (lambda: probe.fit(x, hidden), "labels"),
+                       (lambda: probe.scores(masked), "features"), (lambda: draw_per_class(hidden, 1, 0), "labels")):
+        with pytest.raises(TypeError, match=f"expected an array for {what}, got a MaskedArray"):
+            call()
+
+
 def test_a_net_learns_from_few_images_but_for_what_is_frozen():
     rng = np.random.default_rng(3)
     images = rng.integers(0, 60, (20, 4, 4, 3), dtype=np.uint8)

@@ -13,6 +13,7 @@ import json
 import math
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,26 +24,46 @@ from ..files.writing import write_text
 from ..training.diverged import Diverged
 from ..training.folder import held
 from ..training.progress import say
+from ..training.records import expect_number
 from .claim import Claim
 from .training import Work
 
 RATE_SEEDS = (1000, 1001, 1002)  # of the trainings that choose the rates; the pairs have 0, 1, 2, ...
 SMALL_EFFECT = 6                 # so many pairs are wanted where the effect is small: all of these seeds choose
 WIDER = 2                        # more rates on each end of a claim's
+DO = "Put the line right, or delete it: its training is done again then"
 Row = dict[str, Any]
 
 
 def read_rows(path: Path, claim: Claim) -> list[Row]:
     """The trainings in a file of results; none, if there is no file. Raises DataError for anything else."""
-    rows = []
-    for line in read_text(path).splitlines() if path.exists() else []:
-        row = parse_json(path, line)
-        for name, kind in (("side", str), ("seed", int), ("rate", (int, float)), ("val_error", (int, float))):
-            entry(path, row, name, kind)
-        if row["side"] not in claim.sides or row["seed"] < 0:
-            raise wrong(path, f"a training of {' or '.join(claim.sides)}", line)
-        rows.append(row)
+    rows = [_checked(path, line, claim) for line in read_text(path).splitlines()] if path.exists() else []
+    seen = Counter((row["side"], row["seed"], row["rate"]) for row in rows)
+    if twice := [at for at, count in seen.items() if count > 1]:
+        raise wrong(path, "each training once", "{}, seed {}, rate {:g} twice".format(*twice[0]),
+                    "Delete one of the two")
     return rows
+
+
+def _checked(path: Path, line: str, claim: Claim) -> Row:
+    """The row in a line: every number in it is finite, and what it is compared by is there."""
+    row = parse_json(path, line)
+    measured = {claim.chosen_by, claim.number} & row.keys() | {"rate", "val_error"}
+    for name, kind in (("side", str), ("seed", int), *((name, (int, float)) for name in sorted(measured))):
+        entry(path, row, name, kind)
+    if row["side"] not in claim.sides or row["seed"] < 0 or row["rate"] <= 0:
+        raise wrong(path, f"a training of {' or '.join(claim.sides)}, of a rate above 0", line, DO)
+    if row["seed"] not in RATE_SEEDS:
+        entry(path, row, claim.number, (int, float), "what the sides are compared by")
+    try:
+        for name, value in row.items():
+            if isinstance(value, (int, float)):
+                expect_number(name, value, *((0, 1) if name.endswith("error") else ()))
+    except ValueError as error:
+        raise wrong(path, "finite numbers, and errors up to 1", f"the error {error} in {line}", DO) from error
+    if claim.unit == "times" and row.get(claim.number, 1) <= 0:
+        raise wrong(path, f"{claim.number!r} above 0", line, DO)
+    return row
 
 
 def sweep(claim: Claim, rows: list[Row]) -> tuple[float, ...]:

@@ -24,7 +24,7 @@ def measure(work: Work, side: str, halfway: bool) -> dict[str, float]:
     start = {f"{side}.W": np.array(net[side].W.value)}
     fit(work, net, parts, view, epochs=20, decay=decay, keep_every=1)
     if halfway:
-        left = way_left(work.folder, start)[f"{side}.W"]
+        left = way_left(work.folder, net, start)[f"{side}.W"]
         epochs = crossing([1.0, *(left[epoch] for epoch in sorted(left))], 0.5) - 1  # epoch 0 is the start
     else:
         epochs = settled(likeness(work.folder, net)[f"{side}.W"])

@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..data import Split
-from ..files.reading import parse_json, read_text
+from ..files.reading import entry, parse_json, read_text, wrong
 from ..files.writing import write_text
 from ..training.evaluate import Trained
 from ..training.probe import mean_and_error
+from ..training.records import expect_number
 from ..training.train import say
 
+SHARES = ("accuracy", "ap", "codes", "vectors")  # what is measured
 Row = dict[str, Any]
 Learner = Callable[[int, str, float, int], Row]  # (fold, "valid" or "test", learning rate, steps) -> what came out
 
@@ -46,12 +48,27 @@ class Work(NamedTuple):
         return np.arange(len(self.train.labels)).reshape(self.classes, self.folds, -1)[:, f, :k].ravel()
 
 
+def read_rows(path: Path) -> list[Row]:
+    """The rows in a file of results; none, if there is no file. Raises DataError for anything else."""
+    rows = []
+    for line in read_text(path).splitlines() if path.exists() else []:
+        row = parse_json(path, line)
+        entry(path, row, "part", str)
+        try:
+            for name in row.keys() & SHARES:
+                expect_number(name, row[name], 0, 1)
+        except ValueError as error:
+            raise wrong(path, "shares of what is right", f"the error {error} in {line}",
+                        "Put the line right, or delete it: what it says is measured again then") from error
+        rows.append(row)
+    return rows
+
+
 class Results:
     """The rows of a file of JSON lines, each of which is written when it is there."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows = [parse_json(path, line) for line in read_text(path).splitlines()] if path.exists() else []
+        self.path, self.rows = path, read_rows(path)
 
     def add(self, key: Row, measure: Callable[[], Row]) -> Row:
         """The row of `key`: what `measure` gives, unless it is there."""
@@ -66,9 +83,13 @@ class Results:
 
     def told(self, name: str, what: str = "accuracy", **key: Any) -> tuple[float, float]:
         """Mean and standard error of `what` over the rows that have this key; said."""
-        mean, error = mean_and_error([row[what] for row in self.rows if key.items() <= row.items()])
+        mean, error = mean_and_error([self.share(row, what) for row in self.rows if key.items() <= row.items()])
         say(f"{name}: {mean:.1%} ± {error:.1%}")
         return mean, error
+
+    def share(self, row: Row, what: str) -> float:
+        """What a row says of `what`, one of SHARES. Raises DataError if the file has a row without it."""
+        return entry(self.path, row, what, (int, float))
 
 
 def measured(work: Work, results: Results, key: Row, rates: Sequence[float], steps: Sequence[int], learn: Learner,
@@ -76,7 +97,7 @@ def measured(work: Work, results: Results, key: Row, rates: Sequence[float], ste
     """A row for each fold, at the rate and the steps with the highest `what` on the validation photographs."""
     tried = [results.add({**key, "part": "tuning", "of": key["part"], "lr": lr, "steps": n},
                          lambda lr=lr, n=n: learn(0, "valid", lr, n)) for n, lr in product(steps, rates)]
-    best = max(tried, key=lambda row: row[what])                  # of equal ones the first: fewer steps, a lower rate
+    best = max(tried, key=lambda row: results.share(row, what))   # of equal ones the first: fewer steps, a lower rate
     for f in range(work.folds):
         results.add({**key, "fold": f}, lambda f=f: {"lr": best["lr"], "steps": best["steps"],
                                                      **learn(f, "test", best["lr"], best["steps"])})

@@ -29,6 +29,7 @@ from ..data import ImageFolder, Split, cifar10
 from ..data.duplicates import near_duplicates, without
 from ..layers.pool import AvgPool2d, MaxPool2d
 from ..training.evaluate import Trained
+from ..training.folder import held
 from ..training.probe import draw_per_class
 from ..training.train import say
 from .feature_parts import PARTS, SHOTS
@@ -47,17 +48,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         photos = ImageFolder(Path(args.photographs) / "train")
         tests = ImageFolder(Path(args.photographs) / "val", photos.classes)
         check_counts(photos, tests, args.folds)
-        learned, results = what_it_learned(args, trained), Results(args.out / "results.jsonl")
-        told_now = {"run": Path(args.run).name, "folds": args.folds, "classes": list(photos.classes)}
-        if not told_now.items() <= results.add({"part": "settings"}, lambda: told_now).items():
-            raise ValueError(f"{results.path} is of another RUN, or of other --folds or --photographs: name another "
-                             "folder with --out")
-        train, valid = to_learn(photos, args.folds * SHOTS[-1], learned, trained, results)
-        test = unlearned("test", some_of(tests, TEST, trained), learned, results)
-        work = Work(lambda: net_of(args.run, cpu), args.out, layers, args.folds, trained, train, valid, test,
-                    len(photos.classes))
-        for part in args.parts:
-            PARTS[part](work, results)
+        learned = what_it_learned(args, trained)
+        args.out.mkdir(parents=True, exist_ok=True)
+        with held(args.out):  # two at once would overwrite each other's rows
+            measure(args, trained, layers, photos, tests, learned)
+
+
+def measure(args: argparse.Namespace, trained: Trained, layers: list[str], photos: ImageFolder, tests: ImageFolder,
+            learned: np.ndarray) -> None:
+    """All that was asked for and is not there."""
+    results = Results(args.out / "results.jsonl")
+    told_now = {"run": Path(args.run).name, "folds": args.folds, "classes": list(photos.classes)}
+    if not told_now.items() <= results.add({"part": "settings"}, lambda: told_now).items():
+        raise ValueError(f"{results.path} is of another RUN, or of other --folds or --photographs: name another "
+                         "folder with --out")
+    train, valid = to_learn(photos, args.folds * SHOTS[-1], learned, trained, results)
+    test = unlearned("test", some_of(tests, TEST, trained), learned, results)
+    work = Work(lambda: net_of(args.run, cpu), args.out, layers, args.folds, trained, train, valid, test,
+                len(photos.classes))
+    for part in args.parts:
+        PARTS[part](work, results)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..devices.device import check_kind
 from ..sizes import as_int
 
 
@@ -15,16 +16,22 @@ def collages(images: np.ndarray, labels: np.ndarray, classes: int, n: int, rng: 
     """`n` collages (n, H, W, C) uint8 of four of the images each, which may show the same class twice, and what is in
     them: (n, classes) of 0 and 1.
 
-    images (N, H, W, C) uint8 of even height and width, labels (N,). Raises ValueError for others, and for fewer than
-    four images.
+    images (N, H, W, C) uint8 of even height and width, labels (N,) from 0 to `classes` - 1. Raises ValueError for
+    others, and for fewer than four images; TypeError for masked arrays, tensors and the like.
     """
+    check_kind(images, "collages", "images")
+    check_kind(labels, "collages", "labels")
+    labels = np.asarray(labels)
     N, H, W, C = images.shape
     if images.dtype != np.uint8 or H % 2 or W % 2 or N < 4 or len(labels) != N:
         raise ValueError(f"collages: expected four images or more (N, H, W, C) uint8 of even height and width and as "
                          f"many labels, got shape {images.shape}, {images.dtype} and {len(labels)} labels")
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
+        raise ValueError(f"collages: expected labels, whole numbers from 0 to {classes - 1}, got {labels.dtype} from "
+                         f"{labels.min()} to {labels.max()}")
     half = images.reshape(N, H // 2, 2, W // 2, 2, C).mean(axis=(2, 4), dtype=np.float32).round().astype(np.uint8)
     chosen = np.stack([rng.choice(N, 4, replace=False) for _ in range(as_int(n, "collages n"))])   # (n, 4)
     parts = half[chosen].reshape(n, 2, 2, H // 2, W // 2, C)
     present = np.zeros((n, classes), np.int64)
-    present[np.arange(n)[:, None], np.asarray(labels)[chosen]] = 1
+    present[np.arange(n)[:, None], labels[chosen]] = 1
     return parts.transpose(0, 1, 3, 2, 4, 5).reshape(n, H, W, C), present

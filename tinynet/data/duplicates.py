@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..devices.device import check_kind
 from ..sizes import as_int
 from .dataset import Split
 from .subset import Chosen
@@ -25,8 +26,9 @@ from .subset import Chosen
 def thumbnails(images: Any, side: int = 8, block: int = 1024) -> np.ndarray:
     """The u of (1) for images (N, H, W, C) uint8: (N, side · side · C) float32, zeros for images of one colour.
 
-    Raises ValueError for images of another form, or smaller than `side`.
+    Raises ValueError for images of another form, or smaller than `side`; TypeError for masked arrays and the like.
     """
+    check_kind(images, "thumbnails", "images")
     side, block = as_int(side, "thumbnails side"), as_int(block, "thumbnails block")
     if len(images.shape) != 4 or images.dtype != np.uint8 or min(images.shape[1:3]) < side:
         raise ValueError(f"thumbnails: expected images (N, H, W, C) uint8 of at least {side} x {side} pixels, got "
@@ -82,9 +84,11 @@ def without(split: Split, indices: np.ndarray) -> Split:
 
     Raises ValueError for indices that are no images of the split, and if nothing would be left.
     """
-    indices, N = np.unique(np.asarray(indices, np.int64)), len(split.labels)
-    if len(indices) and (indices[0] < 0 or indices[-1] >= N):
-        raise ValueError(f"without: expected indices from 0 to {N - 1}, got {indices[0]} to {indices[-1]}")
+    check_kind(indices, "without", "indices")
+    indices, N = np.unique(indices), len(split.labels)
+    if len(indices) and (indices.dtype.kind not in "iu" or indices[0] < 0 or indices[-1] >= N):
+        raise ValueError(f"without: expected indices, whole numbers from 0 to {N - 1}, got {indices.dtype} from "
+                         f"{indices[0]} to {indices[-1]}")
     left = np.setdiff1d(np.arange(N), indices)
     if not len(left):
         raise ValueError(f"without: nothing is left of {N} images")

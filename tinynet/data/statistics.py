@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..devices.device import check_kind
 from ..fast.parallel import get_threads, over_batch
 from .progress import Progress
 
@@ -87,8 +88,9 @@ def measure(images: Any, title: str = "") -> Statistics:
     """Of all images, an array (N, H, W, 3) uint8 or what can be indexed like one: one pass, by all threads, a few
     images at a time; with a `title`, and its progress on stderr.
 
-    Raises what `sums` raises, and ValueError if there are no images.
+    Raises what `sums` raises, and ValueError if there are no images, TypeError for masked arrays and the like.
     """
+    check_kind(images, "statistics", "images")
     if len(images) == 0:
         raise ValueError("statistics: expected at least one image, got none")
     progress, parts = Progress(title, len(images)) if title else None, []
@@ -118,8 +120,9 @@ def mean_image(images: Any) -> np.ndarray:
     """The mean over the first axis: (N, H, W, C) → (H, W, C) float32.
 
     Integers are added exactly, as integers; other types in float64. Needs memory for a few hundred images,
-    not for a second copy of all. Raises ValueError if there are no images.
+    not for a second copy of all. Raises ValueError if there are no images, TypeError for masked arrays and the like.
     """
+    check_kind(images, "mean_image", "images")
     if len(images) == 0:
         raise ValueError("mean_image: expected at least one image, got none")
     if hasattr(images, "statistics"):

@@ -20,6 +20,7 @@ from .arrays import Header
 from .reading import DataError, entry, opened, parse_json, shortened, wrong
 
 LONGEST_HEADER = 2 ** 24  # bytes; a thousand arrays take a hundred thousand
+MOST_AXES = 64            # NumPy's own limit; the product of millions of sides would take hours
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U64": "<u8",
           "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?"}
 HALF = "BF16"             # the upper half of a float32, which NumPy does not know: read as a float32
@@ -60,7 +61,8 @@ class SafetensorsFile:
                                                                               ("data_offsets", list)))
         if dtype not in DTYPES and dtype != HALF:
             raise self._wrong(f"{name!r} of the dtype {shortened(dtype)}; known are {', '.join([*DTYPES, HALF])}")
-        if len(at) != 2 or not all(type(number) is int and number >= 0 for number in (*shape, *at)):
+        if len(at) != 2 or len(shape) > MOST_AXES or not all(type(number) is int and number >= 0
+                                                             for number in (*shape, *at)):
             raise self._wrong(f"{name!r} of shape {shortened(shape)} at {shortened(at)}")
         itemsize = 2 if dtype == HALF else np.dtype(DTYPES[dtype]).itemsize
         if at[1] - at[0] != math.prod(shape) * itemsize:

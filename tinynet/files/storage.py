@@ -40,8 +40,16 @@ def save(net: Any, path: str | os.PathLike) -> None:
 def load(net: Any, path: str | os.PathLike, names: tuple[str, ...] = ()) -> None:
     """Read into `net` what `save` wrote, or a checkpoint's net; or only what is called, or lies below, one of `names`.
 
+    Raises what `read` raises; nothing has been changed then.
+    """
+    write_into(net, read(net, path, names))
+
+
+def read(net: Any, path: str | os.PathLike, names: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """The arrays in a file that `load` would write into `net`, on the host, in the net's dtypes.
+
     Raises DataError, a ValueError, that lists every missing, unknown and misshapen array, or every array with NaN,
-    infinity or numbers too large for the net; nothing has been changed then.
+    infinity or numbers too large for the net.
     """
     wanted = arrays_of(net, names)
     with ArrayFile(path) as file:
@@ -57,7 +65,7 @@ def load(net: Any, path: str | os.PathLike, names: tuple[str, ...] = ()) -> None
     wrong += not_finite(arrays)
     if wrong:
         raise DataError(f"{path} does not fit this net:\n  " + "\n  ".join(wrong))
-    write_into(net, arrays)
+    return arrays
 
 
 def converted(values: np.ndarray, dtype: Any) -> np.ndarray:

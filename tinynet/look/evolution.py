@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files.arrays import ArrayFile
+from ..files.storage import read
 from ..layer import Layer
 from .figure import COLORS, figure
 from .strongest import Piece, as_picture
@@ -41,31 +41,30 @@ def epochs_kept(folder: Path) -> dict[int, Path]:
 def likeness(folder: Path, net: Layer) -> dict[str, dict[int, float]]:
     """For each weight "conv1.W" of `net`: the mean of (1) with the last epoch kept, {epoch: mean}.
 
-    Raises FileNotFoundError for a folder without two epochs or more, ValueError for the checkpoints of another net.
+    Raises FileNotFoundError for a folder without two epochs or more, DataError for the checkpoints of another net.
     """
-    names = [name for name, p in net.parameters() if len(p.shape) > 1]
-    weights = _all_weights(folder, names)
+    weights = _all_weights(folder, net, tuple(name for name, p in net.parameters() if len(p.shape) > 1))
     last = weights[max(weights)]
-    return {name: {epoch: float(_cosines(found[name], last[name]).mean()) for epoch, found in weights.items()}
-            for name in names}
+    return {name: {epoch: float(_cosines(found[name], w).mean()) for epoch, found in weights.items()}
+            for name, w in last.items()}
 
 
-def way_left(folder: Path, start: dict[str, np.ndarray]) -> dict[str, dict[int, float]]:
-    """For each weight in `start`, {"conv1.W": as it was before the first step}: (2), {epoch: share}. Raises what
-    `likeness` raises."""
-    weights = _all_weights(folder, list(start))
+def way_left(folder: Path, net: Layer, start: dict[str, np.ndarray]) -> dict[str, dict[int, float]]:
+    """For each weight of `net` in `start`, {"conv1.W": as it was before the first step}: (2), {epoch: share}. Raises
+    what `likeness` raises."""
+    weights = _all_weights(folder, net, tuple(start))
     last = weights[max(weights)]
     return {name: {epoch: float(np.linalg.norm(found[name] - last[name]) / max(np.linalg.norm(w0 - last[name]), 1e-300))
                    for epoch, found in weights.items()} for name, w0 in start.items()}
 
 
-def _all_weights(folder: Path, names: list[str]) -> dict[int, dict[str, np.ndarray]]:
+def _all_weights(folder: Path, net: Layer, names: tuple[str, ...]) -> dict[int, dict[str, np.ndarray]]:
     """The weights of these names at each epoch kept: {epoch: {name: array}}."""
     files = epochs_kept(folder)
     if len(files) < 2:
         raise FileNotFoundError(f"{folder} has not the checkpoints of two epochs or more: train with Run(..., "
                                 "keep_every=1)")
-    return {epoch: _weights(path, names) for epoch, path in files.items()}
+    return {epoch: read(net, path, names) for epoch, path in files.items()}
 
 
 def settled(alike: dict[int, float]) -> int:
@@ -78,18 +77,8 @@ def settled(alike: dict[int, float]) -> int:
     return first
 
 
-def _weights(path: Path, names: list[str]) -> dict[str, np.ndarray]:
-    with ArrayFile(path) as file:
-        missing = [name for name in names if name not in file.headers]
-        if missing:
-            raise ValueError(f"{path} is of another net: it has no {', '.join(missing)}")
-        return {name: file.read(name) for name in names}
-
-
 def _cosines(a: Any, b: Any) -> np.ndarray:
     """(1) of every output map of two weights of one shape (..., F): (F,)."""
-    if a.shape != b.shape:
-        raise ValueError(f"weights of shapes {a.shape} and {b.shape} are not of one net")
     a, b = (x.reshape(-1, x.shape[-1]).astype(np.float64) for x in (a, b))
     return (a * b).sum(axis=0) / np.maximum(np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0), 1e-300)
 

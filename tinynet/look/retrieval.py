@@ -166,6 +166,8 @@ def agreement(found: np.ndarray, truth: np.ndarray) -> float:
     1: the same neighbours, in whatever order. k of N indices at random share k / N. Raises ValueError if the shapes
     differ.
     """
+    check_kind(found, "agreement", "found")
+    check_kind(truth, "agreement", "truth")
     found, truth = np.asarray(found), np.asarray(truth)
     if found.shape != truth.shape or found.ndim != 2 or found.size == 0:
         raise ValueError(f"agreement: expected two arrays of indices (Q, k), got shapes {found.shape} and "
@@ -177,12 +179,17 @@ def same_class(found: np.ndarray, labels: np.ndarray, queries: np.ndarray) -> fl
     """The mean share of the stored images found (Q, k) that are of their query's class: what a search is good for,
     where codes of features are compared with codes of pixels. labels (N,) of those stored, queries (Q,) of the queries.
 
-    Raises ValueError for shapes that do not fit.
+    Raises ValueError for shapes that do not fit and for indices that are none; TypeError for masked arrays.
     """
+    for each, name in (found, "found"), (labels, "labels"), (queries, "queries"):
+        check_kind(each, "same_class", name)
     found, labels, queries = np.asarray(found), np.asarray(labels), np.asarray(queries)
     if found.ndim != 2 or queries.shape != found.shape[:1] or labels.ndim != 1 or not found.size:
         raise ValueError(f"same_class: expected indices (Q, k), labels (N,) and Q labels of the queries, got shapes "
                          f"{found.shape}, {labels.shape} and {queries.shape}")
+    if found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= len(labels):
+        raise ValueError(f"same_class: expected indices, whole numbers from 0 to {len(labels) - 1}, got {found.dtype} "
+                         f"from {found.min()} to {found.max()}")
     return float((labels[found] == queries[:, None]).mean())
 
 

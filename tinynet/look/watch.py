@@ -29,7 +29,7 @@ def watch(runs: Iterable[str | os.PathLike], path: str | os.PathLike, every: flo
     """
     runs, drawn = [Path(run) for run in runs], None  # how many epochs of each were drawn
     while True:
-        records = {str(folder): read_records(folder / "metrics.jsonl") for folder in _trainings(runs)}
+        records = {str(folder): read_records(folder / "metrics.jsonl", "epoch") for folder in _trainings(runs)}
         epochs = {name: len(of) for name, of in records.items()}
         if epochs != drawn:
             for name, of in records.items():

@@ -1,19 +1,25 @@
 """TensorBoard's event files: the numbers of every epoch, where `tensorboard --logdir runs` finds them.
 
-tensorboardX writes them: small, without TensorFlow or PyTorch, and kept. What TensorBoard draws over the epochs is what
-metrics.jsonl has; that remains the record of the run, and a run that goes on writes its event file anew from the start.
+tensorboardX knows their form: small, without TensorFlow or PyTorch, and kept. Its RecordWriter writes in this thread:
+the SummaryWriter that most use has a thread of its own, which a full disk ends, and then a training would wait for it
+for ever. What TensorBoard draws over the epochs is what metrics.jsonl has; that remains the record of the run, and a
+run that goes on writes its event file anew from the start.
 """
 from __future__ import annotations
 
 import os
+import platform
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 from .progress import Record
 
-SECONDS = 5  # after which TensorBoard can see an epoch that is over, at the latest
+BEGIN = "events.out.tfevents."  # by this TensorBoard knows the files
+OURS = ".tinynet"               # what the names of ours end in: those of others stay
 
 
 class EventFile:
@@ -21,21 +27,30 @@ class EventFile:
 
     def __init__(self, folder: str | os.PathLike) -> None:
         try:
-            import tensorboardX
+            import tensorboardX.record_writer  # noqa: F401
         except ImportError:
             raise ImportError("--tensorboard, or Run(..., tensorboard=True), needs tensorboardX: pip install "
                               "tensorboardX") from None
-        self.make, self.folder, self.writer, self.written = tensorboardX.SummaryWriter, Path(folder), None, 0
+        self.folder, self.writer, self.written = Path(folder), None, 0
 
     def write(self, history: list[Record]) -> None:
         """Add the records that have not been written yet."""
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.record_writer import RecordWriter
+        from tensorboardX.summary import scalar
+
+        def put(**what: Any) -> None:
+            self.writer.write(Event(wall_time=time.time(), **what).SerializeToString())
+
         if self.writer is None:
-            for old in self.folder.glob("events.out.tfevents.*"):
+            for old in self.folder.glob(f"{BEGIN}*{OURS}"):
                 old.unlink()
-            self.writer = self.make(str(self.folder), flush_secs=SECONDS)
+            self.writer = RecordWriter(str(self.folder / f"{BEGIN}{int(time.time())}.{platform.node()}{OURS}"))
+            put(file_version="brain.Event:2")
         for record in history[self.written:]:
             for name, value in numbers_in(record):
-                self.writer.add_scalar(name, value, record["epoch"])
+                put(step=record["epoch"], summary=scalar(name, value))
+        self.writer.flush()
         self.written = len(history)
 
     def close(self) -> None:

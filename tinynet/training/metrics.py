@@ -45,8 +45,11 @@ def average_precision(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
 
     The area under precision over recall, where at each recall the best precision at that or a higher one counts: that
     of PASCAL VOC from 2010 on (ZFNet, Table 5). Among equal scores the images without the class are ranked first, so
-    that a net that says the same of all images gains nothing. Raises ValueError for shapes that do not fit and NaN.
+    that a net that says the same of all images gains nothing. Raises ValueError for shapes that do not fit and NaN,
+    TypeError for masked arrays, tensors and the like.
     """
+    check_kind(scores, "average_precision", "scores")
+    check_kind(present, "average_precision", "present")
     scores, present = np.asarray(scores), np.asarray(present)
     if scores.ndim != 2 or scores.shape != present.shape or not len(scores):
         raise ValueError(f"average_precision: expected scores (N, classes) and as many zeros and ones, got shapes "

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Loader, Split, View
+from ..devices.device import check_kind
 from ..init import gaussian
 from ..layers.linear import Linear
 from ..loss import SoftmaxCrossEntropy
@@ -34,8 +35,9 @@ from .train import train
 def draw_per_class(labels: np.ndarray, k: int, seed: int) -> np.ndarray:
     """The indices (classes · k,) of k images of each class, drawn with `seed`: with a larger k, the same and more.
 
-    Raises ValueError if a class has fewer than k, which it names.
+    Raises ValueError if a class has fewer than k, which it names; TypeError for masked arrays, tensors and the like.
     """
+    check_kind(labels, "draw_per_class", "labels")
     labels, rng, drawn = np.asarray(labels), np.random.default_rng(seed), []
     for c in np.unique(labels):
         of_class = rng.permutation(np.flatnonzero(labels == c))
@@ -63,7 +65,8 @@ class Probe:
     def fit(self, x: np.ndarray, labels: np.ndarray, *, loss: Any = None, decay: float = 1e-3, steps: int = 300,
             lr: float = 1.0, batch_size: int = 128) -> Probe:
         """Train on features x (N, D) and their labels. Raises ValueError for features that do not fit, are NaN, or
-        are all the same."""
+        are all the same; TypeError for masked arrays, tensors and the like."""
+        check_kind(labels, "Probe", "labels")
         x = self._checked(x)
         self.mean, spread = x.mean(axis=0), float((x - x.mean(axis=0)).std())
         if not spread:
@@ -83,6 +86,7 @@ class Probe:
         return ((x - self.mean) / self.scale).astype(np.float32)                     # eq. (1)
 
     def _checked(self, x: np.ndarray) -> np.ndarray:
+        check_kind(x, "Probe", "features")
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != len(self.mean) or not len(x) or not np.isfinite(x).all():
             raise ValueError(f"Probe: expected finite features (N, {len(self.mean)}), got shape {x.shape}")

@@ -233,6 +233,7 @@ class Run:
                 self.events.write(self.progress.history)
         except Exception as error:
             say(f"nothing more for TensorBoard: {error}")
+            self.events.close()
             self.events = None
 
     def _expect_no_other(self) -> None:

@@ -61,14 +61,15 @@ def is_flat(folder: Path) -> bool:
 def numbers(root: Path) -> dict[int, str]:
     """{number of a class: its name as a folder}, from map_clsloc.txt in `root` or in a kit there."""
     path = _the_one(root, MAPPING, "lines like 'n02119789 1 kit_fox', the numbers of the classes")
-    found: dict[int, str] = {}
+    found, seen = {}, set()
     for line in read_text(path).splitlines():
         folder, _, rest = line.partition(" ")
         number = rest.partition(" ")[0]
         if line.strip():
-            if not _is_number(number) or int(number) in found or folder in found.values():
+            if not _is_number(number) or int(number) in found or folder in seen:
                 raise wrong(path, "lines like 'n02119789 1 kit_fox', each class and each number once", repr(line))
             found[int(number)] = folder
+            seen.add(folder)
     return found
 
 
