@@ -26,23 +26,29 @@ ALL: dict[str, Claim] = {**CLAIMS, **TABLES}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
+    results = Path(args.results)
     with ends_in_a_line():
         if args.what == "list":
+            if not results.is_dir():
+                say(f"no results yet: there is no folder {results} (another one: --results)")
             for name, claim in CLAIMS.items():
-                rows = read_rows(Path(args.results) / f"{name}.jsonl", claim)
+                rows = read_rows(results / f"{name}.jsonl", claim)
                 of = verdict(claim, differences(claim, rows))
                 said = f"{len(pairs(claim, rows))} pairs  {of.word}  {here(claim, of)}"
                 say(f"{name:<15} {claim.title:<52}  {said}".rstrip())
             for name, table in TABLES.items():
-                complete = pairs(table, read_rows(Path(args.results) / f"{name}.jsonl", table))
+                complete = pairs(table, read_rows(results / f"{name}.jsonl", table))
                 say(f"{name:<15} {table.title + ', in miniature':<52}  {len(complete)} of {table.seeds} seeds")
         elif args.what == "show":
             say(ALL[args.name].about.strip())
         elif args.what == "run":
             for claim in ALL.values() if args.name == "all" else (ALL[args.name],):
-                run(claim, Path(args.results), Path(args.folder), args.root, args.seeds or claim.seeds, args.hours)
+                run(claim, results, Path(args.folder), args.root, args.seeds or claim.seeds, args.hours)
         else:
-            write_page(CLAIMS, TABLES, Path(args.results), Path(args.page))
+            if not results.is_dir():
+                raise FileNotFoundError(f"there is no folder {results} of results to write {args.page} from: run "
+                                        "a claim first, or name another with --results")
+            write_page(CLAIMS, TABLES, results, Path(args.page))
             say(args.page)
 
 

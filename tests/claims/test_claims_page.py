@@ -1,0 +1,107 @@
+"""The page of the claims and the command: what they show, and that what is committed and quoted is what came out."""
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.image
+import pytest
+from tried import CLAIM
+
+from tinynet.claims.catalogue import CLAIMS, TABLES
+from tinynet.claims.claim import Table, verdict
+from tinynet.claims.page import section, write_page
+from tinynet.claims.runner import RATE_SEEDS, pairs, run
+from tinynet.commands.claims import main
+
+
+def test_the_page(tmp_path):
+    write_page({"try": CLAIM}, {}, tmp_path, tmp_path / "claims.md")
+    assert not (tmp_path / "claims.png").exists() and "claims.png" not in (tmp_path / "claims.md").read_text()
+    run(CLAIM, tmp_path, tmp_path / "work", None, 3)
+    other = replace(CLAIM, name="other", unit="times", published=6.0)
+    write_page({"try": CLAIM, "other": other}, {}, tmp_path, tmp_path / "claims.md")
+    text = (tmp_path / "claims.md").read_text()
+    assert ("| [A try](#try) | a paper | test error: a less b | +2.0 points | +3.0 points (+3.0 to +3.0) | 3 | held |"
+            in text)
+    assert "| A try | a paper | test error: a over b | 6.00 times |  | 0 of 3 | not run yet |" in text
+    assert "\nOf 2 claims: 1 held, 1 not run yet.\n" in text
+    assert "| 1 | 51.0% | 48.0% | +3.0 points |" in text and "Learning rates of 0.1, 0.2, 0.4: a 0.2, b 0.2." in text
+    small, large = replace(CLAIM, rates=(1.6, 3.2), name="small"), replace(CLAIM, rates=(0.0125, 0.025), name="large")
+    for claim, noted in (small, "a 0.4 (the smallest tried), b 0.4 (the smallest tried)."), (large, "a 0.1 (the larg"):
+        rows = run(claim, tmp_path, tmp_path / "work", None, 0)
+        assert noted in section(claim, rows, verdict(claim, []))
+    assert "](claims.png)" in text and matplotlib.image.imread(tmp_path / "claims.png").std() > 0.02
+
+
+def test_what_a_section_says_besides():
+    rows = [{"side": side, "seed": seed, "rate": 0.1, "val_error": 0.5, "test_error": 0.4, "train_error": error}
+            for seed in (RATE_SEEDS[0], 0, 1) for side, error in (("a", 0.01 + 0.02 * (seed == 1)), ("b", 0.3))]
+    claim = replace(CLAIM, rates=(0.1,), remark="It was too short.")
+    text = section(claim, rows, verdict(claim, [0.0, 0.0]))
+    assert text.endswith(": a 0.1, b 0.1. Training error: a 2.0%, b 30.0%.\n\nIt was too short.\n\n")
+    assert "Training error" not in section(replace(claim, number="train_error"), rows, verdict(claim, [0.0, 0.0]))
+
+
+def test_a_table_of_a_paper(tmp_path):
+    def of_row(work, side):
+        error = 0.3 - 0.02 * "abc".index(side) + 0.001 * (work.seed % 1000) * "abc".index(side) + abs(work.rate - 0.2)
+        return {"val_error": error, **({"test_error": error} if work.test else {})}
+    table = Table("about it", "three", "A table", "a paper", "the last is the best", ("a", "b", "c"), of_row,
+                  rates=(0.1, 0.2, 0.4), seeds=3, printed=(18.0, 17.0, 15.5))
+    write_page({}, {"three": table}, tmp_path, tmp_path / "page.md")
+    assert "| b | 17.0% | not run yet | +1.0 points |  |" in (tmp_path / "page.md").read_text()
+    rows = run(table, tmp_path, tmp_path / "work", None, 3)
+    assert len(rows) == 3 * 3 + 3 * 3 and [len(of) for of in pairs(table, rows).values()] == [3, 3, 3]
+    write_page({}, {"three": table}, tmp_path, tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text()
+    assert "## A table, in miniature" in text and "means of 3 of 3 seeds" in text
+    assert "| a | 18.0% | 30.0% |  |  |" in text and "| b | 17.0% | 28.1% | +1.0 points | +1.9 points (+1.7 to " in text
+    assert "| c | 15.5% | 26.2% | +2.5 points | +3.8 points (+3.3 to " in text and "a 0.2, b 0.2, c 0.2." in text
+
+
+def test_the_committed_page_is_that_of_the_committed_results(tmp_path):
+    root = Path(__file__).parents[2]
+    write_page(CLAIMS, TABLES, root / "examples/results/claims", tmp_path / "claims.md")
+    assert (tmp_path / "claims.md").read_text() == (root / "docs/claims.md").read_text()
+
+
+def test_what_is_quoted_elsewhere_stands_on_the_page():
+    root = Path(__file__).parents[2]
+    page, quotes = (root / "docs/claims.md").read_text("utf-8"), 0
+    quoted = re.compile(r"[+-][\d.]+ points \([+-][\d.]+ to [+-][\d.]+\)|[\d.]+ times \([\d.]+ to [\d.]+\)")
+    for path in (root / "README.md", *root.glob("docs/*.md"), *root.glob("lessons/text/*.py")):
+        for quote in quoted.findall(re.sub(r"\s+(# +)?", " ", path.read_text("utf-8"))):
+            quotes += path.name != "claims.md"
+            assert quote in page, f"{path.name} quotes {quote}: the page of the claims has another number now"
+    assert quotes >= 3
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    for name in "CLAIMS", "ALL":
+        monkeypatch.setattr(f"tinynet.commands.claims.{name}", {"try": CLAIM})
+    monkeypatch.setattr("tinynet.commands.claims.TABLES", {})
+    at = ["--results", str(tmp_path), "--folder", str(tmp_path / "work")]
+    main(["run", "try", "--seeds", "3", *at])
+    main(["list", *at])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"try +A try +3 pairs  held  \+3.0 points \(\+3.0 to \+3.0\)", last)
+    main(["show", "try"])
+    assert capsys.readouterr().out == "about it\n"
+    main(["page", *at, "--page", str(tmp_path / "page.md")])
+    assert (tmp_path / "page.md").exists()
+    assert [json.loads(line)["seed"] for line in (tmp_path / "try.jsonl").read_text().splitlines()][6:] == [0, 0, 1, 1,
+                                                                                                           2, 2]
+    with pytest.raises(SystemExit):
+        main(["run", "none"])
+    assert "claims run: expected one of try, all, got none" in capsys.readouterr().err
+
+
+def test_a_folder_of_results_that_is_not_there(tmp_path, capsys):
+    at = ["--results", str(tmp_path / "none"), "--page", str(tmp_path / "page.md")]
+    main(["list", *at])
+    first, *claims = capsys.readouterr().out.splitlines()
+    assert re.fullmatch("no results yet: there is no folder .*none .another one: --results.", first) and claims
+    with pytest.raises(SystemExit, match="FileNotFoundError: there is no folder .*none of results"):
+        main(["page", *at])
+    assert not (tmp_path / "page.md").exists()
