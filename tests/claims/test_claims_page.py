@@ -48,7 +48,7 @@ def test_a_table_of_a_paper(tmp_path):
         error = 0.3 - 0.02 * "abc".index(side) + 0.001 * (work.seed % 1000) * "abc".index(side) + abs(work.rate - 0.2)
         return {"val_error": error, **({"test_error": error} if work.test else {})}
     table = Table("about it", "three", "A table", "a paper", "the last is the best", ("a", "b", "c"), of_row,
-                  rates=(0.1, 0.2, 0.4), seeds=3, printed=(18.0, 17.0, 15.5))
+                  rates=(0.1, 0.2, 0.4), seeds=3, printed=(18.0, 17.0, 15.5), remark="Of c's own.")
     write_page({}, {"three": table}, tmp_path, tmp_path / "page.md")
     assert "| b | 17.0% | not run yet | +1.0 points |  |" in (tmp_path / "page.md").read_text()
     rows = run(table, tmp_path, tmp_path / "work", None, 3)
@@ -57,7 +57,8 @@ def test_a_table_of_a_paper(tmp_path):
     text = (tmp_path / "page.md").read_text()
     assert "## A table, in miniature" in text and "means of 3 of 3 seeds" in text
     assert "| a | 18.0% | 30.0% |  |  |" in text and "| b | 17.0% | 28.1% | +1.0 points | +1.9 points (+1.7 to " in text
-    assert "| c | 15.5% | 26.2% | +2.5 points | +3.8 points (+3.3 to " in text and "a 0.2, b 0.2, c 0.2." in text
+    assert "| c | 15.5% | 26.2% | +2.5 points | +3.8 points (+3.3 to " in text
+    assert "a 0.2, b 0.2, c 0.2.\n\nOf c's own.\n" in text
 
 
 def test_the_committed_page_is_that_of_the_committed_results(tmp_path):

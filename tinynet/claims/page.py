@@ -95,7 +95,7 @@ def of_paper(table: Table, rows: list[Row]) -> str:
         published = amount(table, table.printed[0] - printed) if i else ""
         found = with_interval(table, *interval(less)) if i and len(less) > 1 else ""
         lines.append(f"| {side} | {printed:.1f}% | {error} | {published} | {found} |")
-    return "\n".join(lines) + f"{rates_of(table, rows)}\n\n"
+    return "\n".join(lines) + f"{rates_of(table, rows)}{remark(table)}\n\n"
 
 
 def amount(claim: Claim, value: float) -> str:
@@ -121,8 +121,11 @@ def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
         a, b = first[claim.number], second[claim.number]
         shown = (f"{a:.1%}", f"{b:.1%}") if claim.unit == "points" else (f"{a:.1f}", f"{b:.1f}")
         lines.append(f"| {seed} | {' | '.join(shown)} | {amount(claim, claim.difference(a, b))} |")
-    found = rates_of(claim, rows) + training_errors(claim, rows) + (f"\n\n{claim.remark}" if claim.remark else "")
-    return "\n".join(lines) + f"{found}\n\n"
+    return "\n".join(lines) + f"{rates_of(claim, rows)}{training_errors(claim, rows)}{remark(claim)}\n\n"
+
+
+def remark(claim: Claim) -> str:
+    return f"\n\n{claim.remark}" if claim.remark else ""
 
 
 def training_errors(claim: Claim, rows: list[Row]) -> str:
