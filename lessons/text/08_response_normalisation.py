@@ -484,8 +484,10 @@ print("start by start:", ", ".join(f"{100 * s:+.1f}" for s in saved), "points")
 # be honest: what a net becomes depends on where it starts as much as on its layers.
 #
 # What this experiment says, then: in this small net, not two points; half a point, maybe. It does not say what LRN does
-# in a net of another size, trained for longer. The paper had 150,000 test images, enough to see 1.4 points; of several
-# starts it does not speak.
+# in a net of another size, trained for longer. (In the net that the paper means with its 11 %, at half its width, on
+# 10,000 images, each side at its best learning rate, six pairs say -0.2 points (-1.0 to +0.6): `lrn` in
+# [docs/claims.md](../docs/claims.md).) The paper had 150,000 test images, enough to see 1.4 points; of several starts
+# it does not speak.
 #
 # Two years later the authors of VGG trained a net with LRN and the same without (A-LRN and A, their section 4.1), found
 # no gain, and left it out from there on. (GoogLeNet, of the same year, still has two.) Soon nearly everybody did
