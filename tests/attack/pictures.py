@@ -10,11 +10,13 @@ from PIL import Image
 
 from tinynet.data import ImageFolder, PreparedImages, imagenet, prepared_squares
 from tinynet.data.photos import photograph
+from tinynet.data.photos.flat import MAPPING, FlatFolder
 
 from .door import Door
 from .mutate import Mutate, flat, json_text
 from .packed import chunked, zipped
 
+TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 MOST_PIXELS = 2 ** 18  # instead of photograph.MOST_PIXELS: so that what goes beyond is seen
 
 
@@ -76,6 +78,24 @@ def _words(folder: Path) -> Door:
     return Door(path, text.encode(), read, (flat,), path.name)
 
 
+def _flat(name: str) -> Callable[[Path], Door]:
+    """The texts beside photographs that lie in no folders of their classes."""
+    def door(folder: Path) -> Door:
+        texts = {MAPPING: "n02 1 kit_fox\nn01 2 English setter\nn03 3 tench\n", TRUTH: "2\n1\n2\n"}
+        (folder / "val").mkdir()
+        for i in range(3):
+            Image.fromarray(pixels(17, 20, seed=i)).save(folder / "val" / f"{i}.png")
+        for each, text in texts.items():
+            (folder / each).write_text(text)
+
+        def read() -> None:
+            found = FlatFolder(folder, "val", ("n01", "n02"))
+            assert len(found.labels) == len(found) == 3 and found.labels.dtype == np.int64
+            assert set(found.labels.tolist()) <= {0, 1}
+        return Door(folder / name, texts[name].encode(), read, (flat,), str(folder))
+    return door
+
+
 def _several(folder: Path) -> Door:
     frames = [Image.fromarray(pixels(20, 24, seed=i)) for i in range(3)]
     first = _format("GIF", save_all=True, append_images=frames)
@@ -92,4 +112,5 @@ DOORS = {"JPEG": _format("JPEG"), "JPEG, progressive": _format("JPEG", progressi
          "squares: index, members": _squares("index.npz", zipped),
          "squares: header": _squares("header.json", json_text),
          "squares: sums": _squares("statistics.npz", checksums=True),
-         "squares: sums, members": _squares("statistics.npz", zipped), "names of classes": _words}
+         "squares: sums, members": _squares("statistics.npz", zipped), "names of classes": _words,
+         "numbers of classes": _flat(MAPPING), "classes of photographs": _flat(TRUTH)}

@@ -24,13 +24,13 @@ from typing import Any
 
 import numpy as np
 
-from . import nets, pictures, servers, sets
+from . import nets, pictures, results, servers, sets
 from .door import Door
 from .mutate import pick
 from .traps import TRAPS
 
 ROOT = Path(__file__).parents[2]
-DOORS = sets.DOORS | pictures.DOORS | nets.DOORS | servers.DOORS
+DOORS = sets.DOORS | pictures.DOORS | nets.DOORS | results.DOORS | servers.DOORS
 
 SECONDS = 10.0             # of CPU for one case, hundreds of times what it needs; and twenty times as many in all
 ADDRESSES = 2 ** 30        # bytes that the process may ask for, beside what it has at the beginning

@@ -1,4 +1,4 @@
-"""Doors: CIFAR-10 and MNIST, their files."""
+"""Doors: CIFAR-10, CIFAR-100 and MNIST, their files."""
 from __future__ import annotations
 
 import gzip
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinynet.data import Dataset, cifar10, mnist
+from tinynet.data import Dataset, cifar10, cifar100, mnist
 
 from .door import Door
 from .mutate import flat
@@ -21,11 +21,11 @@ STEMS = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
 NAMES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 
 
-def check(data: Dataset, item: tuple[int, ...]) -> None:
+def check(data: Dataset, item: tuple[int, ...], classes: int = 10) -> None:
     """That this may be the data set: its form, its labels."""
     for images, labels in data:
         assert images.shape == (len(labels), *item) and images.dtype == np.uint8 and labels.dtype == np.int64
-        assert len(labels) and labels.min() >= 0 and labels.max() < len(data.classes) == 10
+        assert len(labels) and labels.min() >= 0 and labels.max() < len(data.classes) == classes
     assert all(type(name) is str for name in data.classes)
 
 
@@ -101,10 +101,45 @@ def _batches(name: str, write: Callable[[Path], Path], *mutates: Any) -> Callabl
     return door
 
 
+def write_hundred(folder: Path, binary: bool) -> Path:
+    folder.mkdir(parents=True)
+    names = {f"{kind}_label_names": [f"{kind}{i}" for i in range(n)] for kind, n in (("coarse", 20), ("fine", 100))}
+    for i, part in enumerate(("train", "test")):
+        rows, fine = batch(i)
+        coarse = [label * 2 for label in fine]
+        if binary:
+            records = np.column_stack([np.array([coarse, fine], np.uint8).T, rows])
+            (folder / f"{part}.bin").write_bytes(records.tobytes())
+        else:
+            whole = {"batch_label": part, "fine_labels": fine, "coarse_labels": coarse, "data": rows}
+            (folder / part).write_bytes(python2(whole))
+    if binary:
+        for name, of in names.items():
+            (folder / f"{name}.txt").write_text("\n".join(of) + "\n")
+    else:
+        (folder / "meta").write_bytes(python2(names))
+    return folder
+
+
+def _hundred(name: str, *mutates: Any) -> Callable[[Path], Door]:
+    def door(folder: Path) -> Door:
+        binary = name.endswith((".bin", ".txt"))
+        path = write_hundred(folder / ("cifar-100-binary" if binary else "cifar-100-python"), binary) / name
+
+        def read() -> None:
+            for labels, classes in ("fine", 100), ("coarse", 20):
+                check(cifar100(folder, download=False, labels=labels), (32, 32, 3), classes)
+        return Door(path, path.read_bytes(), read, mutates or (flat,), str(path.parent))
+    return door
+
+
 DOORS = {"MNIST images": _digits("train-images-idx3-ubyte", False),
          "MNIST labels": _digits("t10k-labels-idx1-ubyte", False),
          "MNIST images, gzip": _digits("train-images-idx3-ubyte", True),
          "CIFAR-10 binary": _batches("data_batch_1.bin", write_binary),
          "CIFAR-10 names": _batches("batches.meta.txt", write_binary),
          "CIFAR-10 pickle": _batches("test_batch", write_pickles, flat, pickled, pickled),
-         "CIFAR-10 names, pickle": _batches("batches.meta", write_pickles, flat, pickled)}
+         "CIFAR-10 names, pickle": _batches("batches.meta", write_pickles, flat, pickled),
+         "CIFAR-100 binary": _hundred("train.bin"), "CIFAR-100 names": _hundred("fine_label_names.txt"),
+         "CIFAR-100 pickle": _hundred("train", flat, pickled, pickled),
+         "CIFAR-100 names, pickle": _hundred("meta", flat, pickled)}

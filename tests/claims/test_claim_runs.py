@@ -115,6 +115,7 @@ def test_no_training_begins_when_the_time_is_over(tmp_path, capsys):
     ('{"side": "a", "seed": 1000, "rate": 0.1, "val_error": 1.5}', "val_error: expected a finite number from 0 to 1"),
     ('{"side": "a", "seed": 0, "rate": 0.1, "val_error": 0.5}', "'test_error', what .* compared by, got none"),
     ('{"side": "a", "seed": 0, "rate": 0.1, "val_error": 0.5, "test_error": "x"}', "'test_error', int or float, got"),
+    ('{"side": "a", "seed": 1000, "rate": 0.1, "val_error": 0.5, "train_error": []}', "'train_error', int or float"),
     ('{"side": "a", "seed": 0, "rate": 0.1, "val_error": 0.5, "test_error": 0.5, "more": Infinity}', "error more: exp"),
     ("\n".join(['{"side": "a", "seed": 1000, "rate": 0.1, "val_error": 0.5}'] * 2),
      "each training once, got a, seed 1000, rate 0.1 twice"),

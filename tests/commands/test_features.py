@@ -122,6 +122,7 @@ def test_what_it_refuses(command, tmp_path):
     ('{"k": 1}', "expected 'part', str, got none"),
     ('{"part": "shots", "accuracy": NaN}', "the error accuracy: expected a finite number from 0 to 1, got nan"),
     ('{"part": "shots", "ap": 1.5}', "ap: expected a finite number from 0 to 1, got 1.5"),
+    ('{"part": "shots", "fold": 1}\n{"part": "shots", "fold": 1}', "each measurement once, got .*: 1} twice"),
     ('{"part": "codes", "codes": "x"}', "codes: expected a finite number from 0 to 1, got 'x'")])
 def test_rows_that_cannot_be(tmp_path, line, message):
     (tmp_path / "rows.jsonl").write_text(line + "\n")

@@ -48,7 +48,8 @@ def read_rows(path: Path, claim: Claim) -> list[Row]:
 def _checked(path: Path, line: str, claim: Claim) -> Row:
     """The row in a line: every number in it is finite, and what it is compared by is there."""
     row = parse_json(path, line)
-    measured = {claim.chosen_by, claim.number} & row.keys() | {"rate", "val_error"}
+    errors = {name for name in row if name.endswith("error")}
+    measured = {claim.chosen_by, claim.number} & row.keys() | errors | {"rate", "val_error"}
     for name, kind in (("side", str), ("seed", int), *((name, (int, float)) for name in sorted(measured))):
         entry(path, row, name, kind)
     if row["side"] not in claim.sides or row["seed"] < 0 or row["rate"] <= 0:
@@ -58,7 +59,7 @@ def _checked(path: Path, line: str, claim: Claim) -> Row:
     try:
         for name, value in row.items():
             if isinstance(value, (int, float)):
-                expect_number(name, value, *((0, 1) if name.endswith("error") else ()))
+                expect_number(name, value, *((0, 1) if name in errors else ()))
     except ValueError as error:
         raise wrong(path, "finite numbers, and errors up to 1", f"the error {error} in {line}", DO) from error
     if claim.unit == "times" and row.get(claim.number, 1) <= 0:

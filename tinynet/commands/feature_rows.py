@@ -60,6 +60,8 @@ def read_rows(path: Path) -> list[Row]:
         except ValueError as error:
             raise wrong(path, "shares of what is right", f"the error {error} in {line}",
                         "Put the line right, or delete it: what it says is measured again then") from error
+        if row in rows:
+            raise wrong(path, "each measurement once", f"{line} twice", "Delete one of the two")
         rows.append(row)
     return rows
 
