@@ -4,7 +4,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinynet import constant, fan_in, gaussian, uniform_fan_in
+from tinynet import Conv2d, Dropout, Linear, constant, fan_in, gaussian, uniform_fan_in
+from tinynet.models import alexnet, build, lenet5
 
 
 def draw(init, *shape, seed=0):
@@ -71,3 +72,17 @@ def test_uniform_fan_in_fills_the_range_evenly(shape, inputs):
     assert np.abs(values).max() <= 1 + 1e-6 and np.abs(values).max() > 0.97
     for quarter in range(4):  # each quarter of the range holds about a quarter of the numbers
         assert abs(((values + 1) * 2 // 1 == quarter).mean() - 0.25) < 0.1
+
+
+@pytest.mark.parametrize("make", [
+    lambda rng: Conv2d(2, 3, 3, rng=rng), lambda rng: Dropout(rng=rng), lambda rng: alexnet(rng=rng),
+    lambda rng: lenet5(rng=rng), lambda rng: build("cifar-80sec", width=0.5, rng=rng)])
+def test_a_seed_is_no_generator(make):
+    for seed in 0, 42, np.random.RandomState(0):  # 0 is false, and must not pass for None
+        with pytest.raises(TypeError, match=r"rng: expected None or a Generator, got (0|42|Random.*); make one with"):
+            make(seed)
+
+
+def test_a_number_is_no_initialiser():
+    with pytest.raises(TypeError, match=r"expected an initialiser, gaussian\(0.01\) or .* for example, got 0.01"):
+        Linear(2, 3, weight_init=0.01)

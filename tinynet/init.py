@@ -13,6 +13,14 @@ import numpy as np
 Initialiser = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
+def generator(rng: np.random.Generator | None) -> np.random.Generator:
+    """`rng`, or, if it is None, a new one, each time another. Raises TypeError for anything else: a seed, say."""
+    if not (rng is None or isinstance(rng, np.random.Generator)):
+        raise TypeError(f"rng: expected None or a Generator, got {rng!r}; make one with "
+                        "numpy.random.default_rng(seed)")
+    return np.random.default_rng() if rng is None else rng
+
+
 def gaussian(std: float = 0.01, mean: float = 0.0) -> Initialiser:
     """N(mean, std). AlexNet, section 5, draws every weight from N(0, 0.01)."""
     def init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

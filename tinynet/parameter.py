@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .devices.device import Device, check_kind, cpu
-from .init import Initialiser
+from .init import Initialiser, generator
 
 _later: ContextVar[bool] = ContextVar("parameters get their numbers later", default=False)
 
@@ -66,13 +66,16 @@ class Parameter:
     def drawn(cls, init: Initialiser, rng: np.random.Generator | None, shape: tuple[int, ...], device: Device
               ) -> Parameter:
         """A parameter with the initial value `init(rng, shape)`, in float32, though NumPy's generators draw in float64.
-        Raises ValueError if that has another shape."""
+        Raises ValueError if that has another shape, TypeError for an `init` that cannot be called and for an `rng` that
+        is a seed."""
+        if not callable(init):
+            raise TypeError(f"expected an initialiser, gaussian(0.01) or constant(1.0) for example, got {init!r}")
         if _later.get():
             undrawn = cls(np.zeros(1, np.float32), device)
             undrawn._init = init
             undrawn.reshape(shape)
             return undrawn
-        value = np.asarray(init(rng or np.random.default_rng(), shape))
+        value = np.asarray(init(generator(rng), shape))
         if value.dtype == np.float64:
             value = value.astype(np.float32)
         if value.shape != shape:
@@ -153,10 +156,13 @@ def gradient_of(p: Parameter | None) -> Any:
 def select(named: list[tuple[str, Any]], names: tuple[str, ...], owner: str) -> dict[str, Any]:
     """Those of `named` that are called, or lie below, any of `names`; all, if no name is given.
 
-    `select(net.parameters(), ("conv1",), ...)` has conv1.W and conv1.b. Raises ValueError for a name that is none.
+    `select(net.parameters(), ("conv1",), ...)` has conv1.W and conv1.b. Raises ValueError for a name that is none,
+    TypeError for what is no text.
     """
     chosen = {}
     for prefix in names:
+        if not isinstance(prefix, str):
+            raise TypeError(f"{owner}: expected names one by one, \"conv1\", \"conv2\", got {prefix!r}")
         found = {n: value for n, value in named if n == prefix or n.startswith(prefix + ".")}
         if not found:
             raise ValueError(f"{owner}: nothing is called {prefix!r}; there are {', '.join(n for n, _ in named)}")

@@ -297,6 +297,15 @@ def test_errstate_holds_in_the_workers():
         list(loader.epoch())
 
 
+def test_a_loader_is_an_epoch_of_batches():
+    first, second = (Loader(SPLIT, B, np.random.default_rng(0)) for _ in range(2))
+    for _ in range(2):  # the second epoch in another order
+        for (x, labels), (x2, labels2) in zip(first, second.epoch(), strict=True):
+            np.testing.assert_array_equal(x, x2)
+            np.testing.assert_array_equal(labels, labels2)
+    assert len(list(first)) == len(first)
+
+
 @pytest.mark.parametrize("arguments, options, error, message", [
     ((Split(X, np.arange(5)), B), {}, ValueError, "Loader: expected one label per image, got 23 images and 5 labels"),
     ((Split(X[:0], np.arange(0)), B), {}, ValueError, "Loader: expected at least one image"),

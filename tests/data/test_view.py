@@ -200,6 +200,8 @@ def test_it_is_written_down_and_read_again(view, tmp_path):
     ({"crop": 6, "jitter": (8, 9), "mean": MEAN}, r"View jitter: expected a mean of one .*mean\.mean\(axis=\(0, 1\)\)"),
     ({"color": COLOR[::-1]}, r"View color: expected eigenvalues \(3,\).* got shapes \(3, 3\) and \(3,\)"),
     ({"color": (np.array([0.2, 0.1, -1]), np.eye(3))}, r"View color: expected eigenvalues of 0 or more, .* got \[ 0.2"),
+    ({"color": (np.ones(3),)}, r"View color: expected two arrays, eigenvalues and eigenvectors, got \(array"),
+    ({"crop": 6, "jitter": 8}, "View jitter: expected two sizes, the least and the largest, got 8"),
     ({"pad": -1}, "View pad: expected a whole number of 0 or more, got -1"),
     ({"pad": 1, "crop": 6, "jitter": (8, 9)}, "View pad: expected 0 together with jitter, got 1"),
     ({"noise": "none"}, "View noise: expected one of paper, 2012, got 'none'"),
@@ -235,7 +237,7 @@ def test_configs_that_say_something_else(change, message, tmp_path):
 
 
 def test_a_mean_image_that_is_missing_or_damaged(tmp_path):
-    with pytest.raises(FileNotFoundError, match="mean.npy"):
+    with pytest.raises(FileNotFoundError, match="mean.npy is not there, the mean image that is subtracted"):
         View.from_config(VIEWS[1].config(), tmp_path)
     VIEWS[1].save(tmp_path)
     (tmp_path / "mean.npy").write_bytes((tmp_path / "mean.npy").read_bytes()[:100])

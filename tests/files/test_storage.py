@@ -134,6 +134,8 @@ def test_a_name_the_net_does_not_have_is_refused(tmp_path):
     net.save(tmp_path / "net.npz")
     with pytest.raises(ValueError, match="Sequential: nothing is called 'conv2'; there are conv1.W, conv1.b, mix.a.W"):
         net.load(tmp_path / "net.npz", "conv2")
+    with pytest.raises(TypeError, match=r"Sequential: expected names one by one, .*, got \['conv1'\]"):
+        net.load(tmp_path / "net.npz", ["conv1"])
 
 
 # ---------------------------------------------------------------------------------------- mismatches

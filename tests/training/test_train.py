@@ -506,3 +506,9 @@ def test_steps_is_a_schedule_of_the_loop():
     split, net = toy()
     records = train(net, SGD(net.parameters(), 1.0), loader(split), 3, schedule=Steps(0.1, at=(3,), factor=0.5))
     assert [r["lr"] for r in records] == [0.1, 0.1, 0.05]
+
+
+def test_what_is_no_optimiser_is_refused_before_anything_is_computed():
+    split, net = toy()
+    with pytest.raises(TypeError, match=r"train: expected an optimiser, got a float; write train\(net, SGD\(net\.par"):
+        train(net, 0.1, loader(split), 3)

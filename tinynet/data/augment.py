@@ -106,6 +106,8 @@ def color_noise(x: np.ndarray, components: tuple[np.ndarray, np.ndarray], rng: n
 
 def expect_components(what: str, components: tuple[np.ndarray, np.ndarray]) -> None:
     """Raise ValueError, in the name of `what`, unless these are eigenvalues and eigenvectors."""
+    if not (isinstance(components, (tuple, list)) and len(components) == 2):
+        raise ValueError(f"{what}: expected two arrays, eigenvalues and eigenvectors, got {components!r}")
     values, vectors = components
     if np.shape(values) != (3,) or np.shape(vectors) != (3, 3):
         raise ValueError(f"{what}: expected eigenvalues (3,) and eigenvectors (3, 3) from color_components, got shapes "

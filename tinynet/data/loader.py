@@ -93,6 +93,10 @@ class Loader:
     def __len__(self) -> int:
         return -(-self.size // self.batch_size)
 
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of an epoch: `for x, labels in loader`."""
+        return self.epoch()
+
     def epoch(self, skip: int = 0) -> Iterator[Batch]:
         """All batches once, but for the first `skip`, whose images are not even read.
 

@@ -94,6 +94,9 @@ class View:
                                  f"{self.mean.shape}, got {self.crop}")
         self.pad = as_int(self.pad, "View pad", least=0)
         if self.jitter is not None:
+            if not (isinstance(self.jitter, (tuple, list)) and len(self.jitter) == 2):
+                raise ValueError(f"View jitter: expected two sizes, the least and the largest, got "
+                                 f"{shortened(self.jitter)}")
             self._check_jitter(*self.jitter)
 
     def _check_jitter(self, low: int, high: int) -> None:
@@ -263,6 +266,9 @@ def read_mean(folder: str | os.PathLike) -> np.ndarray:
     """The mean image (H, W, C) that `View.save` wrote into `folder`. Raises DataError for anything else, OSError as
     `open` does."""
     path = Path(folder) / MEAN_FILE
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is not there, the mean image that is subtracted from what the net sees: "
+                                "expected the folder of a run as its training left it")
     mean = read_array(path, MOST_MEAN)
     if mean.ndim != 3 or mean.dtype.kind not in "fiu" or not mean.size:
         raise wrong(path, "a mean image (H, W, C)", f"{mean.dtype} of shape {mean.shape}")

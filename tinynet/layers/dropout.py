@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..fast.operation import operation
+from ..init import generator
 from ..layer import Layer
 
 
@@ -43,7 +44,7 @@ class Dropout(Layer):
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: expected a probability p with 0 <= p < 1, got {p!r}")
         self.p = float(p)
-        self.rng = (rng or np.random.default_rng()).spawn(1)[0]
+        self.rng = generator(rng).spawn(1)[0]
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp, mask, y = self.expect(x), None, self.empty(x.shape, x.dtype)

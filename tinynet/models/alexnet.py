@@ -22,7 +22,7 @@ import numpy as np
 from ..columns import Exchange, Fork, Join
 from ..devices.device import Device, cpu
 from ..devices.pairs import pair
-from ..init import constant
+from ..init import constant, generator
 from ..layer import Layer
 from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
@@ -103,7 +103,7 @@ def alexnet(classes: int = 1000, columns: int = 2, devices: tuple[Device, Device
 
     Raises ValueError for sizes that leave a layer without pixels: 32x32 images must be enlarged first.
     """
-    rng = rng or np.random.default_rng()
+    rng = generator(rng)
     build_two, build_one, add_conv6 = _builders(variant)
     if columns not in (1, 2):
         raise ValueError(f"alexnet: expected columns=1 or columns=2, got {columns!r}")
@@ -122,7 +122,7 @@ def alexnet_half(classes: int = 1000, device: Device = cpu, variant: str = "pape
                  rng: np.random.Generator | None = None) -> Sequential:
     """The net on one GPU that section 3.2 compares with: one column's kernels, but conv5, fc6 and fc7 as wide as
     both together, so that most of the parameters stay (the paper's footnote)."""
-    rng = rng or np.random.default_rng()
+    rng = generator(rng)
     _, build_one, _ = _builders(variant)
     shape = Shape(input_size, tuple(kernels), hidden, columns=1)
     return _with_input(build_one(shape, classes, device, rng, groups=1), input_size)

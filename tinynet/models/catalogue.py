@@ -18,6 +18,7 @@ import numpy as np
 
 from ..devices.device import Device, Simulated, cpu
 from ..devices.pairs import pair
+from ..init import generator
 from ..layers.activation import Tanh
 from ..net import Sequential
 from ..parameter import drawn_later
@@ -35,7 +36,7 @@ from .zfnet import zfnet
 def _cifar(build_net: Callable[..., Sequential], side: int, device: Device = cpu,
            rng: np.random.Generator | None = None) -> Sequential:
     """A net of cifar.py for images of side x side pixels, with the settings that all nets have."""
-    net = build_net(rng or np.random.default_rng())
+    net = build_net(generator(rng))
     net.input_shape = (side, side, 3)  # what summary() takes if it is told no other
     return net.to(device)
 
@@ -101,7 +102,7 @@ def _structured(name: str, settings: dict[str, Any], without: Sequence[str] = ()
     """The net, of another width or without some of its layers, where its function knows nothing of that."""
     if not without and width == 1:
         return NETS[name](**settings)
-    settings["rng"] = settings.get("rng") or np.random.default_rng()
+    settings["rng"] = generator(settings.get("rng"))
     with drawn_later():
         net = NETS[name](**settings)
     return left_out(net, without, settings["rng"], width)

@@ -27,7 +27,7 @@ import numpy as np
 
 from ..container import Seen, run, run_back, trains
 from ..devices.device import Device, cpu, device_of
-from ..init import constant, fan_in
+from ..init import constant, fan_in, generator
 from ..layer import Layer
 from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
@@ -140,7 +140,7 @@ def googlenet(classes: int = 1000, heads: bool = True, input_size: int = 224, wi
 
     `summary(net)` shows the net as it is at test. Raises ValueError for images too small.
     """
-    at, side = {"rng": rng or np.random.default_rng(), **START}, _side(input_size, heads)
+    at, side = {"rng": generator(rng), **START}, _side(input_size, heads)
     k1, reduce2, k2 = (scaled(size, width) for size in (64, 64, 192))
     module, maps = _modules(k2, width, at)
     beside = {"head1": _head(maps["4a"], side, classes, width, at),

@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..init import uniform_fan_in
+from ..init import generator, uniform_fan_in
 from ..layer import Layer
 from ..layers.activation import ScaledTanh
 from ..layers.conv import Conv2d
@@ -75,7 +75,7 @@ def lenet5(output: str = "rbf", rng: np.random.Generator | None = None, device: 
 
     output: "rbf", the paper's distances from fixed codes; or "linear", ten learned units (850 parameters more).
     """
-    at = {"rng": rng or np.random.default_rng(), "device": device, "weight_init": uniform_fan_in(2.4)}
+    at = {"rng": generator(rng), "device": device, "weight_init": uniform_fan_in(2.4)}
     net = Sequential(
         C1=Conv2d(1, 6, 5, input_grad=False, **at), squash1=ScaledTanh(),
         S2=Subsample2d(6, 2, **at), squash2=ScaledTanh(),

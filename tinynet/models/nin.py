@@ -22,7 +22,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..init import gaussian
+from ..init import gaussian, generator
 from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
 from ..layers.dropout import Dropout
@@ -38,7 +38,7 @@ def nin_cifar(classes: int = 10, maps: tuple[tuple[int, ...], ...] = ((192, 160,
 
     Raises ValueError if there are not three mlpconv layers.
     """
-    rng = rng or np.random.default_rng()
+    rng = generator(rng)
     (first, second, third), at = _three(maps, classes), {"device": device, "rng": rng}
     return _settings(Sequential(
         mlpconv1=mlpconv(3, first, 5, padding=2, input_grad=False, **at),
@@ -55,7 +55,7 @@ def nin_small(classes: int = 100, maps: tuple[tuple[int, ...], ...] = ((16, 16),
 
     `maps` and the error raised are as in `nin_cifar`.
     """
-    (first, second, third), at = _three(maps, classes), {"device": device, "rng": rng or np.random.default_rng()}
+    (first, second, third), at = _three(maps, classes), {"device": device, "rng": generator(rng)}
     return _settings(Sequential(
         mlpconv1=mlpconv(3, first, 3, input_grad=False, **at),
         mlpconv2=mlpconv(first[-1], second, 3, **at),

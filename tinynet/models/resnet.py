@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..init import fan_in
+from ..init import fan_in, generator
 from ..layer import Layer
 from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
@@ -56,7 +56,7 @@ def resnet_cifar(depth: int = 20, classes: int = 10, shortcut: str = "identity",
         raise ValueError(f"resnet_cifar: expected a depth of 6n + 2 layers, 8, 14, 20, 26, 32, ..., got {depth!r}")
     if shortcut not in SHORTCUTS:
         raise ValueError(f"resnet_cifar: the shortcuts are {', '.join(map(repr, SHORTCUTS))}, got {shortcut!r}")
-    n, at = depth // 6, {"weight_init": fan_in(2.0), "rng": rng or np.random.default_rng()}
+    n, at = depth // 6, {"weight_init": fan_in(2.0), "rng": generator(rng)}
     C1, C2, C3 = (scaled(C, width) for C in (16, 32, 64))
     block = partial(residual_block, shortcut=SHORTCUTS[shortcut]) if residual else plain_block
     net = Sequential(

@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..devices.device import Device, cpu
+from ..init import generator
 from ..layer import Layer
 from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
@@ -33,7 +34,7 @@ from .googlenet import INCEPTION
 def alexnet_torchvision(classes: int = 1000, device: Device = cpu, rng: np.random.Generator | None = None
                         ) -> Sequential:
     """torchvision's AlexNet, for images (224, 224, 3), ending in the classes' scores."""
-    rng = rng or np.random.default_rng()
+    rng = generator(rng)
     at = {"device": device, "rng": rng}
     net = Sequential(
         conv1=Conv2d(3, 64, 11, stride=4, padding=2, input_grad=False, **at), relu1=ReLU(), pool1=MaxPool2d(3, 2),
@@ -51,7 +52,7 @@ def alexnet_torchvision(classes: int = 1000, device: Device = cpu, rng: np.rando
 def googlenet_torchvision(classes: int = 1000, device: Device = cpu, rng: np.random.Generator | None = None
                           ) -> Sequential:
     """torchvision's GoogLeNet without its heads, for images (224, 224, 3), ending in the classes' scores."""
-    rng = rng or np.random.default_rng()
+    rng = generator(rng)
     at = {"device": device, "rng": rng}
     modules: dict[str, Layer] = {}
     C = 192

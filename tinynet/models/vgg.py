@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..init import Initialiser, gaussian
+from ..init import Initialiser, gaussian, generator
 from ..layer import Layer
 from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
@@ -55,7 +55,7 @@ def vgg(column: str = "D", classes: int = 1000, input_size: int = 224, width: fl
     if input_size < 32 or width < 1 / 64:
         raise ValueError(f"vgg: expected images of 32x32 pixels or more, which are halved five times, and a width of "
                          f"1/64 or more, got input_size={input_size} and width={width}")
-    rng = rng or np.random.default_rng()
+    rng = generator(rng)
     at = {"device": device, "rng": rng, "weight_init": weight_init}
     convolutions, C = _blocks(TABLE_1[column], width, at)
     places, hidden = (input_size // 32) ** 2, round(4096 * width)

@@ -23,6 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..devices.device import Device, cpu
+from ..init import generator
 from ..layer import Layer
 from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
@@ -48,7 +49,7 @@ def zfnet(classes: int = 1000, input_size: int = 224, kernels: tuple[int, ...] =
     """
     if len(kernels) != 5:
         raise ValueError(f"zfnet: expected kernels for five convolutions, got {kernels}")
-    rng = rng or np.random.default_rng()
+    rng = generator(rng)
     at = {"device": device, "rng": rng}
     k1, k2, k3, k4, k5 = kernels
     with drawn_later():

@@ -78,6 +78,9 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     if not hasattr(loader, "epoch"):
         raise TypeError(f"train: expected a Loader, got a {type(loader).__name__}; write Loader(Split(images, labels), "
                         "batch_size, rng)")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"train: expected an optimiser, got a {type(optimizer).__name__}; write "
+                        "train(net, SGD(net.parameters(), lr), loader, epochs)")
     if loader.rng is None:
         raise ValueError("train: the loader gives the images in order, in every epoch the same; expected one with a "
                          "random order: Loader(split, batch_size, rng)")
