@@ -234,6 +234,8 @@ LABELS = np.array([0, 3, 1])
 def test_every_loss_is_checked_with_its_labels_or_targets(loss, labels):
     report = gradcheck(loss, distinct(3, 4), labels=labels)
     assert set(report) == {"x"} and 0 < report["x"] < 1e-6
+    with pytest.raises(RuntimeError, match="backward has nothing to work from"):
+        loss.backward()  # of a forward that its caller knows nothing of
 
 
 def test_a_loss_of_several_outputs():

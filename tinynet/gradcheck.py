@@ -44,7 +44,7 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
     each array, and prints how many. A long check shows on a terminal how far it is.
 
     With `train` the layer runs in training mode; its generators are wound back before each forward, so that every
-    forward draws the same numbers. Afterwards the layer is as it was.
+    forward draws the same numbers. Afterwards the layer is as it was, and keeps nothing.
 
     Raises AssertionError that names array and index, with the expected (numerical) and the computed gradient.
     """
@@ -62,6 +62,7 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
             return probe.check(samples, tolerance)
         finally:
             probe.rewind()
+            layer.forget()  # a loss keeps what it needs in every forward: the last one's here was not its caller's
 
 
 class _Probe:

@@ -17,6 +17,7 @@ from ..devices.device import Device, cpu
 from ..files.arrays import ArrayFile
 from ..files.reading import wrong
 from ..files.storage import TRAINING
+from ..init import generator
 from ..models.catalogue import build
 from ..net import Sequential
 
@@ -51,7 +52,7 @@ def rebuilt(config: str | os.PathLike, name: Any, settings: dict[str, Any], weig
             rng: np.random.Generator | None = None) -> Sequential:
     """The net called `name` in the catalogue, with these settings, which the file `config` has, and the arrays in the
     file `weights`. Raises DataError if there is no such net, or it is another one than that of the weights."""
-    bounded = _Bounded((rng or np.random.default_rng()).bit_generator)
+    bounded = _Bounded(generator(rng).bit_generator)
     bounded.left = max(SMALL, DRAWN_TWICE * _numbers(weights))
     try:
         net = build(name, **settings, device=device, rng=bounded)
