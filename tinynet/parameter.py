@@ -88,6 +88,14 @@ class Parameter:
             raise ValueError(f"{self!r} has its numbers already, and cannot get the shape {shape}")
         self.value = np.broadcast_to(np.float32(0), shape)           # one number, seen everywhere
 
+    def start_as(self, init: Initialiser, rng: np.random.Generator) -> None:
+        """Another initial value than the layer has given: drawn now; of a parameter that has no numbers yet, with its
+        first ones."""
+        if self._init is not None:
+            self._init = init
+        else:
+            self.assign(init(rng, self.shape))
+
     def draw(self, rng: np.random.Generator) -> None:
         """Give a parameter its numbers, if it has none yet; within `drawn_later`, later."""
         if self._init is not None and not _later.get():

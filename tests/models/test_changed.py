@@ -124,14 +124,15 @@ def test_free_connections():
 @pytest.mark.parametrize("name, names, before, after", [
     ("vgg-a", ("conv3_2", "conv5_1"), "conv3_1", "conv4_1"), ("cifar-80sec", ("conv3",), "conv2", "fc64"),
     ("cifar-13pct", ("local3",), "conv2", "local4"), ("googlenet", ("inception3b",), "inception3a", "inception4a"),
-    ("resnet20", ("stage2",), "stage1", "stage3"), ("nin-cifar", ("mlpconv2",), "mlpconv1", "mlpconv3")])
+    ("resnet20", ("stage2",), "stage1", "stage3"), ("nin-cifar", ("mlpconv2",), "mlpconv1", "mlpconv3"),
+    ("cifar-nin", ("mlpconv1",), None, "mlpconv2")])
 def test_other_nets_without_layers(name, names, before, after):
     if name == "resnet20":                                           # the shortcut pads with maps of zeros
         with pytest.raises(ValueError, match="a ZeroPadShortcut cannot be made to fit other inputs"):
             made(name, without=names)
         return
     net = made(name, without=names)
-    assert not set(names) & set(net.layers) and {before, after} <= set(net.layers)
+    assert not set(names) & set(net.layers) and {before, after} - {None} <= set(net.layers)
     assert net.forward(np.zeros((1, *net.input_shape), np.float32)).shape == (1, 1000 if "vgg" in name or "goo" in name
                                                                               else 10)
     for _, p in net.parameters():
@@ -151,6 +152,17 @@ def test_half_as_wide(name, kernels):
     assert net.forward(np.zeros((1, *net.input_shape), np.float32)).shape[1] in (10, 1000)
     for kept, halved in zip(build(name).parameters(), net.parameters(), strict=False):
         assert (kept[1].lr, kept[1].decay) == (halved[1].lr, halved[1].decay)
+
+
+def test_a_net_that_changes_its_initial_values_does_so_at_any_width():
+    net = build("cifar-nin", width=0.5, rng=np.random.default_rng(0))
+    assert [net[f"mlpconv{i}"]["conv"].out_channels for i in (1, 2, 3)] == [96, 96, 96]
+    for name, p in net.parameters():
+        if name.endswith(".W"):
+            gain = 0.1 if name == "mlpconv3.cccp2.W" else 2.0
+            assert abs(p.value.std() / (gain / np.prod(p.shape[:-1])) ** 0.5 - 1) < 0.1
+        else:
+            assert (p.value == (name == "mlpconv3.cccp2.b")).all()
 
 
 def test_gradients_of_a_net_that_lost_a_layer():

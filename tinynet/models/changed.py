@@ -149,7 +149,7 @@ def _fit(layer: Layer, shape: Any) -> Any:
     if isinstance(layer, (*WITH_WEIGHTS, BatchNorm2d)):
         return _fit_weights(layer, shape)
     if not isinstance(layer, SAME):
-        raise ValueError(f"without: a {type(layer).__name__} cannot be made to fit other inputs")
+        raise ValueError(f"width, without: a {type(layer).__name__} cannot be made to fit other inputs")
     return shape
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..init import Initialiser, fan_in, gaussian
+from ..init import Initialiser, constant, fan_in, gaussian
 from ..layer import Layer
 from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
@@ -95,9 +95,9 @@ def cifar_nin(rng: np.random.Generator) -> Sequential:
     for name, p in net.parameters():
         if name.endswith(".W"):
             gain = 0.1 if name == "mlpconv3.cccp2.W" else 2.0
-            p.assign(fan_in(gain)(rng, p.shape))
+            p.start_as(fan_in(gain), rng)
             p.decay = 1e-4
-    net["mlpconv3"]["cccp2"].b.assign(np.ones(10, np.float32))
+    net["mlpconv3"]["cccp2"].b.start_as(constant(1.0), rng)
     return net
 
 
