@@ -390,6 +390,8 @@ def test_wrong_photographs(run, data, what):
     (("--workers", "-2"), "--workers: expected a whole number, 0 or more, got -2"),
     (("--epochs", "0"), "--epochs: expected a whole number, 1 or more, got 0"),
     (("--batch", "0"), "--batch: expected a whole number, 1 or more, got 0"),
+    (("--steps", "5", "3"), "--steps: expected epochs in ascending order, got [5, 3]"),
+    (("--steps", "1"), "--steps: expected a whole number, 2 or more, got 1"),
     (("--jitter", "250", "240"), "--jitter: expected sizes from 224, the --crop, on, the smaller first, got [250, "),
     (("--jitter", "200", "240"), "--jitter: expected sizes from 224"),
     (("--split", "test"), "--split: only --evaluate takes it; a training looks at val/ alone"),
@@ -416,7 +418,6 @@ def test_senseless_options_are_refused(run, capsys, arguments, message):
 
 @pytest.mark.parametrize("arguments, message", [
     (("--classes", "4"), "ValueError: first_classes: expected 2 to 3 classes"),
-    (("--steps", "1"), "ValueError: Steps: expected epochs from 2 on"),
     (("--evaluate", "nowhere"), "FileNotFoundError: nowhere holds no run"),
 ])
 def test_what_cannot_be_done_is_said_before_the_training(run, arguments, message):

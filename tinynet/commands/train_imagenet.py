@@ -126,7 +126,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--lr", type=positive, default=0.01, help="learning rate (default: 0.01)")
     add("--patience", type=at_least(1), default=5,
         help="divide it by 10 after so many epochs without progress (default: 5)")
-    add("--steps", type=at_least(1), nargs="+", metavar="EPOCH", help="divide it by 10 at these epochs instead")
+    add("--steps", type=at_least(2), nargs="+", metavar="EPOCH", help="divide it by 10 at these epochs instead")
     add_accumulate(add)
     add("--scale-rate", type=at_least(1), metavar="BATCH",
         help="--lr is for batches of so many: multiply it by --batch / BATCH, after a warm-up")
@@ -167,6 +167,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if args.size > MOST_SIDE or not 0 <= args.workers <= MOST_WORKERS:
         parser.error(f"--size, --workers: expected at most {MOST_SIDE} pixels, and 0 to {MOST_WORKERS} threads, got "
                      f"{args.size} and {args.workers}")
+    if args.steps and args.steps != sorted(set(args.steps)):
+        parser.error(f"--steps: expected epochs in ascending order, got {args.steps}")
     if args.split and not args.evaluate:
         parser.error("--split: only --evaluate takes it; a training looks at val/ alone")
     if not args.evaluate:
