@@ -266,6 +266,16 @@ def test_what_is_no_pair_is_refused():
         Fork(cpu)
 
 
+def test_maps_of_two_sizes_cannot_be_joined(devices):
+    x = on(devices, np.ones((1, 3, 3, 2)), np.ones((1, 4, 3, 2)))
+    for layer in Exchange(), Join(devices[0]):
+        layer.rename("to_fc6")
+        with traffic() as log, pytest.raises(ValueError, match=r"to_fc6 .*: expected maps of one size in both columns, "
+                                             r".* got \(1, 3, 3, 2\) and \(1, 4, 3, 2\)"):
+            layer.forward(x)
+        assert not log
+
+
 def test_backward_needs_a_forward_that_kept(devices):
     x = on(devices, np.ones((1, 2)), np.ones((1, 2)))
     for layer, dy in (Exchange(), x), (Join(devices[0]), x[0]), (Fork(devices), x):

@@ -55,6 +55,14 @@ class _OnPairs(Layer):
             raise TypeError(f"{self.label}: expected an array in each column for {what}, got None{NO_GRADIENT}")
         return x if isinstance(x, Pair) else Pair(x)
 
+    def expect_alike(self, x: Any) -> Pair:
+        """A pair whose arrays can be joined along the channels. Raises ValueError if they differ in another axis."""
+        left, right = pair = self.expect_pair(x)
+        if left.shape[:-1] != right.shape[:-1]:
+            raise ValueError(f"{self.label}: expected maps of one size in both columns, to join them along the "
+                             f"channels, got {tuple(left.shape)} and {tuple(right.shape)}")
+        return pair
+
 
 class Fork(Layer):
     """One array to both `devices`.
@@ -154,7 +162,7 @@ class Exchange(_OnPairs):
     """
 
     def forward(self, x: Pair, train: bool = False, keep: bool = False) -> Pair:
-        x = self.expect_pair(x)
+        x = self.expect_alike(x)
         (x_left, x_right), (left, right) = x, x.devices
         to_right = send(x_left, right, self.name, source=left)
         to_left = send(x_right, left, self.name, source=right)
@@ -189,7 +197,7 @@ class Join(_OnPairs):
         self.to(device)
 
     def forward(self, x: Pair, train: bool = False, keep: bool = False) -> Any:
-        x = self.expect_pair(x)
+        x = self.expect_alike(x)
         here = [part if device is self.device else send(part, self.device, self.name, source=device)
                 for part, device in zip(x, x.devices, strict=True)]
         self.remember(train or keep, x[0].shape[-1], x.devices)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 
-def softmax(logits: Any, xp: Any) -> Any:
+
+def softmax(logits: Any, xp: Any = np) -> Any:
     """Probabilities of the rows of `logits` (N, classes), with the functions of the array module `xp`."""
     e = xp.exp(logits - logits.max(axis=1, keepdims=True))  # (N, classes)
     return e / e.sum(axis=1, keepdims=True)
