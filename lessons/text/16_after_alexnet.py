@@ -201,6 +201,10 @@ print(f"all of NiN {nin / 1e6:.2f} million; two layers of 1,024 and the classes,
 # with C maps in and C out, has $49\,C^2$ weights, three of 3 × 3 have $27\,C^2$; and between the three there is room
 # for two ReLUs.
 #
+# (One textbook's table of VGG-16 has kernels of 26 × 26 in the third layer of the third block. Its own column of
+# parameters shows the misprint: $(3 \cdot 3 \cdot 256 + 1) \cdot 256$. With 26 × 26 that layer alone would have 44
+# million.)
+#
 # Here is the gradient of one unit with respect to the pixels, its mean size over 200 random weights: *which pixels
 # matter to it, and how much?*
 
