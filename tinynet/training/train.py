@@ -78,7 +78,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     if not hasattr(loader, "epoch"):
         raise TypeError(f"train: expected a Loader, got a {type(loader).__name__}; write Loader(Split(images, labels), "
                         "batch_size, rng)")
-    if not isinstance(optimizer, Optimizer):
+    if not hasattr(optimizer, "step"):
         raise TypeError(f"train: expected an optimiser, got a {type(optimizer).__name__}; write "
                         "train(net, SGD(net.parameters(), lr), loader, epochs)")
     if loader.rng is None:
