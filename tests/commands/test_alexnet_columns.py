@@ -35,7 +35,8 @@ def test_it_trains_and_prints_traffic_and_times(kind, run):
     assert table["fc7"][:2] == ["2,048", "2,048"]        # 2 · 256 · 4
     assert table["fc8"][:2] == ["1,024", "1,024"]        # 256 · 4, one way
     assert table["conv3"][2] == f"{9 * 9 * 96 * 128:,}"
-    assert [line.split("  ")[0] for line in printed[-4:]][:2] == ["two columns", "one column, the same net"]
+    times = printed[[line[:15] for line in printed].index("a training step") + 1:]
+    assert [line.split("  ")[0] for line in times][:2] == ["two columns", "one column, the same net"]
 
 
 def test_the_run_goes_on_and_can_be_used(run):
