@@ -157,6 +157,7 @@ def test_columns_within_a_column_take_turns():
 
 @pytest.mark.parametrize("failing", ["left", "right", "both"])
 def test_an_error_in_a_column_is_raised_when_both_have_ended(failing):
+    set_threads(2)
     ended, both = [], threading.Barrier(2, timeout=10)
 
     def column(name):
