@@ -404,9 +404,9 @@ def test_wrong_photographs(run, data, what):
     (("--net", "zfnet", "--columns", "2"), "--columns: zfnet has no such option"),
     (("--net", "vgg-a", "--no-lrn"), "vgg-a: changed: lrn: the net has no local response normalisation"),
     (("--without", "conv9"), "alexnet: without: what can be left out is conv1, conv2, conv3, conv4, conv5, fc6, fc7"),
-    (("--dropout", "1"), "--dropout: expected a probability below 1, got 1"),
+    (("--dropout", "1"), "--dropout: expected a number, 0 or more and below 1, got 1"),
     (("--decay", "-1"), "--decay: expected a number, 0 or more, got -1"),
-    (("--momentum", "x"), "--momentum: expected a probability below 1, got x"),
+    (("--momentum", "x"), "--momentum: expected a number, 0 or more and below 1, got x"),
     (("--bias", "nan"), "--bias: expected a finite number, got nan"),
     (("--recipe", "zfnet", "--jitter", "256", "300"), "--jitter: its crops are from anywhere: --crops random, not ten"),
 ])

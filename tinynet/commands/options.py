@@ -49,7 +49,7 @@ def number(says: str, fits: Callable[[float], bool]) -> Callable[[str], float]:
 finite = number("a finite number", lambda value: True)
 positive = number("a number above 0", lambda value: value > 0)
 not_negative = number("a number, 0 or more", lambda value: value >= 0)
-probability = number("a probability below 1", lambda value: 0 <= value < 1)
+below_1 = number("a number, 0 or more and below 1", lambda value: 0 <= value < 1)
 
 
 def add_switches(add: Callable[..., object]) -> None:
@@ -58,11 +58,11 @@ def add_switches(add: Callable[..., object]) -> None:
     add("--without", nargs="+", metavar="LAYER", help="leave out these layers, with what belongs to them")
     add("--no-lrn", action="store_const", const=False, dest="lrn", help="without local response normalisation")
     add("--pool", type=int, choices=(2, 3), help="2: windows of 2x2, which do not overlap, for those of 3x3")
-    add("--dropout", type=probability, metavar="P", help="with this probability; 0: none")
+    add("--dropout", type=below_1, metavar="P", help="with this probability; 0: none")
     add("--bias", type=finite, metavar="B", help="initial biases of all layers")
     add("--crops", choices=tuple(CROPS), help="in training: anywhere, the corners and the centre, or the centre alone")
     add("--no-mirror", action="store_const", const=False, dest="mirror", help="no mirror images in training")
-    add("--momentum", type=probability, help="of the updates (default: 0.9)")
+    add("--momentum", type=below_1, help="of the updates (default: 0.9)")
 
 
 def add_accumulate(add: Callable[..., object]) -> None:
