@@ -184,6 +184,7 @@ def scale(ax: Any, unit: str) -> None:
     else:
         ax.set_xscale("log")
         ax.set_xlabel("how many times as long")
+    ax.margins(x=0.04)
     low, high = ax.get_xlim()
     ax.set_xticks(ticks, [f"{x:g}" for x in ticks], fontsize=8)
     ax.set_xticks([], minor=True)

@@ -88,7 +88,7 @@ CLAIMS = (
     Claim(__doc__, "frozen", "Frozen features beat training on few images", "ZFNet, Table 3",
           "46.5 to 86.5 % right with 30 images a class", (SCRATCH, FROZEN),
           lambda work, side: measure(work, side, each=30, epochs=300, falls=(260,)),
-          rates=RATES, published=40.0, seeds=3, remark=(
+          rates=RATES, published=40.0, remark=(
               "What the frozen layers had learned were five classes from about 5,000 images, not a thousand from 1.2 "
               "million. With layers that learned all of CIFAR-10, and photographs as the task, frozen features are "
               "ahead at every number of images from one a class to sixty: [features](features.md).")),
