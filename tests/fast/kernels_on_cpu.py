@@ -1,8 +1,8 @@
 """The kernels of fast/cuda, compiled for the CPU from the same source, and run thread after thread.
 
 CUDA C++ is C++ with a few words more. Defined away, g++ compiles a kernel into a function of one thread, and a loop
-over blocks and threads stands for the GPU. That shows whether a kernel computes what it should, whatever the order of
-its threads; how fast it is, only a GPU shows.
+over blocks and threads stands for the GPU. A GPU promises no order of them, so theirs is mixed up: where one thread
+reads what another writes, the result is wrong here, too. How fast a kernel is, only a GPU shows.
 """
 from __future__ import annotations
 
@@ -36,8 +36,12 @@ static Place blockIdx, blockDim, threadIdx;
 RUNNER = """
 extern "C" void run_{name}(long long blocks, long long threads, {parameters}) {{
   blockDim.x = threads;
-  for (blockIdx.x = 0; blockIdx.x < blocks; blockIdx.x++)
-    for (threadIdx.x = 0; threadIdx.x < threads; threadIdx.x++) {name}({names});
+  for (long long nth_block = 0; nth_block < blocks; nth_block++)
+    for (long long nth = 0; nth < threads; nth++) {{
+      blockIdx.x = nth_block * 1000003 % blocks;  // each once: this prime is a factor of neither number
+      threadIdx.x = nth * 1000003 % threads;
+      {name}({names});
+    }}
 }}
 """
 CTYPES = {"int32": ctypes.c_int, "int64": ctypes.c_longlong, "uint32": ctypes.c_uint, "float32": ctypes.c_float,
