@@ -1,7 +1,7 @@
 """A deep net that starts from a shallow one.
 
-The chapter on classic networks, on VGG: the shallow net of 11 layers is trained first and its weights begin the deeper
-ones, which then converge faster.
+A textbook, on VGG: the shallow net of 11 layers is trained first and its weights begin the deeper ones, which then
+converge faster.
 
 Compared    VGG of 16 layers, an eighth as wide, from random weights, and with four convolutions and the three
             fully-connected layers of a trained VGG of 11 (models/vgg.py, `start_from`): its training error after 10
@@ -42,5 +42,5 @@ def measure(work: Work, side: str) -> dict[str, float]:
 
 
 CLAIM = Claim(
-    __doc__, "deep", "A shallow VGG gives a deep one a start", "the chapter, on VGG", "it converges faster",
+    __doc__, "deep", "A shallow VGG gives a deep one a start", "A textbook, on VGG", "it converges faster",
     ("from random weights", "from the shallow net"), measure, rates=(0.003, 0.01, 0.03), number="train_error", seeds=3)

@@ -19,6 +19,7 @@ from .claim import Claim
 from .training import Work, fit, small_net
 
 QUERIES, FOUND, BITS, HIDDEN, EPOCHS = 1_000, 6, 64, 256, 20
+OTHER = "The numbers are the shares of the six nearest that are of another class."
 
 
 def measure(work: Work, side: str, codes: bool) -> dict[str, float]:
@@ -50,7 +51,7 @@ def _other(stored: np.ndarray, queries: np.ndarray, labels: np.ndarray, asked: n
 CLAIMS = (
     Claim(__doc__, "neighbours", "Near in the last hidden layer is alike", "AlexNet, section 6.1 and Figure 4",
           "the nearest there are alike, though far in pixels", ("by pixels", "by the last hidden layer"),
-          lambda work, side: measure(work, side, codes=False), rates=(0.02,), number="other", seeds=3),
+          lambda work, side: measure(work, side, codes=False), rates=(0.02,), number="other", seeds=3, remark=OTHER),
     Claim(__doc__, "codes", "Codes of features beat codes of pixels", "AlexNet, section 6.1",
           "a much better retrieval than an autoencoder on the raw pixels", ("codes of pixels", "codes of the layer"),
-          lambda work, side: measure(work, side, codes=True), rates=(0.02,), number="other", seeds=3))
+          lambda work, side: measure(work, side, codes=True), rates=(0.02,), number="other", seeds=3, remark=OTHER))

@@ -1,7 +1,7 @@
 """Global average pooling for a fully-connected layer.
 
-The chapter on classic networks, on Network In Network (section 3.2 of that paper): the mean of a map is the score of
-its class; that has no parameters and so does not overfit, where fully-connected layers have most of a net's.
+Network In Network, section 3.2: the mean of a map is the score of its class; that has no parameters and so does not
+overfit, where fully-connected layers have most of a net's.
 
 Compared    the Network In Network for CIFAR-10, a quarter as wide, that ends in the mean of each of ten maps, and one
             with a fully-connected layer in place of the means, of all pixels of these maps; each row says how many
@@ -35,7 +35,7 @@ def measure(work: Work, side: str) -> dict[str, float]:
 
 
 CLAIM = Claim(
-    __doc__, "nin", "The mean of a map in place of a layer", "the chapter, on Network In Network",
+    __doc__, "nin", "The mean of a map in place of a layer", "NiN, section 3.2",
     "no parameters, less overfitting", ("fully-connected", "mean of each map"), measure, rates=(0.01, 0.03, 0.1),
     remark=(
         "Neither net is near its end after these 20 epochs, as the training errors say: this is about which one learns "

@@ -18,14 +18,14 @@ LINEAR = 4  # points, beyond which the figure is logarithmic: most differences a
 HEAD = """# The papers' claims, run
 
 Each row is an experiment in miniature: two sides that differ in one thing, trained from the same starts on the same
-images in the same order; the learning rate of each side chosen without the test images, which are read once: by one
-training with each rate and, where the effect is small, by two more with the best two. The difference has an interval
+images in the same order. The learning rate of each side is chosen by one training with each rate and, where the effect
+is small, by two more with the best two, without the test images, which are read once. The difference has an interval
 of 95 % (Student's t over the pairs). What counts as held was fixed before the first run, in `tinynet/claims/claim.py`;
 what is compared, and what would refute it, stands at the top of each claim's file. "Not seen at this scale" says no
 more than that: nets half to an eighth as wide as the published ones, 5,000 or 10,000 images of CIFAR-10 (45,000 for
-ReLU against tanh; JPEG-once copies in the committed runs), minutes of training. And of so many intervals one in twenty
-misses the truth by chance: one that ends just beside 0 says little. Where the best learning rate is the smallest or the
-largest of those tried, a better one may lie beyond: the trainings below say so.
+ReLU against tanh; in the committed runs, stored as JPEG once), minutes of training. And of so many intervals one in
+twenty misses the truth by chance: one that ends just beside 0 says little. Where the best learning rate is the smallest
+or the largest of those tried, a better one may lie beyond: the trainings below say so.
 
     python -m tinynet claims                              lists them
     python -m tinynet claims run lrn --seeds 6            runs what is missing, and goes on where it was stopped
