@@ -21,13 +21,14 @@ Each row is an experiment in miniature: two sides that differ in one thing, trai
 images in the same order. The learning rate of each side is chosen by one training with each rate and, where the effect
 is small, by two more with the best two, without the test images, which are read once. The difference has an interval
 of 95 % (Student's t over the pairs). What counts as held was fixed before the first run, in `tinynet/claims/claim.py`;
-what is compared, and what would refute it, stands at the top of each claim's file. "Not seen at this scale" says no
-more than that: nets half to an eighth as wide as the published ones, 5,000 or 10,000 images of CIFAR-10 (45,000 for
-ReLU against tanh; in the committed runs, stored as JPEG once), minutes of training. And of so many intervals one in
+each claim's file in `tinynet/claims/` begins with what is compared, and what would refute it. "Not seen at this scale"
+says no more than that: nets half to an eighth as wide as the published ones, 5,000 or 10,000 images of CIFAR-10 (45,000
+for ReLU against tanh; in the committed runs, stored as JPEG once), minutes of training. And of so many intervals one in
 twenty misses the truth by chance: one that ends just beside 0 says little. Where the best learning rate is the smallest
 or the largest of those tried, a better one may lie beyond: the trainings below say so.
 
     python -m tinynet claims                              lists them
+    python -m tinynet claims show lrn                     says what is compared
     python -m tinynet claims run lrn --seeds 6            runs what is missing, and goes on where it was stopped
     python -m tinynet claims page                         writes this page from examples/results/claims
 
@@ -113,8 +114,8 @@ def with_interval(claim: Claim, mean: float, *ends: float) -> str:
 
 def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
     """A claim's trainings."""
-    lines = [f"## {claim.name}\n", f"{claim.title}. {claim.paper}: {claim.says}. **{said.word.capitalize()}**: "
-             f"{said.reason}. How: `tinynet/claims/`, `python -m tinynet claims show {claim.name}`."]
+    lines = [f"## {claim.name}\n",
+             f"{claim.title}. {claim.paper}: {claim.says}. **{said.word.capitalize()}**: {said.reason}."]
     if pairs(claim, rows):
         lines += [f"\n| seed | {claim.sides[0]} | {claim.sides[1]} | difference |", "|---|---:|---:|---:|"]
     for seed, (first, second) in pairs(claim, rows).items():
