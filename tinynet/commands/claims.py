@@ -31,14 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if args.what == "list":
             if not results.is_dir():
                 say(f"no results yet: there is no folder {results} (another one: --results)")
+            width = max(map(len, ALL))
             for name, claim in CLAIMS.items():
                 rows = read_rows(results / f"{name}.jsonl", claim)
                 of = verdict(claim, differences(claim, rows))
                 said = f"{len(pairs(claim, rows))} pairs  {of.word}  {here(claim, of)}"
-                say(f"{name:<15} {claim.title:<52}  {said}".rstrip())
+                say(f"{name:<{width}}  {claim.title:<52}  {said}".rstrip())
             for name, table in TABLES.items():
                 complete = pairs(table, read_rows(results / f"{name}.jsonl", table))
-                say(f"{name:<15} {table.title + ', in miniature':<52}  {len(complete)} of {table.seeds} seeds")
+                say(f"{name:<{width}}  {table.title + ', in miniature':<52}  {len(complete)} of {table.seeds} seeds")
         elif args.what == "show":
             say(ALL[args.name].about.strip())
         elif args.what == "run":
