@@ -1,4 +1,5 @@
 """The command line, and the page of all nets, whose numbers are those of the tables."""
+import io
 import re
 import subprocess
 import sys
@@ -36,6 +37,18 @@ def test_the_list_of_nets(capsys, monkeypatch):
     monkeypatch.setattr("tinynet.__main__.NETS", dict.fromkeys(("nin-small", "lenet5")))
     main(["nets"])
     assert capsys.readouterr().out.splitlines() == ["nin-small       81,960", "lenet5          60,000"]
+
+
+@pytest.mark.parametrize("arguments", [["summary", "lenet5"], ["nets"]])
+def test_nobody_has_to_read_the_table(arguments, monkeypatch, capsys):
+    class Closed(io.StringIO):  # as by `| head -1`
+        def write(self, text):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("tinynet.__main__.NETS", dict.fromkeys(("nin-small", "lenet5")))
+    monkeypatch.setattr(sys, "stdout", Closed())
+    main(arguments)
+    assert capsys.readouterr().err.count("nothing more can be said on standard output") == 1
 
 
 @pytest.mark.parametrize("name", COMMANDS)

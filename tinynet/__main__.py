@@ -18,11 +18,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib import import_module
 
 from . import __version__
+from .files.terminal import tell
 from .init import zeros
 from .models.catalogue import NETS, build
 from .summary import count_parameters, summary
@@ -51,14 +54,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return list_nets()
     settings = {name: getattr(args, name) for name in ("classes", "input_size") if getattr(args, name) is not None}
     try:
-        summary(build(args.name, rng=zeros(), **settings))
+        with redirect_stdout(io.StringIO()) as text:
+            summary(build(args.name, rng=zeros(), **settings))
     except ValueError as error:
         table.error(str(error))
+    tell("stdout", text.getvalue())  # which may be closed: `| head`
 
 
 def list_nets() -> None:
     for name in NETS:
-        print(f"{name:<{max(map(len, NETS))}}  {count_parameters(build(name, rng=zeros())):>11,}")
+        tell("stdout", f"{name:<{max(map(len, NETS))}}  {count_parameters(build(name, rng=zeros())):>11,}\n")
 
 
 if __name__ == "__main__":
