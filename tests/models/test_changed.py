@@ -85,6 +85,12 @@ def test_dropout_and_biases():
     assert not any((p.value == 0.25).all() for name, p in made("alexnet").parameters())
 
 
+def test_biases_of_layers_of_all_kinds():
+    biases = {name: p.value for name, p in made("lenet5", bias=0.25).parameters() if name.endswith(".b")}
+    assert set(biases) == {"C1.b", "S2.b", "C3.b", "S4.b", "C5.b", "F6.b"}
+    assert all((b == 0.25).all() for b in biases.values())
+
+
 @pytest.mark.parametrize("change, message", [
     ({"pool": 4}, "pool: expected 3 or 2, the side of the windows, got 4"),
     ({"dropout": 1.5}, "Dropout"),
