@@ -162,7 +162,9 @@ def _fit_weights(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The same for a layer with weights, which have no numbers yet."""
     C = shape[-1]
     if isinstance(layer, BatchNorm2d):
-        layer.__init__(C, layer.momentum, layer.eps, device=layer.device)
+        new = type(layer)(C, layer.momentum, layer.eps, device=layer.device)
+        layer.channels, layer.running_mean, layer.running_var = C, new.running_mean, new.running_var
+        layer.gamma.value, layer.beta.value = new.gamma.value, new.beta.value  # how they learn stays
         return shape
     if isinstance(layer, Linear):
         layer.in_features, W, y = C, (C, layer.out_features), (layer.out_features,)
