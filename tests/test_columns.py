@@ -139,6 +139,8 @@ def test_a_net_moves_to_another_pair():
     np.testing.assert_allclose(simulated(0).tohost(after), before, rtol=1e-5, atol=1e-6)
     with pytest.raises(TypeError, match=r"fork \(Fork\): expected two devices, as pair\(\) gives them, got cpu"):
         net.to(cpu)
+    with pytest.raises(TypeError, match=r"conv1 \(Columns\): expected two devices, as pair\(\) gives them, got cpu"):
+        net["conv1"].to(cpu)
 
 
 def test_what_is_sent_is_recorded_with_names_and_bytes(devices):

@@ -128,7 +128,7 @@ def test_inputs_are_not_written_to_and_results_not_overwritten():
 
 def test_backward_before_forward_or_twice_is_an_error():
     loss = SoftmaxCrossEntropy()
-    with pytest.raises(RuntimeError, match="SoftmaxCrossEntropy: backward has nothing to work from"):
+    with pytest.raises(RuntimeError, match="CrossEntropy: backward has nothing to work from; call forward first,"):
         loss.backward()
     loss.forward(distinct(2, 3), [0, 1])
     loss.backward()

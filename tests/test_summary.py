@@ -177,6 +177,16 @@ def test_a_net_may_know_the_size_of_its_images():
     assert summary(net, show=False)[0].shape == (2,)
 
 
+def test_a_net_in_double_precision():
+    net = cifar_net().astype(np.float64)
+    assert summary(net, (32, 32, 3), show=False) == summary(cifar_net(), (32, 32, 3), show=False)
+
+
+def test_a_number_is_no_shape():
+    with pytest.raises(TypeError, match=re.escape("expected an input_shape (H, W, C) or (features,), got 784")):
+        summary(Sequential(fc=Linear(784, 10)), 784)
+
+
 def test_an_image_that_does_not_fit_is_refused_by_the_layer():
     with pytest.raises(ValueError, match=re.escape("fc64 (Linear): expected x of shape (N, 1024), got (1, 2304)")):
         summary(cifar_net(), (48, 48, 3))

@@ -150,6 +150,8 @@ class Columns(_OnPairs, Container):
         return self.left.device, self.right.device
 
     def to(self, device: Any) -> Columns:
+        if not isinstance(device, tuple) or len(device) != 2:
+            raise TypeError(f"{self.label}: expected two devices, as pair() gives them, got {device!r}")
         for (_, layer), place in zip(self.children(), device, strict=True):
             layer.to(place)
         return self

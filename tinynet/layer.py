@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -226,8 +227,9 @@ class Layer:
         it is another thread's."""
         kept = self._kept
         if kept is None:
-            raise RuntimeError(f"{self.label}: backward has nothing to work from; call forward(x, train=True) or "
-                               "forward(x, keep=True) first, once for every backward")
+            keeping = "(x, train=True) or forward(x, keep=True)" * ("keep" in signature(self.forward).parameters)
+            raise RuntimeError(f"{self.label}: backward has nothing to work from; call forward{keeping} first, once "
+                               "for every backward")  # of a loss, forward always keeps
         refuse_another(self, getattr(kept, "thread", None), caller())
         self._kept = None
         return kept

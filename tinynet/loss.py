@@ -102,7 +102,6 @@ class SoftmaxCrossEntropy(Layer):
         return dz
 
 
-
 class MeanSquaredError(Layer):
     """The mean of (y - t)² over all the numbers of a batch."""
 

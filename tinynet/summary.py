@@ -38,13 +38,16 @@ def summary(net: Layer, input_shape: tuple[int, ...] | None = None, show: bool =
     """Print the table of `net` for one input of `input_shape`, (H, W, C) or (features,), and return its rows.
 
     Nets that know the size of their images, like AlexNet, need no `input_shape`. The shapes are those of a real
-    forward pass of zeros through the net. Raises ValueError if no input shape is known.
+    forward pass of zeros through the net. Raises ValueError if no input shape is known, TypeError if it is a number.
     """
     input_shape = input_shape or getattr(net, "input_shape", None)
     if input_shape is None:
         raise ValueError(f"summary: which input? Say summary(net, (H, W, C)) or, for vectors, summary({net.label}, "
                          "(features,))")
-    x = np.zeros((1, *input_shape), np.float32)
+    if not isinstance(input_shape, (tuple, list)):
+        raise TypeError(f"summary: expected an input_shape (H, W, C) or (features,), got {input_shape!r}")
+    dtype = next((p.value.dtype for _, p in net.parameters()), np.float32)
+    x = np.zeros((1, *input_shape), dtype)
     rows = _rows(net, net.device.asarray(x) if isinstance(net.device, Device) else x)
     if show:
         print(_table(rows, input_shape))

@@ -47,12 +47,23 @@ def test_brightness_and_contrast_of_an_image_do_not_matter():
     np.testing.assert_allclose(layer.forward(7 * x + 40), layer.forward(x), rtol=1e-9, atol=1e-9)
 
 
-def test_an_image_of_one_colour_becomes_zero():
-    x = np.full((1, 5, 5, 3), 7.0, np.float32)
-    layer = LocalContrastNorm(3)
-    y = layer.forward(x, keep=True)
-    assert np.abs(y).max() < 1.5 and np.isfinite(layer.backward(np.ones_like(y))).all()
-    assert not layer.forward(np.zeros((1, 5, 5, 3))).any()
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("colour", [0.0, 0.1, 7.0, -3e4])
+def test_an_image_of_one_colour_becomes_zero_and_learns_nothing(colour, dtype):
+    x = RNG.normal(size=(2, 12, 12, 3)).astype(dtype)
+    x[0] = colour
+    for layer in LocalContrastNorm(3), LocalContrastNorm(9):
+        alone = layer.forward(x[1:], keep=True)
+        dx_alone = layer.backward(np.ones_like(alone))
+        y = layer.forward(x, keep=True)
+        dx = layer.backward(np.ones_like(y))
+        assert not y[0].any() and not dx[0].any()
+        assert (y[1:] == alone).all() and (dx[1:] == dx_alone).all()
+
+
+def test_a_contrast_of_a_thousandth_counts():
+    x = (1000 + RNG.normal(size=(1, 8, 8, 1))).astype(np.float32)
+    assert np.abs(LocalContrastNorm(5).forward(x)).max() > 1
 
 
 @pytest.mark.parametrize("how, message", [({"size": 4}, "expected an odd window size, got 4"),

@@ -77,6 +77,12 @@ def test_the_same_rng_gives_the_same_net():
         assert all((first[n].value == second[n].value).all() for n in first)
 
 
+@pytest.mark.parametrize("device", ["cpu", pair("simulated")])
+def test_columns_are_not_put_elsewhere_than_on_what_is_no_device(device):
+    with pytest.raises(TypeError, match=r"expected one device, .* got .*; for a pair of your choice, alexnet.devices="):
+        build("alexnet", device=device)
+
+
 def test_what_is_unknown_is_said_with_what_there_is():
     with pytest.raises(ValueError, match="no net is called 'alexnett'; there are alexnet, alexnet-source, "):
         build("alexnett")

@@ -7,9 +7,11 @@ import pytest
 from tinynet import (
     LRN,
     AvgPool2d,
+    BatchNorm2d,
     Columns,
     Conv2d,
     Dropout,
+    Flatten,
     Linear,
     MaxPool2d,
     Parameter,
@@ -85,6 +87,12 @@ def test_dropout_and_biases():
     assert not any((p.value == 0.25).all() for name, p in made("alexnet").parameters())
 
 
+def test_biases_of_layers_of_all_kinds():
+    biases = {name: p.value for name, p in made("lenet5", bias=0.25).parameters() if name.endswith(".b")}
+    assert set(biases) == {"C1.b", "S2.b", "C3.b", "S4.b", "C5.b", "F6.b"}
+    assert all((b == 0.25).all() for b in biases.values())
+
+
 @pytest.mark.parametrize("change, message", [
     ({"pool": 4}, "pool: expected 3 or 2, the side of the windows, got 4"),
     ({"dropout": 1.5}, "Dropout"),
@@ -137,6 +145,22 @@ def test_other_nets_without_layers(name, names, before, after):
                                                                               else 10)
     for _, p in net.parameters():
         assert p.value.flags.writeable and p.value.dtype == np.float32
+
+
+def test_batch_normalisation_that_is_made_to_fit_learns_as_before():
+    with drawn_later():
+        net = Sequential(conv1=Conv2d(3, 8, 3, padding=1), norm1=BatchNorm2d(8, momentum=0.3),
+                         conv2=Conv2d(8, 4, 3, padding=1), norm2=BatchNorm2d(4), flat=Flatten(), fc=Linear(64, 2))
+    net.input_shape = (4, 4, 3)
+    for _, p in net.parameters():
+        p.lr, p.decay = 0.5, 1e-4
+    net.freeze("norm1")
+    left_out(net, (), np.random.default_rng(0), width=0.5)
+    assert net["norm1"].label == "norm1 (BatchNorm2d)" and net["norm1"].momentum == 0.3
+    assert [net[name].gamma.shape for name in ("norm1", "norm2")] == [(4,), (2,)]
+    assert {(p.lr, p.decay) for _, p in net.parameters()} == {(0.5, 1e-4)}
+    assert [name for name, p in net.parameters() if not p.trainable] == ["norm1.gamma", "norm1.beta"]
+    assert net.forward(np.ones((2, 4, 4, 3), np.float32), train=True).shape == (2, 2)
 
 
 def test_the_modules_that_googlenets_heads_look_at_stay():

@@ -269,6 +269,30 @@ def test_after_training_backward_wants_three_gradients(wrong):
         net.backward(wrong)
 
 
+def kept(net):
+    return [name for name, layer in [("", net), *net.walk()] if layer._kept is not None]
+
+
+def test_where_it_fails_or_another_forward_comes_nothing_stays_kept(monkeypatch):
+    net, x = small(), images(dtype=np.float32)
+    y = net.forward(x, train=True)
+    with pytest.raises(TypeError, match="three gradients"):
+        net.backward(y[0])
+    assert kept(net) == []
+    net.forward(x, train=True)
+    net.predict(x)                                                   # aside
+    assert {name.partition(".")[0] for name in kept(net)} >= {"conv1", "head1", "head2"}
+    net.forward(x)
+    assert kept(net) == []
+
+    def fail(*_, **__):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(net.heads["head2"]["fc1"], "forward", fail)
+    with pytest.raises(KeyboardInterrupt):
+        net.forward(x, train=True)
+    assert kept(net) == []
+
+
 def test_backward_needs_a_forward():
     with pytest.raises(RuntimeError, match="GoogLeNet: backward has nothing to work from"):
         small().backward(np.ones((2, 5)))

@@ -65,6 +65,14 @@ def test_it_takes_as_many_steps_as_it_is_told_however_many_batches_an_epoch_has(
         assert len(rates) == len(losses) == 11 and (rates[0], rates[-1]) == (1e-5, pytest.approx(1e-4))
 
 
+def test_no_advice_on_a_training_that_is_meant_to_begin_too_slowly(capsys):
+    rng = np.random.default_rng(0)
+    split = Split(rng.normal(size=(600, 4)).astype(np.float32), rng.integers(0, 10, 600))
+    net, loader = Sequential(fc=Linear(4, 10, rng=rng)), Loader(split, 100, rng)
+    assert len(find_lr(net, SGD(net.parameters(), 1.0), loader, high=1e-4, steps=30)[0]) == 30
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize("kind", [SGD, Adam])
 def test_everything_is_left_as_it_was(kind):
     net, loader = classes()

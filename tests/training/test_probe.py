@@ -55,6 +55,14 @@ def test_what_a_probe_refuses():
         probe.fit(x * np.nan, np.arange(4) % 2)
 
 
+def test_without_a_step_nothing_is_learned():
+    rng, labels = np.random.default_rng(0), np.array([0, 0, 0, 1, 1, 1])
+    x = rng.normal(size=(6, 3))
+    for steps in 0, -1000:
+        with pytest.raises(ValueError, match="expected one step, or epoch, or more, got "):
+            Probe(3, 2, rng).fit(x, labels, steps=steps)
+
+
 def test_masked_arrays_are_refused():
     probe, x, labels = Probe(3, 2, np.random.default_rng(0)), np.eye(4, 3, dtype=np.float32), np.arange(4) % 2
     masked, hidden = np.ma.masked_array(x, x == 0), np.ma.masked_array(labels, labels == 0)

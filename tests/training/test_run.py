@@ -78,6 +78,13 @@ def test_what_is_in_the_folder(tmp_path, no_curves, capsys):
     assert (twins["best"]["fc1"].W.value != net["fc1"].W.value).any()
 
 
+def test_the_best_is_found_beside_epochs_without_a_validation_error(tmp_path):
+    errors = iter([np.nan, 0.5, np.nan, 0.25, 0.3])
+    go(tmp_path / "run", epochs=5, validate=lambda: {"val_error": next(errors)})
+    with np.load(tmp_path / "run/checkpoints/best.npz") as file:
+        assert json.loads(file["training/rest"].item())["progress"]["epoch"] == 4 + 1
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_what_is_the_same_is_written_once(tmp_path, monkeypatch, links):
     written, save = [], checkpoint.save

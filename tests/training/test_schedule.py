@@ -102,6 +102,7 @@ def test_another_kind_of_state_is_refused_and_nothing_is_changed():
     (lambda: ByEpoch(lambda epoch: -1), "ByEpoch: expected a learning rate of 0 or more, got -1 for epoch 1"),
     (lambda: Steps(0.1, at=(3, 3)), "Steps: expected epochs from 2 on in ascending order"),
     (lambda: Steps(0.1, at=(1,)), "Steps: expected epochs from 2 on in ascending order"),
+    (lambda: Steps(0.1, at=(2.5,)), r"epochs from 2 on in ascending order, whole numbers, got \(2.5,\)"),
     (lambda: Steps(0.1, at=(2,), factor=10), "Steps: expected a factor between 0 and 1, got 10"),
     (lambda: WhenStuck(0.1, factor=0), "WhenStuck: expected a factor between 0 and 1, got 0"),
     (lambda: WhenStuck(0.1, times=-1), "times of 0 or more and a patience of 1 epoch or more, got -1 and 5"),

@@ -247,6 +247,26 @@ def test_scores_are_looked_at_if_a_loss_does_not_but_is_not_finite():
         train(net, SGD(net.parameters(), 0.1), loader(split), 1, loss=Mute())
 
 
+class Third(SoftmaxCrossEntropy):
+    """A loss of one's own, which gives what NumPy gave it; of the third batch, NaN."""
+
+    count = 0
+
+    def forward(self, logits, labels):
+        L, self.count = super().forward(logits, labels), self.count + 1
+        return self.made(L if self.count < 3 else np.nan)
+
+
+@pytest.mark.parametrize("made", [np.float32, np.array, lambda L: np.full(1, L, np.float32)])
+def test_the_step_is_left_out_whatever_kind_of_number_a_loss_gives(made):
+    split, net = toy()
+    loss, sgd = Third(), SGD(net.parameters(), 0.1)
+    loss.made = made
+    with pytest.raises(Diverged, match="epoch 1, batch 3: the loss is nan, though the net's scores are finite"):
+        train(net, sgd, loader(split, 10), 1, loss=loss)
+    assert sgd.steps == 2
+
+
 def test_scores_are_looked_at_once(monkeypatch):
     split, net = toy()
     seen = []

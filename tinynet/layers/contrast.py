@@ -7,6 +7,9 @@ Gaussian's weights; what lies beside the image has none.
     s = √(B v²)                                                                      (2)
     y = v / d        d = max(s, c)        c the mean of s over the image             (3) divisive
 
+An image of one colour has no contrast. What (1) leaves of it is rounding, which (3) would make as strong as any other
+image's edges; so its y and dx are 0.
+
 The gradient goes back through each, with B' the transpose of B (the same window; each pixel's share in the means that
 it is part of):
 
@@ -26,6 +29,7 @@ import numpy as np
 from ..layer import Layer
 from ..sizes import as_int
 
+ROUNDING = 16  # units in the last place of an image's largest number: contrast below that is none
 
 def blurred(a: Any, weights: Any, xp: Any) -> Any:
     """Σ of a (N, H, W, K) over a window around each pixel, by `weights` (size,) along each axis; zeros lie beside."""
@@ -55,7 +59,9 @@ class LocalContrastNorm(Layer):
         v = x - share * blurred(x.sum(axis=3, keepdims=True), self.weights, xp)      # eq. (1)
         s = xp.sqrt(share * blurred((v * v).sum(axis=3, keepdims=True), self.weights, xp))  # eq. (2)
         c = s.mean(axis=(1, 2), keepdims=True)                                       # (N, 1, 1, 1)
-        d = xp.maximum(xp.maximum(s, c), xp.finfo(x.dtype).tiny)                     # an image of one colour: 0
+        least = ROUNDING * xp.finfo(x.dtype).eps * xp.abs(x).max(axis=(1, 2, 3), keepdims=True)
+        flat = s.max(axis=(1, 2), keepdims=True) <= least                            # (N, 1, 1, 1)
+        d = xp.where(flat, x.dtype.type(np.inf), xp.maximum(s, c))                   # of one colour: v / d = dy / d = 0
         self.remember(train or keep, v, s, c, d, share)
         return v / d                                                                 # eq. (3)
 

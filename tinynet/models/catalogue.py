@@ -5,7 +5,8 @@
     build("cifar-18pct", lrn=False, pool=2, rng=rng)  with something changed
 
 A name stands for a function that returns the net; its arguments are the settings. Every net has these, too: `width` and
-`without` (changed.py: left_out), and `lrn`, `pool`, `dropout` and `bias` (changed.py: changed).
+`without` (changed.py: left_out), and `lrn`, `pool`, `dropout` and `bias` (changed.py: changed). One that has nothing of
+the kind, or layers that cannot be made to fit, as LeNet-5's subsamplings, says so.
 """
 from __future__ import annotations
 
@@ -108,8 +109,11 @@ def _structured(name: str, settings: dict[str, Any], without: Sequence[str] = ()
     return left_out(net, without, settings["rng"], width)
 
 
-def _pair_of(device: Device) -> tuple[Device, Device]:
-    """Two devices of the same kind; for a GPU what `pair()` finds, two GPUs or two streams of one."""
+def _pair_of(device: Device | None) -> tuple[Device, Device]:
+    """Two devices of the same kind; for a GPU, or None, what `pair()` finds, two GPUs or two streams of one."""
+    if not (device is None or isinstance(device, Device)):
+        raise TypeError("expected one device, cpu or gpu(0) for example, whose pair the columns get, got "
+                        f"{device!r}; for a pair of your choice, alexnet(devices=...)")
     return pair("cpu" if device is cpu else "simulated" if isinstance(device, Simulated) else None)
 
 

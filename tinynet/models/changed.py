@@ -28,6 +28,7 @@ from ..layers.lrn import LRN, WithinMapNorm
 from ..layers.norm import BatchNorm2d
 from ..layers.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from ..net import Branches, Identity, Sequential, Sum
+from ..parameter import Parameter
 
 ACTIVATIONS = (ReLU, Tanh, ScaledTanh, Sigmoid)
 WITH_WEIGHTS = (Conv2d, Linear, LocallyConnected2d)
@@ -61,8 +62,8 @@ def changed(net: Sequential, *, lrn: bool = True, pool: int = 3, dropout: bool |
               kernel_size=(2, 2), ceil_mode=False)
     if bias is not None:
         for _, layer in net.walk():
-            if isinstance(layer, WITH_WEIGHTS) and layer.b is not None:
-                layer.b.assign(np.full(layer.b.shape, bias, np.float32))
+            if isinstance(b := getattr(layer, "b", None), Parameter):
+                b.assign(np.full(b.shape, bias, np.float32))
     return net
 
 
@@ -161,7 +162,9 @@ def _fit_weights(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The same for a layer with weights, which have no numbers yet."""
     C = shape[-1]
     if isinstance(layer, BatchNorm2d):
-        layer.__init__(C, layer.momentum, layer.eps, device=layer.device)
+        new = type(layer)(C, layer.momentum, layer.eps, device=layer.device)
+        layer.channels, layer.running_mean, layer.running_var = C, new.running_mean, new.running_var
+        layer.gamma.value, layer.beta.value = new.gamma.value, new.beta.value  # how they learn stays
         return shape
     if isinstance(layer, Linear):
         layer.in_features, W, y = C, (C, layer.out_features), (layer.out_features,)

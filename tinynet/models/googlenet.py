@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from ..container import Seen, run, run_back, trains
+from ..container import Seen, run, run_back, trains, whole
 from ..devices.device import Device, cpu, device_of
 from ..init import constant, fan_in, generator
 from ..layer import Layer
@@ -65,10 +65,13 @@ class GoogLeNet(Sequential):
         self.heads = heads
         super().__init__(**layers)
 
+    @whole
     def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
         with_heads = train and bool(self.heads)
         self.remember(train or keep, with_heads)
         if not with_heads:
+            for head in self.heads.values():
+                head.forget()
             return super().forward(x, train, keep, seen)
         y_4a = self[:"inception4a"].forward(x, train=True, seen=seen)                # (N, 14, 14, 512)
         y_4d = self["inception4b":"inception4d"].forward(y_4a, train=True, seen=seen)  # (N, 14, 14, 528)
@@ -76,6 +79,7 @@ class GoogLeNet(Sequential):
                 run("head1", self.heads["head1"], y_4a, train=True, seen=seen),
                 run("head2", self.heads["head2"], y_4d, train=True, seen=seen))
 
+    @whole
     def backward(self, dy: Any, input_grad: bool | None = None) -> Any:
         (with_heads,) = self.take()
         if not with_heads:

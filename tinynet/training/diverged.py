@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..container import run
 from ..devices.device import device_of
 from ..layer import Layer
@@ -29,12 +31,14 @@ def check_scores(scores: Any, net: Layer, x: Any, at: Progress) -> None:
 
 
 def checked_loss(loss: Any, scores: Any, targets: Any, net: Layer, x: Any, at: Progress) -> Any:
-    """L. Raises Diverged, as `check_scores` does, if that is why there is none; else what the loss raises."""
+    """L, a float unless a GPU is still computing it. Raises Diverged, as `check_scores` does, if that is why there is
+    none; else what the loss raises."""
     try:
         L = loss.forward(scores, targets)
     except ValueError:  # a loss refuses what is not finite, but cannot know where it comes from
         check_scores(scores, net, x, at)
         raise
+    L = L.item() if isinstance(L, (np.generic, np.ndarray)) else L  # as a loss of one's own may give it
     if isinstance(L, float) and not math.isfinite(L):
         check_scores(scores, net, x, at)
     return L

@@ -12,7 +12,7 @@ from ..files.terminal import fitted, width_of
 from ..layer import Layer, aside
 from ..layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
 
-# The slope of each nonlinearity at its output y, as a share of what it is where it is steepest.
+# The slope of a nonlinearity at its output y, as a share of what it is where it is steepest.
 SLOPES = {ReLU: lambda y: y > 0, Tanh: lambda y: 1 - y * y, Sigmoid: lambda y: 4 * y * (1 - y),
           ScaledTanh: lambda y: 1 - (y / ScaledTanh.A) ** 2}
 
@@ -85,8 +85,9 @@ def confusion_table(matrix: np.ndarray, classes: tuple[str, ...]) -> str:
 
 
 def flat_shares(net: Layer, x: np.ndarray) -> dict[str, float]:
-    """For each nonlinearity, the share of its units that stand where it is flat, with less than a tenth of its steepest
-    slope, so that hardly any gradient comes through: a tanh beyond ±0.95, a ReLU at 0. Of two columns, one for each."""
+    """For each ReLU, Tanh, ScaledTanh and Sigmoid, the share of its units that stand where it is flat, with less than a
+    tenth of its steepest slope, so that hardly any gradient comes through: a tanh beyond ±0.95, a ReLU at 0. Of two
+    columns, one for each."""
     shares = {}
 
     def measure(name: str, layer: Layer, x: Any, y: Any) -> None:

@@ -107,7 +107,9 @@ def learn(net: Sequential, split: Split, view: View, rng: np.random.Generator, *
 
 
 def falling(lr: float, epochs: int) -> ByEpoch:
-    """From `lr` in the first epoch to nearly 0 in the last, in a straight line."""
+    """From `lr` in the first epoch to nearly 0 in the last, in a straight line. ValueError without an epoch."""
+    if epochs < 1:
+        raise ValueError(f"expected one step, or epoch, or more, got {epochs}")
     return ByEpoch(lambda epoch: lr * (1 - (epoch - 1) / epochs))
 
 

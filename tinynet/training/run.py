@@ -20,6 +20,7 @@ last.npz: bit for bit as if nothing had happened, given the same number of threa
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -143,7 +144,8 @@ class Run:
     def on_epoch(self, record: Record) -> None:
         """After each epoch: metrics, checkpoints, curves, a line on the screen."""
         *before, now = [judged_by(each) for each in self.progress.history]
-        names = ["best"] if now < min(before, default=float("inf")) else []
+        best = min((error for error in before if not math.isnan(error)), default=math.inf)  # a val_error may be NaN
+        names = ["best"] if now < best else []
         if self.keep_every and record["epoch"] % self.keep_every == 0:
             names.append(f"epoch-{record['epoch']:04}")
         if names:

@@ -92,8 +92,8 @@ class Steps(Schedule):
 
     def __init__(self, lr: float, at: tuple[int, ...], factor: float = 0.1) -> None:
         super().__init__(lr, at=list(at), factor=_below_1(self, factor))
-        if list(at) != sorted(set(at)) or any(epoch < 2 for epoch in at):
-            raise ValueError(f"Steps: expected epochs from 2 on in ascending order, got {at!r}")
+        if list(at) != sorted(set(at)) or any(epoch < 2 or epoch % 1 for epoch in at):
+            raise ValueError(f"Steps: expected epochs from 2 on in ascending order, whole numbers, got {at!r}")
         self.at, self.factor, self.epoch = tuple(at), float(factor), 1
 
     def seen(self, error: float) -> None:
