@@ -31,6 +31,7 @@ from ..sizes import as_int
 
 ROUNDING = 16  # units in the last place of an image's largest number: contrast below that is none
 
+
 def blurred(a: Any, weights: Any, xp: Any) -> Any:
     """Σ of a (N, H, W, K) over a window around each pixel, by `weights` (size,) along each axis; zeros lie beside."""
     half, (_, H, W_, _) = len(weights) // 2, a.shape
