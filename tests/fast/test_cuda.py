@@ -105,6 +105,17 @@ def test_every_number_has_a_thread(on_cpu, size):  # noqa: F811
     np.testing.assert_array_equal(y, 2 * x)
 
 
+SCALED = TWICE.replace("index total", "index total, real factor").replace("2 * x", "factor * x")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_number_of_numpys_is_taken_for_what_the_kernel_expects(on_cpu, dtype):  # noqa: F811
+    x, y = distinct(5, dtype=dtype), np.empty(5, dtype)
+    for factor in 3, 3.0, np.float64(3), np.float32(3), np.int64(3):
+        kernels.start(SCALED, "twice", 5, x, y, np.int64(5), factor)
+        np.testing.assert_array_equal(y, 3 * x)
+
+
 def test_what_is_read_may_lie_in_pieces_what_is_written_may_not(on_cpu):  # noqa: F811
     x, y = distinct(3, 4), np.empty((4, 3))
     kernels.start(TWICE, "twice", 12, x.T, y, 12)
