@@ -165,14 +165,18 @@ def test_every_kernel_compiles_for_a_gpu_and_keeps_its_numbers_in_registers(file
 @pytest.mark.parametrize("file", ["activation", "glance", "loss", "lrn", "norm", "optim", "pool"])
 def test_a_gpu_computes_it_too_and_the_same_bits_twice(file, shape, dtype):
     import cupy
+    tried = set()
     for name, args in CASES[file](shape, dtype, np.random.default_rng(0)):
         if name not in operations(file):
             continue
         runs = []
         for _ in range(2):
             got = [cupy.array(a) if isinstance(a, np.ndarray) else a for a in args]
-            assert getattr(MODULES[file], name)(*got, cupy) is None
+            done = getattr(MODULES[file], name)(*got, cupy)
             runs.append([cupy.asnumpy(a) if isinstance(a, cupy.ndarray) else a for a in got])
+        if done is NotImplemented:
+            continue
+        tried.add(name)
         with np.errstate(invalid="ignore"):  # what is still to be filled may be anything
             expected = [np.array(a, np.float64) if is_real(a) else copy.deepcopy(a) for a in args]
         operations(file)[name](*expected, np)  # in float64: NumPy's sums in float32 would be the worse ones
@@ -181,3 +185,4 @@ def test_a_gpu_computes_it_too_and_the_same_bits_twice(file, shape, dtype):
                 np.testing.assert_array_equal(a, again, f"{name}, argument {i}, a second time")
                 compare = assert_close if a.dtype.kind == "f" else np.testing.assert_array_equal
                 compare(a, b, f"{name}, argument {i}")
+    assert tried == set(operations(file))
