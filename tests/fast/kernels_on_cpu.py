@@ -2,7 +2,8 @@
 
 CUDA C++ is C++ with a few words more. Defined away, g++ compiles a kernel into a function of one thread, and a loop
 over blocks and threads stands for the GPU. A GPU promises no order of them, so theirs is mixed up: where one thread
-reads what another writes, the result is wrong here, too. How fast a kernel is, only a GPU shows.
+reads what another writes, the result is wrong here, too. Each array stands between two walls: who writes beside it has
+changed a wall, who reads beside it has read NaN. How fast a kernel is, only a GPU shows.
 """
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import blas_on_cpu
@@ -34,16 +36,19 @@ struct Place { long long x; };
 static Place blockIdx, blockDim, threadIdx;
 """
 RUNNER = """
-extern "C" void run_{name}(long long blocks, long long threads, {parameters}) {{
+extern "C" void run_{name}(long long blocks, long long threads, long long first_block, {parameters}) {{
   blockDim.x = threads;
-  for (long long nth_block = 0; nth_block < blocks; nth_block++)
+  for (long long nth_block = 0; nth_block < blocks; nth_block++) {{
+    blockIdx.x = nth_block * 1000003 % blocks;    // each once: this prime is a factor of neither number
+    if (blockIdx.x < first_block) continue;
     for (long long nth = 0; nth < threads; nth++) {{
-      blockIdx.x = nth_block * 1000003 % blocks;  // each once: this prime is a factor of neither number
       threadIdx.x = nth * 1000003 % threads;
       {name}({names});
     }}
+  }}
 }}
 """
+WALL = 4096  # bytes on each side of an array
 CTYPES = {"int32": ctypes.c_int, "int64": ctypes.c_longlong, "uint32": ctypes.c_uint, "float32": ctypes.c_float,
           "float64": ctypes.c_double}
 
@@ -57,13 +62,40 @@ def on_cpu(monkeypatch):
     blas_on_cpu.install(monkeypatch)
 
 
-def kernel(source, name, real, wide):
-    """What a kernel of cupy.RawModule is, as far as kernels.py uses it."""
+def kernel(source, name, real, wide, last=None):
+    """What a kernel of cupy.RawModule is, as far as kernels.py uses it. Of its blocks, only the `last` ones may run."""
     function = getattr(compiled(source, real, wide), f"run_{name}")
 
     def run(grid, block, args):
-        function(ctypes.c_longlong(grid[0]), ctypes.c_longlong(block[0]), *map(as_c, args))
+        if last is None:
+            with walled(args, kernels.parameters_of(source, name)) as copies:
+                function(*map(ctypes.c_longlong, (*grid, *block, 0)), *map(as_c, copies))
+        else:  # of arrays that are too large for a copy
+            function(*map(ctypes.c_longlong, (*grid, *block, max(0, grid[0] - last))), *map(as_c, args))
     return run
+
+
+@contextmanager
+def walled(args, parameters):
+    """The arguments, with a copy for each array; what is not const is put back in the end."""
+    copies, walls = {}, []
+    for a in args:
+        if isinstance(a, np.ndarray) and place_of(a) not in copies:
+            memory = np.full(a.nbytes + 2 * WALL + 64, 0xFF, np.uint8)     # NaN, as float32 and as float64
+            start = WALL + -(memory.ctypes.data + WALL) % 64
+            copies[place_of(a)] = copy = memory[start:start + a.nbytes].view(a.dtype).reshape(a.shape)
+            copy[...] = a
+            walls += [memory[:start], memory[start + a.nbytes:]]
+    yield [copies[place_of(a)] if isinstance(a, np.ndarray) else a for a in args]
+    for wall in walls:
+        assert (wall == 0xFF).all(), "a kernel has written beside an array"
+    for a, parameter in zip(args, parameters, strict=True):
+        if isinstance(a, np.ndarray) and not parameter.startswith("const "):
+            a[...] = copies[place_of(a)]
+
+
+def place_of(a):
+    return a.ctypes.data, a.shape
 
 
 def as_c(value):
