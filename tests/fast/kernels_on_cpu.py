@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 
 import blas_on_cpu
@@ -78,20 +79,22 @@ def kernel(source, name, real, wide, last=None):
 @contextmanager
 def walled(args, parameters):
     """The arguments, with a copy for each array; what is not const is put back in the end."""
-    copies, walls = {}, []
-    for a in args:
-        if isinstance(a, np.ndarray) and place_of(a) not in copies:
-            memory = np.full(a.nbytes + 2 * WALL + 64, 0xFF, np.uint8)     # NaN, as float32 and as float64
+    copies, walls, written = {}, [], []
+    arrays = [(p.startswith("const "), a) for a, p in zip(args, parameters, strict=True) if isinstance(a, np.ndarray)]
+    for const, a in sorted(arrays, key=itemgetter(0)):             # an array may be given as both
+        if place_of(a) not in copies:
+            brick = 0xFF if const else 0xA5                        # NaN, in float32 and in float64; a number
+            memory = np.full(a.nbytes + 2 * WALL + 64, brick, np.uint8)
             start = WALL + -(memory.ctypes.data + WALL) % 64
             copies[place_of(a)] = copy = memory[start:start + a.nbytes].view(a.dtype).reshape(a.shape)
             copy[...] = a
-            walls += [memory[:start], memory[start + a.nbytes:]]
+            walls += [(memory[:start], brick), (memory[start + a.nbytes:], brick)]
+            written += [(a, copy)] * (not const)
     yield [copies[place_of(a)] if isinstance(a, np.ndarray) else a for a in args]
-    for wall in walls:
-        assert (wall == 0xFF).all(), "a kernel has written beside an array"
-    for a, parameter in zip(args, parameters, strict=True):
-        if isinstance(a, np.ndarray) and not parameter.startswith("const "):
-            a[...] = copies[place_of(a)]
+    for wall, brick in walls:
+        assert (wall == brick).all(), "a kernel has written beside an array"
+    for a, copy in written:
+        a[...] = copy
 
 
 def place_of(a):
