@@ -28,7 +28,7 @@ def benchmark(monkeypatch):
     monkeypatch.setattr(cases, "gpu", lambda index: cpu)
     monkeypatch.setattr(cases, "pair", lambda kind: pair("cpu"))
     monkeypatch.setattr(module, "wait", lambda: None)
-    monkeypatch.setattr(module, "held", lambda torch: 7.0)
+    monkeypatch.setattr(module, "held", lambda torch: 8.0 if torch else 7.0)
     monkeypatch.setattr(module, "machine", lambda torch: {"gpu": "none"})
     return module
 
@@ -72,6 +72,8 @@ def test_pytorch_has_the_same_layers(benchmark, name):
             results.append(benchmark.measure(case, one, work, moved, PEAK, 1, torch))
     ours, *theirs = (list(result["layers"]) for result in results)
     assert all(layers == ours for layers in theirs)
+    assert [(r["who"].startswith("PyTorch"), r["memory_mb"]) for r in results] == [
+        (one.layout != "", 8 if one.layout else 7) for one in benchmark.CONTENDERS if one.columns == 1 and one.cudnn]
     ratios = {r["who"]: sys.modules["gpu_report"].to_torch(r, results, "train") for r in results}
     assert min(ratios["PyTorch NCHW"], ratios["PyTorch channels_last"]) == 1
     assert min(ratios["PyTorch NCHW, TF32"], ratios["PyTorch channels_last, TF32"]) == 1
