@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from kernels_on_cpu import on_cpu  # noqa: F401 (a fixture)
+from kernels_on_cpu import lacking, on_cpu  # noqa: F401 (a fixture)
 from naive import assert_close, distinct
 from test_operation import CASES, SHAPES, room_of
 
@@ -140,11 +140,11 @@ def sources(file):
 @pytest.mark.parametrize("real", ["float32", "float64"])
 @pytest.mark.parametrize("file", [file for file in FILES if sources(file)])
 def test_every_kernel_compiles_for_a_gpu_and_keeps_its_numbers_in_registers(file, real, wide):
-    nvrtc = pytest.importorskip("cupy", reason="needs CuPy (a GPU is not needed)").cuda.nvrtc
     try:
+        from cupy.cuda import nvrtc
         nvrtc.getVersion()
-    except Exception as error:
-        pytest.skip(f"needs CUDA's compiler nvrtc, which CuPy does not find: {error}")
+    except Exception as error:  # of several kinds: without CuPy, without nvrtc
+        lacking(f"nvrtc, CUDA's compiler, which CuPy brings along (a GPU is not needed): {error}")
     for source in sources(file):
         program = nvrtc.createProgram(kernels.whole_source(source, real, wide), f"{file}.cu", [], [])
         options = ["--gpu-architecture=sm_90", "--std=c++14", "--ptxas-options=-v"]
