@@ -14,13 +14,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 20  # seconds for a part that is ended to say so
 
 
 def parts(args: argparse.Namespace) -> dict[str, tuple[int, list[str]]]:
@@ -39,16 +42,28 @@ def parts(args: argparse.Namespace) -> dict[str, tuple[int, list[str]]]:
     return {name: part for name, part in found.items() if not args.only or name in args.only}
 
 
+def end(process: subprocess.Popen) -> None:
+    """As Ctrl-C does: then pytest says which tests have failed so far, and a training writes a checkpoint."""
+    if os.name == "posix":
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+    process.kill()
+    process.wait()
+
+
 def run(name: str, limit: float, arguments: Sequence[str], out: Path) -> str:
     """How the part ended, in words; what it printed is in `out`."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     began = time.monotonic()
     with open(out / f"{name}.txt", "wb") as file:
+        process = subprocess.Popen([sys.executable, "-u", *arguments], stdout=file, stderr=subprocess.STDOUT, cwd=ROOT,
+                                   env={**os.environ, "PYTHONPATH": path})
         try:
-            done = subprocess.run([sys.executable, "-u", *arguments], stdout=file, stderr=subprocess.STDOUT, cwd=ROOT,
-                                  timeout=limit, env={**os.environ, "PYTHONPATH": path})
-            ended = "done" if done.returncode == 0 else f"failed, with the code {done.returncode}"
+            code = process.wait(limit)
+            ended = "done" if code == 0 else f"failed, with the code {code}"
         except subprocess.TimeoutExpired:
+            end(process)
             ended = f"ended after its limit of {limit:g} s"
     return f"{name}: {ended} ({time.monotonic() - began:.0f} s), {file.name}"
 

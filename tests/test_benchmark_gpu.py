@@ -133,16 +133,28 @@ def everything():
     return module
 
 
+SLOW = """
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored
+print("begun")
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
 def test_parts_that_fail_or_take_too_long_do_not_stop_the_next(everything, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(everything, "parts", lambda args: {
-        "bad": (60, ["-c", "print('said'); raise SystemExit(3)"]), "slow": (1, ["-c", "import time; time.sleep(60)"]),
+        "bad": (60, ["-c", "print('said'); raise SystemExit(3)"]), "slow": (5, ["-c", SLOW]),
         "good": (60, ["-c", "import tinynet; print('there')"])})
     monkeypatch.setattr(sys, "argv", ["gpu_all.py", str(tmp_path / "out")])
     everything.main()
     ends = capsys.readouterr().out.splitlines()[-3:]
-    assert "bad: failed, with the code 3" in ends[0] and "slow: ended after its limit of 1 s" in ends[1]
+    assert "bad: failed, with the code 3" in ends[0] and "slow: ended after its limit of 5 s" in ends[1]
     assert ends[2].startswith("good: done")
     assert (tmp_path / "out" / "bad.txt").read_text() == "said\n"
+    assert os.name != "posix" or (tmp_path / "out" / "slow.txt").read_text() == "begun\ninterrupted\n"
     assert (tmp_path / "out" / "good.txt").read_text() == "there\n"
 
 
