@@ -26,6 +26,7 @@ import pytest
 from tinynet.fast.cuda import kernels
 
 COMPILER = shutil.which("g++") or shutil.which("c++")
+OPTIONS = "-O1", "-fwrapv", "-w", "-shared", "-fPIC"  # a place beyond 2^31 that an int counts is a wrong one
 HEADER = """
 #include <cmath>
 using namespace std;
@@ -124,11 +125,11 @@ def compiled(source, real, wide):
         code += RUNNER.format(name=name, parameters=", ".join(parameters), names=names)
     folder = Path(tempfile.gettempdir()) / f"tinynet-kernels-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    library = folder / f"{hashlib.sha256(code.encode()).hexdigest()}.so"
+    library = folder / f"{hashlib.sha256((' '.join(OPTIONS) + code).encode()).hexdigest()}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             path = Path(scratch) / "kernels.cpp"
             path.write_text(code)
-            subprocess.run([COMPILER, "-O1", "-w", "-shared", "-fPIC", path, "-o", path.with_suffix(".so")], check=True)
+            subprocess.run([COMPILER, *OPTIONS, path, "-o", path.with_suffix(".so")], check=True)
             os.replace(path.with_suffix(".so"), library)
     return ctypes.CDLL(str(library))

@@ -56,8 +56,9 @@ def at_the_end(on_cpu, monkeypatch):  # noqa: F811
 
 
 def many(*shape):
-    """So many of this shape that there are more than 2^31 numbers."""
-    return 2 ** 31 // int(np.prod(shape)) + TAIL + 1
+    """So many of this shape that there are more than 2^31 numbers: half as many more, so that where 16 arrays are one
+    behind the other, the last one begins beyond, too."""
+    return 3 * 2 ** 30 // int(np.prod(shape)) + TAIL
 
 
 def ending(N, tail):
@@ -155,8 +156,8 @@ def test_what_is_seen_of_images(at_the_end):
 
 @pytest.mark.parametrize("channels", [4, 3])  # four numbers at once, or each alone
 def test_windows_as_rows(at_the_end, channels):
-    size, geometry = (2, 2), ((2, 2), (3, 2), (2, 1), ((0, 1), (1, 0)))
-    x, N = image(0, (H, W, channels)), many(*size, 3, 2, channels)
+    geometry = (2, 2), (3, 2), (2, 1), ((0, 1), (1, 0))                     # 2 x 2 windows, kernel, stride, padding
+    x, N = image(0, (H, W, channels)), many(H, W, channels)
     cols, small = untouched((1, N * 4, 6 * channels)), np.empty((1, TAIL * 4, 6 * channels), np.float32)
     im2col.im2col(ending(N, x), cols, *geometry)
     im2col.im2col(x, small, *geometry)
@@ -169,7 +170,7 @@ def test_windows_as_rows(at_the_end, channels):
 
 
 def test_winograd(at_the_end):
-    form, s, tiles, first, groups = Form(2, 3, 2), 2, (2, 1), (1, 0), 2
+    form, s, tiles, first, groups = Form(2, 3, 2), 2, (2, 1), (1, 0), 1
     shape, t2 = (7, 5, 4), Form(2, 3).t ** 2
     x, N = image(0, shape), many(t2, 2, s * s * 4)
     V, small = (winograd._to_tiles("images", of, form, s, tiles, first, groups, XP) for of in (ending(N, x), x))
