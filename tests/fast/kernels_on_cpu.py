@@ -72,12 +72,17 @@ def lacking(what):
 
 
 def kernel(source, name, real, wide, last=None):
-    """What a kernel of cupy.RawModule is, as far as kernels.py uses it. Of its blocks, only the `last` ones may run."""
-    function = getattr(compiled(source, real, wide), f"run_{name}")
+    """What CuPy gives for kernels.py's `_kernel`. Of its blocks, only the `last` ones may run."""
+    return function_of(kernels.whole_source(source, real, wide), name, last)
+
+
+def function_of(source, name, last=None):
+    """A kernel of the whole `source`, as CuPy gives it: called with how many blocks and threads, and the arguments."""
+    function, parameters = getattr(compiled(source), f"run_{name}"), kernels.parameters_of(source, name)
 
     def run(grid, block, args):
         if last is None:
-            with walled(args, kernels.parameters_of(source, name)) as copies:
+            with walled(args, parameters) as copies:
                 function(*map(ctypes.c_longlong, (*grid, *block, 0)), *map(as_c, copies))
         else:  # of arrays that are too large for a copy
             function(*map(ctypes.c_longlong, (*grid, *block, max(0, grid[0] - last))), *map(as_c, args))
@@ -116,9 +121,9 @@ def as_c(value):
 
 
 @functools.cache
-def compiled(source, real, wide):
-    """The library of a source; kept in a folder of temporary files, by what it is made from."""
-    code = HEADER + kernels.whole_source(source, real, wide)
+def compiled(source):
+    """The library of a whole source; kept in a folder of temporary files, by what it is made from."""
+    code = HEADER + source
     for name in re.findall(r"__global__ void (\w+)\(", source):
         parameters = kernels.parameters_of(source, name)
         names = ", ".join(re.search(r"\w+$", p)[0] for p in parameters)
