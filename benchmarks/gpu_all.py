@@ -33,12 +33,14 @@ def parts(args: argparse.Namespace) -> dict[str, tuple[int, list[str]]]:
                              "--continue-on-collection-errors", str(ROOT / "tests")]),
              "benchmark": (360, [str(ROOT / "benchmarks" / "gpu.py"), "--json", str(args.out / "times.jsonl")])}
     if args.cifar:
-        found["figure1"] = (180, [str(examples / "train_cifar10.py"), "--data", "full", "--root", args.cifar,
-                                  "--rates", "0.003", "0.01", *on_gpu, str(args.out / "figure1-run")])
+        found["figure1"] = (180, [str(examples / "train_cifar10.py"), "--data", "full",
+                                  "--root", str(args.cifar.resolve()), "--rates", "0.003", "0.01", *on_gpu,
+                                  str(args.out / "figure1-run")])
     if args.photos:
         half = str(max(1, (os.cpu_count() or 2) // 2))
-        found["photos"] = (240, [str(examples / "train_imagenet.py"), args.photos, "--epochs", "1", "--workers", half,
-                                 "--cache", str(args.out / "squares"), *on_gpu, str(args.out / "photos-run")])
+        found["photos"] = (240, [str(examples / "train_imagenet.py"), str(args.photos.resolve()), "--epochs", "1",
+                                 "--workers", half, "--cache", str(args.out / "squares"), *on_gpu,
+                                 str(args.out / "photos-run")])
     return {name: part for name, part in found.items() if not args.only or name in args.only}
 
 
@@ -71,8 +73,8 @@ def run(name: str, limit: float, arguments: Sequence[str], out: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT", help="the folder to write to")
-    parser.add_argument("--cifar", metavar="FOLDER", help="the folder of CIFAR-10")
-    parser.add_argument("--photos", metavar="FOLDER", help="photographs, with train/ and val/")
+    parser.add_argument("--cifar", type=Path, metavar="FOLDER", help="the folder of CIFAR-10")
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="photographs, with train/ and val/")
     parser.add_argument("--only", nargs="+", choices=("tests", "benchmark", "figure1", "photos"), metavar="PART")
     args = parser.parse_args()
     args.out = args.out.resolve()
