@@ -50,9 +50,9 @@ def wait() -> None:
 
 
 def held(torch: Any) -> float:
-    """MB of the GPU that CuPy and PyTorch hold."""
-    ours = gpu(0).xp.get_default_memory_pool().total_bytes()
-    return (ours + (torch.cuda.memory_reserved() if torch else 0)) / 2 ** 20
+    """MB of the GPU that PyTorch holds; without it, that CuPy does. (To build its net, PyTorch's contender has ours
+    built, whose memory CuPy keeps.)"""
+    return (torch.cuda.memory_reserved() if torch else gpu(0).xp.get_default_memory_pool().total_bytes()) / 2 ** 20
 
 
 def machine(torch: Any) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def measure(of: Case, one: Contender, work: dict[str, int], moved: dict[str, int
         for what, tflop in flops.items():
             result[what] = rates(turns(getattr(contender, what), of.steps, repeat), tflop, of.batch, top)
             if what == "train":
-                result["memory_mb"] = held(torch)
+                result["memory_mb"] = held(torch if one.layout else None)
         layers = medians([contender.layers() for _ in range(4)][1:])
     return result | {"layers": {name: [*times, *shares(name, times[0], work, moved, of.batch, top, peak["copy"])]
                                 for name, times in layers.items()}}

@@ -14,28 +14,44 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 20  # seconds for a part that is ended to say so
 
 
 def parts(args: argparse.Namespace) -> dict[str, tuple[int, list[str]]]:
     """{name: (its limit in seconds, the arguments to Python)}"""
     examples, on_gpu = ROOT / "examples", ["--device", "gpu", "--out"]
-    found = {"tests": (240, ["-m", "pytest", "-q", "-m", "gpu", "--durations=10", str(ROOT / "tests")]),
+    found = {"tests": (240, ["-m", "pytest", "-q", "-m", "gpu", "--durations=10",
+                             "--continue-on-collection-errors", str(ROOT / "tests")]),
              "benchmark": (360, [str(ROOT / "benchmarks" / "gpu.py"), "--json", str(args.out / "times.jsonl")])}
     if args.cifar:
-        found["figure1"] = (180, [str(examples / "train_cifar10.py"), "--data", "full", "--root", args.cifar,
-                                  "--rates", "0.003", "0.01", *on_gpu, str(args.out / "figure1-run")])
+        found["figure1"] = (180, [str(examples / "train_cifar10.py"), "--data", "full",
+                                  "--root", str(args.cifar.resolve()), "--rates", "0.003", "0.01", *on_gpu,
+                                  str(args.out / "figure1-run")])
     if args.photos:
         half = str(max(1, (os.cpu_count() or 2) // 2))
-        found["photos"] = (240, [str(examples / "train_imagenet.py"), args.photos, "--epochs", "1", "--workers", half,
-                                 "--cache", str(args.out / "squares"), *on_gpu, str(args.out / "photos-run")])
+        found["photos"] = (240, [str(examples / "train_imagenet.py"), str(args.photos.resolve()), "--epochs", "1",
+                                 "--workers", half, "--cache", str(args.out / "squares"), *on_gpu,
+                                 str(args.out / "photos-run")])
     return {name: part for name, part in found.items() if not args.only or name in args.only}
+
+
+def end(process: subprocess.Popen) -> None:
+    """As Ctrl-C does: then pytest says which tests have failed so far, and a training writes a checkpoint."""
+    if os.name == "posix":
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+    process.kill()
+    process.wait()
 
 
 def run(name: str, limit: float, arguments: Sequence[str], out: Path) -> str:
@@ -43,11 +59,13 @@ def run(name: str, limit: float, arguments: Sequence[str], out: Path) -> str:
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     began = time.monotonic()
     with open(out / f"{name}.txt", "wb") as file:
+        process = subprocess.Popen([sys.executable, "-u", *arguments], stdout=file, stderr=subprocess.STDOUT, cwd=ROOT,
+                                   env={**os.environ, "PYTHONPATH": path})
         try:
-            done = subprocess.run([sys.executable, "-u", *arguments], stdout=file, stderr=subprocess.STDOUT, cwd=ROOT,
-                                  timeout=limit, env={**os.environ, "PYTHONPATH": path})
-            ended = "done" if done.returncode == 0 else f"failed, with the code {done.returncode}"
+            code = process.wait(limit)
+            ended = "done" if code == 0 else f"failed, with the code {code}"
         except subprocess.TimeoutExpired:
+            end(process)
             ended = f"ended after its limit of {limit:g} s"
     return f"{name}: {ended} ({time.monotonic() - began:.0f} s), {file.name}"
 
@@ -55,8 +73,8 @@ def run(name: str, limit: float, arguments: Sequence[str], out: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, metavar="OUT", help="the folder to write to")
-    parser.add_argument("--cifar", metavar="FOLDER", help="the folder of CIFAR-10")
-    parser.add_argument("--photos", metavar="FOLDER", help="photographs, with train/ and val/")
+    parser.add_argument("--cifar", type=Path, metavar="FOLDER", help="the folder of CIFAR-10")
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="photographs, with train/ and val/")
     parser.add_argument("--only", nargs="+", choices=("tests", "benchmark", "figure1", "photos"), metavar="PART")
     args = parser.parse_args()
     args.out = args.out.resolve()

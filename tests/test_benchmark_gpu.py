@@ -28,7 +28,7 @@ def benchmark(monkeypatch):
     monkeypatch.setattr(cases, "gpu", lambda index: cpu)
     monkeypatch.setattr(cases, "pair", lambda kind: pair("cpu"))
     monkeypatch.setattr(module, "wait", lambda: None)
-    monkeypatch.setattr(module, "held", lambda torch: 7.0)
+    monkeypatch.setattr(module, "held", lambda torch: 8.0 if torch else 7.0)
     monkeypatch.setattr(module, "machine", lambda torch: {"gpu": "none"})
     return module
 
@@ -72,6 +72,8 @@ def test_pytorch_has_the_same_layers(benchmark, name):
             results.append(benchmark.measure(case, one, work, moved, PEAK, 1, torch))
     ours, *theirs = (list(result["layers"]) for result in results)
     assert all(layers == ours for layers in theirs)
+    assert [(r["who"].startswith("PyTorch"), r["memory_mb"]) for r in results] == [
+        (one.layout != "", 8 if one.layout else 7) for one in benchmark.CONTENDERS if one.columns == 1 and one.cudnn]
     ratios = {r["who"]: sys.modules["gpu_report"].to_torch(r, results, "train") for r in results}
     assert min(ratios["PyTorch NCHW"], ratios["PyTorch channels_last"]) == 1
     assert min(ratios["PyTorch NCHW, TF32"], ratios["PyTorch channels_last, TF32"]) == 1
@@ -131,16 +133,28 @@ def everything():
     return module
 
 
+SLOW = """
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it may be ignored
+print("begun")
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
 def test_parts_that_fail_or_take_too_long_do_not_stop_the_next(everything, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(everything, "parts", lambda args: {
-        "bad": (60, ["-c", "print('said'); raise SystemExit(3)"]), "slow": (1, ["-c", "import time; time.sleep(60)"]),
+        "bad": (60, ["-c", "print('said'); raise SystemExit(3)"]), "slow": (5, ["-c", SLOW]),
         "good": (60, ["-c", "import tinynet; print('there')"])})
     monkeypatch.setattr(sys, "argv", ["gpu_all.py", str(tmp_path / "out")])
     everything.main()
     ends = capsys.readouterr().out.splitlines()[-3:]
-    assert "bad: failed, with the code 3" in ends[0] and "slow: ended after its limit of 1 s" in ends[1]
+    assert "bad: failed, with the code 3" in ends[0] and "slow: ended after its limit of 5 s" in ends[1]
     assert ends[2].startswith("good: done")
     assert (tmp_path / "out" / "bad.txt").read_text() == "said\n"
+    assert os.name != "posix" or (tmp_path / "out" / "slow.txt").read_text() == "begun\ninterrupted\n"
     assert (tmp_path / "out" / "good.txt").read_text() == "there\n"
 
 

@@ -86,6 +86,21 @@ def test_the_host_may_write_to_its_array_at_once(stand_ins):
     assert (next(step[1] for step in log if step[0] == "copy") == 1).all()
 
 
+def test_a_copy_from_stream_to_stream_is_in_order_on_both():
+    """The second wait keeps others out of the memory that is read, should it be let go of at once."""
+    log = []
+    left, right = Stand("left", log), Stand("right", log)
+    left.stream, right.stream = Stand("left's stream", log), Stand("right's stream", log)
+    left.xp = SimpleNamespace(empty=lambda shape, dtype: Array(shape, dtype, log),
+                              copyto=lambda y, x: log.append("copy"))
+    cuda._copy(np.ones(3), left, right)
+    assert log == [
+        ("enter", "left"), ("left's stream", "record"), ("leave", "left"),
+        ("enter", "right"), ("right's stream", "wait for", "left's stream 1"), ("allocate", (3,)), "copy",
+        ("right's stream", "record"), ("leave", "right"),
+        ("enter", "left"), ("left's stream", "wait for", "right's stream 1"), ("leave", "left")]
+
+
 @pytest.mark.parametrize("place", [cpu, simulated(0)])
 def test_other_devices_take_the_plain_way(place):
     x, nothing, there = place.bring((np.ones(2), None, place.asarray(np.zeros(2))))()

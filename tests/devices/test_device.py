@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -171,8 +172,8 @@ def test_without_cupy(no_cupy, ask):
     assert device_of(np.ones(1)) is cpu                               # the rest works
 
 
-def fake_cupy(monkeypatch, available=True, driver=12090, made_for=12090, missing=""):
-    """A machine with such a CuPy, driver and libraries."""
+def fake_cupy(monkeypatch, available=True, driver=12090, made_for=12090, missing="", error=""):
+    """A machine with such a CuPy, driver and libraries; and a GPU that says this `error`."""
     def find(library):
         if library == missing:
             raise ImportError("it is nowhere")
@@ -185,6 +186,11 @@ def fake_cupy(monkeypatch, available=True, driver=12090, made_for=12090, missing
 
         def is_available(self):
             return available
+
+        def Device(self, index):
+            if error:
+                raise RuntimeError(error)
+            return nullcontext()
 
     device_module._cached_gpu.cache_clear()
     monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=Cuda()))
@@ -208,6 +214,18 @@ def test_a_library_is_missing(monkeypatch, library):
     with pytest.raises(ImportError, match=rf"gpu\(1\): CuPy does not find CUDA's library {library}: pip install "
                                           r"\"cupy-cuda12x\[ctk\]\", or cupy-cuda13x\[ctk\], brings it; .*"
                                           r"\(it is nowhere\)"):
+        gpu(1)
+
+
+@pytest.mark.parametrize("error, message", [
+    ("cudaErrorMemoryAllocation: out of memory", r"gpu\(1\): the GPU has no room for another process, or takes none in "
+     r"while one has it: end those that nvidia-smi lists, .* \(cudaErrorMemoryAllocation: out of memory\)"),
+    ("cudaErrorDevicesUnavailable: busy or unavailable", r"gpu\(1\): the GPU has no room for another process, or "),
+    ("cudaErrorUnknown: unknown error", "^cudaErrorUnknown: unknown error$"),
+])
+def test_another_process_has_the_gpu(monkeypatch, error, message):
+    fake_cupy(monkeypatch, error=error)
+    with pytest.raises(RuntimeError, match=message):
         gpu(1)
 
 
@@ -238,6 +256,8 @@ class FakeGpu(device_module.Gpu):
      r"^gpu\(0\): Out of memory allocating 2,048 bytes \(allocated so far: 512 bytes\)\. Of the GPU's 4,000,000 bytes "
      r"1,000 are free\. Take a smaller batch or smaller images, or end other processes on this GPU"),
     (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED"), r"^gpu\(0\): CUBLAS_STATUS_ALLOC_FAILED\. Of the GPU's"),
+    (RuntimeError("cudaErrorMemoryAllocation: out of memory"), r"^gpu\(0\): cudaError.*: out of memory\. Of the GPU's"),
+    (RuntimeError("CUDA_ERROR_OUT_OF_MEMORY: out of memory"), r"^gpu\(0\): CUDA_.*: out of memory\. Of the GPU's"),
     (RuntimeError("anything else"), "^anything else$"),
     (MemoryError("on the host"), "^on the host$"),
 ])

@@ -1,6 +1,8 @@
 """Sums over the ranks of arrays on GPUs: in which order whom they ask for what. CuPy, NCCL, MPI and the streams are
 stand-ins here; tests/distributed has simulated devices under a real mpiexec."""
+import gc
 import sys
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -77,9 +79,13 @@ def test_a_gradient_is_fetched_when_it_is_there_and_nobody_waits_for_it(log, mon
             assert not blocking
             out[...] = 7
 
-    coming = cuda.fetch(Array(), StandInGpu(log))
+    array = Array()
+    coming, kept = cuda.fetch(array, StandInGpu(log)), weakref.ref(array)
+    del array
     assert log == ["own: record", "outbound: wait for own", "outbound: copy", "outbound: record"]
     assert not coming.done() and log[4:] == []
+    gc.collect()
+    assert kept() is not None                           # or its memory might be another's before it is read
     assert (coming.host() == np.full((2, 3), 7)).all() and log[4:] == ["the host waits"]
 
 

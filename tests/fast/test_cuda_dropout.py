@@ -47,6 +47,7 @@ def test_a_mask_is_a_threshold_on_these_words(on_cpu, monkeypatch, size, wide): 
     for i, four in enumerate(words):
         kernels.start(WORDS, "words", 1, four, i, 0, a, b, c, d)
     np.testing.assert_array_equal(mask.ravel(), words.ravel()[:mask.size] >= 0.3 * 2 ** 32)
+    assert draw(size, words[0, 0] / 2 ** 32, seed=3).flat[0]  # and no more than that: the word itself is not below
 
 
 @pytest.mark.parametrize("p", [0.0, 1e-3, 0.3, 0.5, 0.9, 1 - 1e-12])

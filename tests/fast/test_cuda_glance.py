@@ -16,7 +16,8 @@ IMAGES = RNG.integers(0, 256, (N, H, W, 3), np.uint8)
 MEAN = RNG.uniform(100, 150, (H, W, 3)).astype(np.float32)
 COLOR = (np.array([0.25, 0.01, 0.0004]), np.array([[0.6, -0.8, 0.0], [0.8, 0.6, 0.0], [0.0, 0.0, 1.0]]))
 VIEWS = {
-    "whole": View(MEAN), "scaled": View(MEAN, 60.0), "crop": View(MEAN, 61.0, S), "mirror": View(MEAN, mirror=True),
+    "whole": View(MEAN), "scaled": View(MEAN, 60.0), "crop": View(MEAN, np.float64(61.0), S),
+    "mirror": View(MEAN, mirror=True),
     "pad": View(MEAN, 60.0, pad=2, mirror=True), "beside": View(MEAN, 60.0, 3, True, pad=7, color=COLOR),
     "number": View(128, 60.0, S, True), "colour": View(MEAN[0, 0], 60.0, S, True, color=COLOR),
     "noise": View(MEAN, 60.0, S, True, color=COLOR), "2012": View(MEAN, 1.0, S, True, color=COLOR, noise="2012"),

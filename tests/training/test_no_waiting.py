@@ -7,11 +7,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinynet import SGD, Adam, Linear, MeanSquaredError, ReLU, Sequential
+from tinynet import SGD, Adam, Columns, Fork, Join, Linear, MeanSquaredError, ReLU, Sequential, pair
 from tinynet.data import Loader, Split
+from tinynet.devices import crossing
 from tinynet.devices.device import Device, cpu, simulated
 from tinynet.devices.simulated import SimulatedArray
 from tinynet.training import progress as progress_module
+from tinynet.training.clip import clip_gradients
 from tinynet.training.diverged import Diverged
 from tinynet.training.progress import LATE
 from tinynet.training.train import Progress, train
@@ -60,6 +62,34 @@ def test_numbers_are_read_together_every_few_steps(gpu, reads, optimizer):
     go(gpu, lambda progress: at_step.append(len(reads)) and None, optimizer=optimizer)
     waited = [i + 1 for i, (now, before) in enumerate(zip(at_step, [0, *at_step], strict=False)) if now > before]
     assert len(at_step) == STEPS and waited == [LATE, 2 * LATE]
+
+
+def in_columns(devices):
+    rng = np.random.default_rng(0)
+    left, right = (Linear(3, 4, rng=rng) for _ in range(2))
+    return Sequential(fork=Fork(devices), fc1=Columns(left, right), join=Join(devices[0]),
+                      fc2=Linear(8, 2, rng=rng)).to(devices)
+
+
+def test_two_gpus_are_not_waited_for_either(reads, monkeypatch):
+    """A column's parameters lie on each."""
+    def copied(x, source, to):                                       # without the host, as from GPU to GPU
+        return SimulatedArray(x._data.copy(), to)
+    results = []
+    for asynchronous in False, True:
+        for place in pair("simulated"):
+            monkeypatch.setattr(place, "asynchronous", asynchronous, raising=False)
+        monkeypatch.setattr(crossing, "_copy", copied)
+        net, at_step = in_columns(pair("simulated")), []
+        sgd = SGD(net.parameters(), 0.1)
+        reads.clear()
+        history = train(net, sgd, Loader(data(), 4, np.random.default_rng(1)), 1, before_step=clip_gradients(sgd, 0.5),
+                        on_batch=lambda progress, at_step=at_step: at_step.append(len(reads)) and None)
+        results.append(history[0])
+    waited = [i + 1 for i, (now, before) in enumerate(zip(at_step, [0, *at_step], strict=False)) if now > before]
+    assert waited == [LATE, 2 * LATE]
+    for name in "train_loss", "train_error", "grad_norm":
+        assert results[0][name] == pytest.approx(results[1][name], rel=1e-6), name
 
 
 def test_the_records_are_those_of_a_device_that_is_waited_for(gpu, monkeypatch):

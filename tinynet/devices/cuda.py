@@ -36,6 +36,8 @@ from typing import Any
 
 import numpy as np
 
+FULL = ("Out of memory allocating", "cudaErrorMemoryAllocation", "CUDA_ERROR_OUT_OF_MEMORY",
+        "CUBLAS_STATUS_ALLOC_FAILED")                 # what CuPy's memory, CUDA, its driver and cuBLAS say
 tf32_gpus: set[int] = set()  # the GPUs that may round the factors of float32 products to TF32: device.gpu
 
 
@@ -74,6 +76,7 @@ def check_index(index: int) -> None:
     if not 0 <= index < count:
         raise ValueError(f"gpu({index}): this machine has {count} CUDA device(s), gpu(0) to gpu({count - 1})")
     _check_libraries(f"gpu({index})", cupy)
+    _check_room(f"gpu({index})", cupy, index)
 
 
 def _check_libraries(name: str, cupy: Any) -> None:
@@ -89,6 +92,18 @@ def _check_libraries(name: str, cupy: Any) -> None:
                               f"({error})") from error
 
 
+def _check_room(name: str, cupy: Any, index: int) -> None:
+    """Raises RuntimeError if other processes have the GPU: nearly all of its memory, or a setting that it is theirs."""
+    try:
+        with cupy.cuda.Device(index):
+            cupy.cuda.runtime.memGetInfo()            # the first thing that is asked of it
+    except RuntimeError as error:                     # CuPy's are
+        if not any(code in str(error) for code in ("cudaErrorMemoryAllocation", "cudaErrorDevicesUnavailable")):
+            raise
+        raise RuntimeError(f"{name}: the GPU has no room for another process, or takes none in while one has it: end "
+                           f"those that nvidia-smi lists, or choose another GPU ({error})") from error
+
+
 def _dotted(version: int) -> str:
     """"12.9" for CUDA's 12090."""
     return f"{version // 1000}.{version % 1000 // 10}"
@@ -96,8 +111,7 @@ def _dotted(version: int) -> str:
 
 def explained(error: BaseException, name: str) -> MemoryError | None:
     """If `error` says that the memory of the current GPU, the device called `name`, is full: what to do about it."""
-    if type(error).__name__ != "OutOfMemoryError" and (
-            type(error) is MemoryError or "CUBLAS_STATUS_ALLOC_FAILED" not in str(error)):
+    if type(error) is MemoryError or not any(words in str(error) for words in FULL):
         return None
     free, total = load_cupy(name).cuda.runtime.memGetInfo()
     return MemoryError(f"{name}: {str(error).rstrip('.')}. Of the GPU's {total:,} bytes {free:,} are free. Take a "
@@ -200,6 +214,7 @@ class fetch:
     def __init__(self, x: Any, source: Any) -> None:
         from cupyx import empty_pinned
         self._host, outbound = empty_pinned(x.shape, x.dtype), _outbound(source.index)
+        self._x = x                                   # kept, or its memory might be another's before it is read
         with source:
             outbound.wait_event(source.stream.record())
             x.get(stream=outbound, out=self._host, blocking=False)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 from ..devices.device import device_of
-from .optim import gradient_norm
+from .optim import at_hand, gradient_norm
 from .optimizer import Optimizer
 
 
@@ -28,7 +28,7 @@ def clip_gradients(optimizer: Optimizer, most: float) -> Callable[[], None]:
         norm = gradient_norm(optimizer)
         for g in optimizer.gradients():
             with device_of(g) as device:
-                # on one GPU the norm is an array there, for which nobody waits
-                longest = max(norm, most) if isinstance(norm, float) else device.xp.maximum(norm, most)
+                # on a GPU the norm is an array, for which nobody waits
+                longest = max(norm, most) if isinstance(norm, float) else device.xp.maximum(at_hand(norm, device), most)
                 g *= most / longest                                                  # eq. (1)
     return before_step

@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from ..devices.device import device_of
+from ..devices.crossing import send
+from ..devices.device import Device, device_of
 from ..fast.operation import operation
 from ..parameter import Parameter
 from .optimizer import Optimizer
@@ -99,14 +100,18 @@ class Adam(Optimizer):
 
 
 def gradient_norm(optimizer: Optimizer) -> Any:
-    """√Σ g² over all that `optimizer` trains: the length of the gradient, a float. If all lies on one GPU, an array of
-    no dimension, for which nobody has to wait. Raises what `optimizer.gradients` raises."""
+    """√Σ g² over all that `optimizer` trains: the length of the gradient, a float. On GPUs it is an array of no
+    dimension on the first of them, for which nobody has to wait. Raises what `optimizer.gradients` raises."""
     squares = [_square(g) for g in optimizer.gradients()]
-    device = device_of(squares[0]) if squares and hasattr(squares[0], "shape") else None
-    if device and all(device.holds(square) for square in squares):
-        with device:
-            return sum(squares[1:], start=squares[0]) ** 0.5
+    if squares and all(hasattr(square, "shape") for square in squares):
+        with device_of(squares[0]) as device:
+            return sum(at_hand(square, device) for square in squares) ** 0.5
     return math.sqrt(sum(map(float, squares)))
+
+
+def at_hand(number: Any, device: Device) -> Any:
+    """What `Device.number` gave, on this device."""
+    return number if isinstance(number, float) or device.holds(number) else send(number, device, "length of gradient")
 
 
 def _square(g: Any) -> Any:

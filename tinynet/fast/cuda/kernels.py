@@ -44,7 +44,7 @@ def start(source: str, name: str, total: int, *args: Any) -> None:
     parameters = parameters_of(source, name)
     if len(parameters) != len(args):
         raise ValueError(f"kernel {name}: expected {len(parameters)} arguments, got {len(args)}")
-    arrays = [a for a in args if hasattr(a, "shape")]
+    arrays = [a for a in args if _is_array(a)]
     real = next((a.dtype for a in arrays if a.dtype.kind == "f"), np.dtype(np.float32))
     wide = max(total, *(a.size for a in arrays)) > LARGEST
     whole = np.int64 if wide else np.int32
@@ -52,8 +52,13 @@ def start(source: str, name: str, total: int, *args: Any) -> None:
     _kernel(source, name, real.name, wide)((-(-total // THREADS),), (THREADS,), given)
 
 
+def _is_array(value: Any) -> bool:
+    """A number of NumPy's is none, though it has a shape."""
+    return hasattr(value, "shape") and not isinstance(value, np.generic)
+
+
 def _argument(name: str, parameter: str, value: Any, real: np.dtype, whole: type) -> Any:
-    if hasattr(value, "shape"):
+    if _is_array(value):
         if value.flags.c_contiguous:
             return value
         if not parameter.startswith("const "):

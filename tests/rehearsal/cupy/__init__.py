@@ -1,0 +1,66 @@
+"""As much of CuPy as tinynet asks for, on a CPU, with one GPU: so that what is marked gpu can be rehearsed where there
+is none (tests/fast/test_rehearsal.py). What it cannot show is order: all is done as soon as it is asked for.
+
+Arrays are those of tinynet/devices/simulated.py a second time, as a class of their own: they refuse to mix with those
+of NumPy. Kernels are compiled for the CPU (tests/fast/kernels_on_cpu.py).
+"""
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+
+sys.path.append(str(Path(__file__).parents[2] / "fast"))
+_twin = ModuleType("simulated_a_second_time")
+_twin.__path__ = [str(Path(importlib.util.find_spec("tinynet").origin).parent / "devices")]
+sys.modules[_twin.__name__] = _twin
+from simulated_a_second_time.simulated import SimulatedArray as ndarray  # noqa: E402
+from simulated_a_second_time.simulated_xp import ArrayModule  # noqa: E402
+
+from . import cuda  # noqa: E402, F401
+
+__version__ = "a stand-in"
+_functions = ArrayModule(SimpleNamespace(id=0))
+
+
+def __getattr__(name):
+    return getattr(_functions, name)
+
+
+def asnumpy(x):
+    return x.get()
+
+
+def _get(x, stream=None, out=None, blocking=True):
+    if out is None:
+        return x._data.copy()
+    assert (out.shape, out.dtype) == (x.shape, x.dtype)
+    out[...] = x._data
+    return out
+
+
+def _set(x, host):
+    assert isinstance(host, np.ndarray) and (host.shape, host.dtype) == (x.shape, x.dtype)
+    x._data[...] = host
+
+
+ndarray.get, ndarray.set = _get, _set
+ndarray.data = property(lambda x: SimpleNamespace(ptr=x._data.ctypes.data))
+
+
+class RawModule:
+    def __init__(self, *, code, options):
+        self.code = code
+
+    def get_function(self, name):
+        from kernels_on_cpu import function_of
+        function = function_of(self.code, name)
+        return lambda grid, block, args: function(grid, block, [getattr(a, "_data", a) for a in args])
+
+
+def get_default_memory_pool():
+    return SimpleNamespace(total_bytes=lambda: 0, free_all_blocks=lambda: None)
+
+
+get_default_pinned_memory_pool = get_default_memory_pool

@@ -1,0 +1,1 @@
+from numpy import empty as empty_pinned  # noqa: F401
