@@ -63,6 +63,26 @@ def test_the_loss_and_the_update_give_the_numbers_of_the_cpu():
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
+def test_two_trainings_are_the_same_bits(monkeypatch):
+    """AlexNet, with the masks that a GPU draws."""
+    monkeypatch.undo()                                                               # the fixture's masks of the host
+    images, labels = np.random.default_rng(2).normal(0, 60, (8, 67, 67, 3)).astype(np.float32), np.arange(8) % 10
+    results = []
+    for _ in range(2):
+        net = alexnet(columns=1, devices=gpu(0), rng=np.random.default_rng(0), **SMALL)
+        for name, p in net.parameters():
+            p.value *= 10 if name.endswith("W") else 0.1
+        before, loss, sgd = gpu(0).tohost(net["conv1"].W.value), SoftmaxCrossEntropy(), SGD(net.parameters(), 0.1)
+        for _ in range(5):
+            last = loss.forward(net.forward(images, train=True), labels)
+            net.backward(loss.backward())
+            sgd.step()
+        results.append([float(last), *(gpu(0).tohost(p.value) for _, p in net.parameters())])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert np.isfinite(results[0][0]) and not np.allclose(results[0][1], before)     # conv1 has learned
+
+
 def test_columns_on_two_streams_give_the_numbers_of_the_cpu_and_the_same_traffic():
     x, results = np.random.default_rng(1).normal(size=(3, 4, 4, 2)), []
     for kind in "cpu", "streams":
