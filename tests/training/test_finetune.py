@@ -83,6 +83,17 @@ def test_fan_in_starts_all_weights_but_the_last_and_large_first_kernels(name, ke
             assert p.value.std() == pytest.approx(std, rel=5 / p.size ** 0.5), name
 
 
+def test_a_map_of_few_inputs_starts_from_larger_weights():
+    """LeNet-5's C3: six maps of its sixteen see three maps below, one sees all six."""
+    net = start_by_fan_in(build("lenet5-linear", rng=np.random.default_rng(0)), np.random.default_rng(1))
+    c3, at = net["C3"], 0
+    for seen in c3.table:
+        kernels = c3.W.value[..., at:at + len(seen)]
+        at += len(seen)
+        assert kernels.std() == pytest.approx(np.sqrt(2 / (25 * len(seen))), rel=0.3)
+    assert {len(seen) for seen in c3.table} == {3, 4, 6} and at == c3.W.shape[-1]
+
+
 @pytest.mark.parametrize("change", [lambda net: start_by_fan_in(net, RNG), lambda net: replace_last(net, 3, RNG)])
 def test_weights_are_written_on_their_device(change):
     net = build("alexnet", classes=10, input_size=79, width=0.05, columns=1, device=simulated(1), rng=RNG)

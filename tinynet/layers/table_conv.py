@@ -70,11 +70,14 @@ class TableConv2d(Layer):
         # connection k stands at c_k · F + f_k among the C · F pairs of maps
         self._pairs = [c * self.out_channels + f for f, seen in enumerate(self.table) for c in seen]
 
-        def of_each_map(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-            return np.concatenate([weight_init(rng, (KH, KW, len(seen), 1))[..., 0] for seen in self.table], axis=2)
-
-        self.W = Parameter.drawn(of_each_map, rng, (KH, KW, len(self._pairs)), device)
+        self.W = Parameter.drawn(self.map_by_map(weight_init), rng, (KH, KW, len(self._pairs)), device)
         self.b = Parameter.drawn(bias_init, rng, (self.out_channels,), device)
+
+    def map_by_map(self, init: Initialiser) -> Initialiser:
+        """What draws W: `init`, for the kernels of one map after the other."""
+        def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+            return np.concatenate([init(rng, (*self.kernel_size, len(seen), 1))[..., 0] for seen in self.table], axis=2)
+        return draw
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         """y (N, P, Q, F) of x (N, H, W, C)."""

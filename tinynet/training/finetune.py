@@ -18,6 +18,7 @@ from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
 from ..layers.linear import Linear
 from ..layers.pool import GlobalAvgPool2d
+from ..layers.table_conv import TableConv2d
 from ..net import Sequential
 
 
@@ -50,11 +51,11 @@ def start_by_fan_in(net: Sequential, rng: np.random.Generator) -> Sequential:
     whose kernels are large enough to be looked at, above 3x3, keeps its small weights: it learns with them too, and its
     kernels soon show what they have learned rather than what was drawn.
     """
-    last = classifiers(net)
+    last, init = classifiers(net), fan_in(2.0)
     for _, layer in net.walk():
         W = getattr(layer, "W", None)
         if W is not None and layer not in last and not _large_first(layer):
-            W.assign(fan_in(2.0)(rng, W.shape))
+            W.assign((layer.map_by_map(init) if isinstance(layer, TableConv2d) else init)(rng, W.shape))
     return net
 
 
