@@ -105,7 +105,8 @@ def test_another_kind_of_state_is_refused_and_nothing_is_changed():
     (lambda: Steps(0.1, at=(2.5,)), r"epochs from 2 on in ascending order, whole numbers, got \(2.5,\)"),
     (lambda: Steps(0.1, at=(2,), factor=10), "Steps: expected a factor between 0 and 1, got 10"),
     (lambda: WhenStuck(0.1, factor=0), "WhenStuck: expected a factor between 0 and 1, got 0"),
-    (lambda: WhenStuck(0.1, times=-1), "times of 0 or more and a patience of 1 epoch or more, got -1 and 5"),
+    (lambda: WhenStuck(0.1, times=-1), "times, whole, of 0 or more and a patience of 1 epoch or more, got -1 and 5"),
+    (lambda: WhenStuck(0.1, times=2.5), "times, whole, of 0 or more and a patience of 1 epoch or more, got 2.5 and 5"),
     (lambda: WhenStuck(0.1, patience=0), "got 3 and 0"),
 ])
 def test_senseless_schedules_are_refused(make, message):

@@ -116,9 +116,9 @@ class WhenStuck(Schedule):
 
     def __init__(self, lr: float, factor: float = 0.1, times: int = 3, patience: int = 5) -> None:
         super().__init__(lr, factor=_below_1(self, factor), times=times, patience=patience)
-        if times < 0 or patience < 1:
-            raise ValueError(f"WhenStuck: expected times of 0 or more and a patience of 1 epoch or more, got {times} "
-                             f"and {patience}")
+        if times < 0 or times % 1 > 0 or patience < 1:
+            raise ValueError("WhenStuck: expected times, whole, of 0 or more and a patience of 1 epoch or more, got "
+                             f"{times} and {patience}")
         self.factor, self.times, self.patience = float(factor), times, patience
         self.best, self.waited, self.drops, self.finished = float("inf"), 0, 0, False
 
