@@ -227,9 +227,10 @@ class Layer:
         it is another thread's."""
         kept = self._kept
         if kept is None:
-            keeping = "(x, train=True) or forward(x, keep=True)" * ("keep" in signature(self.forward).parameters)
-            raise RuntimeError(f"{self.label}: backward has nothing to work from; call forward{keeping} first, once "
-                               "for every backward")  # of a loss, forward always keeps
+            may_keep = "keep" in signature(self.forward).parameters                  # a loss's forward always does
+            how = "forward(x, train=True) or forward(x, keep=True)" if may_keep else "forward"
+            raise RuntimeError(f"{self.label}: backward has nothing to work from; call {how} first, once for every "
+                               "backward")
         refuse_another(self, getattr(kept, "thread", None), caller())
         self._kept = None
         return kept
