@@ -176,8 +176,8 @@ def test_the_averages_come_to_what_the_batches_are():
 def test_one_value_has_no_variance():
     net = Sequential(norm1=BatchNorm2d(3))
     with pytest.raises(ValueError, match=r"norm1 \(BatchNorm2d\): training needs two values or more in every map to "
-                                         r"have a variance, got x of shape \(1, 1, 1, 3\): take a larger batch, or "
-                                         "leave out a last one of one image"):
+                                         r"have a variance, got x of shape \(1, 1, 1, 3\): take a larger batch, or a "
+                                         "smaller `accumulate`, or leave out a last batch of one image"):
         net.forward(np.ones((1, 1, 1, 3), np.float32), train=True)
     assert (net["norm1"].running_mean == 0).all() and (net["norm1"].running_var == 1).all()
 

@@ -45,8 +45,18 @@ def test_a_probe_of_several_objects():
     assert ((scores > 0) == present).mean() > 0.97
 
 
+def test_a_probe_begins_anew_each_time():
+    x = np.random.default_rng(3).normal(size=(60, 5)).astype(np.float32)
+    labels, rng = (x[:, 0] > 0).astype(int), np.random.default_rng(4)
+    probe = Probe(5, 2, np.random.default_rng(4)).fit(x, 1 - labels)
+    Probe(5, 2, rng).fit(x, 1 - labels)                    # another, that leaves its generator where the first one's is
+    np.testing.assert_array_equal(probe.fit(x, labels).scores(x), Probe(5, 2, rng).fit(x, labels).scores(x))
+
+
 def test_what_a_probe_refuses():
     probe, x = Probe(3, 2, np.random.default_rng(0)), np.ones((4, 3), np.float32)
+    with pytest.raises(RuntimeError, match=r"learned nothing yet; call fit\(x, labels\) first"):
+        probe.scores(x)
     with pytest.raises(ValueError, match="the 4 features are all the same"):
         probe.fit(x, np.arange(4) % 2)
     with pytest.raises(ValueError, match=r"expected finite features \(N, 3\), got shape \(4, 2\)"):

@@ -125,8 +125,8 @@ class BatchNorm2d(Layer):
         m = x.size // self.channels
         if m < 2:
             raise ValueError(f"{self.label}: training needs two values or more in every map to have a variance, got x "
-                             f"of shape {tuple(x.shape)}: take a larger batch, or leave out a last one of one "
-                             "image, Loader(..., drop_last=True)")
+                             f"of shape {tuple(x.shape)}: take a larger batch, or a smaller `accumulate`, or leave "
+                             "out a last batch of one image, Loader(..., drop_last=True)")
         mean, var = self.empty((self.channels,), x.dtype), self.empty((self.channels,), x.dtype)
         batch_statistics(_maps(x), mean, var, xp)                                    # eq. (1), (2)
         for running, newest in (self.running_mean, mean), (self.running_var, var * (m / (m - 1))):

@@ -59,19 +59,21 @@ class Probe:
     """
 
     def __init__(self, features: int, classes: int, rng: np.random.Generator) -> None:
-        self.net, self.rng = Sequential(fc=Linear(features, classes, rng=rng, weight_init=gaussian(0.01))), rng
-        self.mean, self.scale = np.zeros(features, np.float32), 1.0
+        self.features, self.classes, self.rng = features, classes, rng
+        self.net: Sequential | None = None  # until `fit`
 
     def fit(self, x: np.ndarray, labels: np.ndarray, *, loss: Any = None, decay: float = 1e-3, steps: int = 300,
             lr: float = 1.0, batch_size: int = 128) -> Probe:
-        """Train on features x (N, D) and their labels. Raises ValueError for features that do not fit, are NaN, or
-        are all the same; TypeError for masked arrays, tensors and the like."""
+        """Train on features x (N, D) and their labels, from new weights, whatever was learned before. Raises ValueError
+        for features that do not fit, are NaN, or are all the same; TypeError for masked arrays, tensors and the
+        like."""
         check_kind(labels, "Probe", "labels")
         x = self._checked(x)
         self.mean, spread = x.mean(axis=0), float((x - x.mean(axis=0)).std())
         if not spread:
             raise ValueError(f"Probe: the {len(x)} features are all the same: there is nothing to tell apart")
         self.scale = spread * x.shape[1] ** 0.5
+        self.net = Sequential(fc=Linear(self.features, self.classes, rng=self.rng, weight_init=gaussian(0.01)))
         loader = Loader(Split(self._scaled(x), np.asarray(labels)), min(batch_size, len(x)), self.rng)
         epochs = -(-steps // len(loader))
         train(self.net, SGD(self.net.parameters(), lr, weight_decay=decay), loader, epochs, loss=loss,
@@ -79,8 +81,11 @@ class Probe:
         return self
 
     def scores(self, x: np.ndarray) -> np.ndarray:
-        """The classes' scores (N, classes); the highest is the answer."""
-        return self.net.forward(self._scaled(self._checked(x)))
+        """The classes' scores (N, classes); the highest is the answer. RuntimeError before `fit`."""
+        x = self._checked(x)
+        if self.net is None:
+            raise RuntimeError("Probe: it has learned nothing yet; call fit(x, labels) first")
+        return self.net.forward(self._scaled(x))
 
     def _scaled(self, x: np.ndarray) -> np.ndarray:
         return ((x - self.mean) / self.scale).astype(np.float32)                     # eq. (1)
@@ -88,8 +93,8 @@ class Probe:
     def _checked(self, x: np.ndarray) -> np.ndarray:
         check_kind(x, "Probe", "features")
         x = np.asarray(x)
-        if x.ndim != 2 or x.shape[1] != len(self.mean) or not len(x) or not np.isfinite(x).all():
-            raise ValueError(f"Probe: expected finite features (N, {len(self.mean)}), got shape {x.shape}")
+        if x.ndim != 2 or x.shape[1] != self.features or not len(x) or not np.isfinite(x).all():
+            raise ValueError(f"Probe: expected finite features (N, {self.features}), got shape {x.shape}")
         return x
 
 
