@@ -20,12 +20,13 @@ def test_the_page(tmp_path):
     assert not (tmp_path / "claims.png").exists() and "claims.png" not in (tmp_path / "claims.md").read_text()
     run(CLAIM, tmp_path, tmp_path / "work", None, 3)
     other = replace(CLAIM, name="other", unit="times", published=6.0)
-    write_page({"try": CLAIM, "other": other}, {}, tmp_path, tmp_path / "claims.md")
+    control = replace(CLAIM, name="control", paper="a paper: a control")
+    write_page({"try": CLAIM, "other": other, "control": control}, {}, tmp_path, tmp_path / "claims.md")
     text = (tmp_path / "claims.md").read_text()
     assert ("| [A try](#try) | a paper | test error: a less b | +2.0 points | +3.0 points (+3.0 to +3.0) | 3 | held |"
             in text)
     assert "| A try | a paper | test error: a over b | 6.00 times |  | 0 of 3 | not run yet |" in text
-    assert "\nOf 2 claims: 1 held, 1 not run yet.\n" in text
+    assert "\nOf 2 claims, without the controls: 1 held, 1 not run yet.\n" in text
     assert "| 1 | 51.0% | 48.0% | +3.0 points |" in text and "Learning rates of 0.1, 0.2, 0.4: a 0.2, b 0.2." in text
     small, large = replace(CLAIM, rates=(1.6, 3.2), name="small"), replace(CLAIM, rates=(0.0125, 0.025), name="large")
     for claim, noted in (small, "a 0.4 (the smallest tried), b 0.4 (the smallest tried)."), (large, "a 0.1 (the larg"):

@@ -61,6 +61,11 @@ class Claim:
     seeds: int = 6
     remark: str = ""
 
+    @property
+    def control(self) -> bool:
+        """No paper claims it: it says what another claim means."""
+        return self.paper.endswith(": a control")
+
     def difference(self, first: float, second: float) -> float:
         """By how much the second side is better: in points of a percent, or how many times."""
         return 100 * (first - second) if self.unit == "points" else first / second

@@ -1,12 +1,13 @@
 """Several nets together.
 
-AlexNet, Table 2: one net has a top-5 error of 18.2 %, the mean answer of five 16.4 %.
+AlexNet, Table 2: one net has a top-1 error of 40.7 %, the mean answer of five 38.1 %.
 
 Compared    the first of three nets alone, and the mean answer of the three, which differ in their start and in the
             order of their images: cuda-convnet's of 18 %, half as wide
 Equal       everything else; each side has the best of the same learning rates, one for all of its nets. With the same
             one, the one net is among the three. (At first both had the rate published for these nets, 0.001, and no
-            other; claims that tried more had found larger ones to be better by then.)
+            other, in three pairs, which said "not seen", and three more, with which it held. Claims that tried more
+            rates found larger ones to be better: all six pairs were trained again.)
 Refuted     if one net alone is better: the interval of the difference lies below 0
 """
 from collections.abc import Sequence
@@ -46,5 +47,5 @@ def errors_together(work: Work, nets: Sequence[tuple[Sequential, View]], parts: 
 
 
 CLAIM = Claim(
-    __doc__, "together", "Averaging nets helps", "AlexNet, Table 2", "five nets: 18.2 to 16.4 % top-5 error",
-    ("one net", "three nets"), measure, rates=(0.001, 0.002, 0.004), published=1.8)
+    __doc__, "together", "Averaging nets helps", "AlexNet, Table 2", "five nets: 40.7 to 38.1 % top-1 error",
+    ("one net", "three nets"), measure, rates=(0.001, 0.002, 0.004), published=2.6)

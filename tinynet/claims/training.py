@@ -154,7 +154,8 @@ def cifar_net(name: str, sides: dict[str, dict[str, Any]], *, count: int = 10_00
     return measure
 
 
-SMALL = {"classes": 10, "input_size": 64, "kernels": (16, 32, 48, 48, 32), "hidden": 256}  # a sixth as wide
+SMALL = {"classes": 10, "input_size": 64, "kernels": (16, 32, 48, 48, 32),  # a sixth to an eighth as many
+         "hidden": 256}                                                     # a sixteenth
 
 
 def small_alexnet(sides: dict[str, dict[str, Any]], *, count: int = 10_000, epochs: int = 15,
