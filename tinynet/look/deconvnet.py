@@ -6,7 +6,7 @@ each layer undone by a counterpart:
     convolution    convolution with the same kernels, transposed        (equation (4) of layers/conv.py)
     max pooling    unpooling, by the switches of the way up             (layers/unpool.py)
     ReLU           ReLU again, since what went up was never negative
-    LRN            nothing: "no contrast normalization operations are used when in this reconstruction path"
+    LRN            nothing: the paper uses no "contrast normalization operations when in this reconstruction path"
     all others     their transpose at this input, which is what their backward computes
 
 What arrives is not the gradient. Three ways down differ where the net is not linear, and there alone:

@@ -8,7 +8,7 @@ The kernels of one output map are a vector w. What the net looks for is its dire
     cos(w, w') = w·w' / (|w| |w'|)                                                   (1)
 
 A layer counts as settled from the epoch on from which the mean of (1) with the last epoch, over its maps, stays at 0.9
-or more. The end is not the truth: a layer that would still turn if the training went on looks settled too late here.
+or more. The end is not the truth: a layer that would still turn if the training went on looks settled too early here.
 And a layer whose first weights are large hardly turns at all, however much it learns. How much of its way from them,
 w0, to the last epoch's, wT, is left does not depend on their size:
 

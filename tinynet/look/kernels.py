@@ -34,7 +34,7 @@ def kernel_grid(W: np.ndarray, columns: int = 16, scale: float | None = None) ->
     """The kernels W (KH, KW, 3 or 1, F) as one picture (h, w, 3) uint8, `columns` in a row, a white line between.
 
     With a `scale`, it stands for max |w| in (1) for all of them: then a kernel of large weights looks stronger than the
-    others (ZFNet, Figure 6a), and what exceeds the scale is white or black. Raises ValueError for kernels that see
+    others (ZFNet, Figure 5a), and what exceeds the scale is white or black. Raises ValueError for kernels that see
     anything but colour or grey images, for NaN, and for a scale of 0 or less.
     """
     W = _checked(W, "kernel_grid")
