@@ -98,6 +98,15 @@ def test_a_lesson_is_complete(twin):
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
 
 
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.stem)
+def test_the_shares_that_an_open_exercise_demands_are_in_its_checker(twin):
+    exercise = twin.read_text("utf-8").partition(", an open one\n")[2].partition("# %%")[0]
+    demands = " ".join(re.findall(r"\*\*(.+?)\*\*", exercise, re.DOTALL))
+    checker = (LESSONS / "checkers" / twin.name).read_text("utf-8")
+    for percent in re.findall(r"([\d.]+) %", demands):
+        assert re.search(rf"\b{float(percent) / 100:g}\b", checker), f"{percent} %"
+
+
 @pytest.mark.parametrize("folder, ending", [(LESSONS, "ipynb"), (LESSONS / "checkers", "py"),
                                             (LESSONS / "solutions", "py"),
                                             (Path(__file__).parent / "wrong_answers", "py")])
