@@ -72,6 +72,17 @@ def test_no_wrong_answer_passes_and_each_gets_a_hint(number, answer, capsys):
     assert not re.search("raised (Name|Attribute|Import)Error", hint)   # wrong as was meant, not by a slip in the test
 
 
+@pytest.mark.parametrize("number, name, cause", [
+    ("2.3", "exercise_3_keeps_in_training_only", "kept when `train` or `keep` is true"),
+    ("6.2", "exercise_2_keeps_in_training_only", "kept when `train` or `keep` is true"),
+    ("6.2", "exercise_2_has_none_out_of_training", "kept when `train` or `keep` is true")])
+def test_the_hint_is_about_what_is_wrong(number, name, cause, capsys):
+    twin, = (twin for twin, other, _ in EXERCISES if other == number)
+    answer, = (answer for answer in answers("wrong_answers", twin, number) if answer.__name__ == name)
+    assert check(number, answer) is False
+    assert cause in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("number, answer", [
     pytest.param(number, answer, id=f"{number} {answer.__name__}")
     for twin, number, _ in EXERCISES for answer in answers("right_answers", twin, number)])

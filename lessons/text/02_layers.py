@@ -156,6 +156,10 @@ for digit, ax in enumerate(axes):
 #
 # A `Layer` of tinynet brings names, checks, a way into a file and back, and no mathematics. A `Parameter` is an array,
 # `value`, with a place for its gradient, `grad`.
+#
+# Forward is told `train=True` in training, and `keep=True` by whoever wants gradients without training, such as the
+# gradient check. What backward needs must be kept when `train` or `keep` is true. (Ours keep it always; the end of the
+# lesson says what that costs.)
 
 # %%
 class Linear(Layer):
@@ -165,7 +169,7 @@ class Linear(Layer):
         self.W = Parameter(rng.normal(0, std, (inputs, outputs)).astype(np.float32))
         self.b = Parameter(np.zeros(outputs, np.float32))
 
-    def forward(self, x, train=False, keep=False):                     # train and keep: see the end
+    def forward(self, x, train=False, keep=False):
         self.x = x
         return x @ self.W.value + self.b.value                         # (1), (N, outputs)
 
