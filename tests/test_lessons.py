@@ -75,7 +75,8 @@ def test_no_wrong_answer_passes_and_each_gets_a_hint(number, answer, capsys):
 @pytest.mark.parametrize("number, name, cause", [
     ("2.3", "exercise_3_keeps_in_training_only", "kept when `train` or `keep` is true"),
     ("6.2", "exercise_2_keeps_in_training_only", "kept when `train` or `keep` is true"),
-    ("6.2", "exercise_2_has_none_out_of_training", "kept when `train` or `keep` is true")])
+    ("6.2", "exercise_2_has_none_out_of_training", "kept when `train` or `keep` is true"),
+    ("7.4", "exercise_4_draws_elsewhere", "draw from `rng` only")])
 def test_the_hint_is_about_what_is_wrong(number, name, cause, capsys):
     twin, = (twin for twin, other, _ in EXERCISES if other == number)
     answer, = (answer for answer in answers("wrong_answers", twin, number) if answer.__name__ == name)
