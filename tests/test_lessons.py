@@ -78,7 +78,9 @@ def test_no_wrong_answer_passes_and_each_gets_a_hint(number, answer, capsys):
     ("6.2", "exercise_2_has_none_out_of_training", "kept when `train` or `keep` is true"),
     ("7.4", "exercise_4_draws_elsewhere", "draw from `rng` only"),
     ("9.2", "exercise_2_cuts_off_at_0_and_255", "pixels of 0 and of 255"),
-    ("9.2", "exercise_2_forgets_255_in_float32", "pixels from 0 to 1")])
+    ("9.2", "exercise_2_forgets_255_in_float32", "pixels from 0 to 1"),
+    ("10.1", "exercise_1_by_way_of_the_host", "with `send` only"),
+    ("10.4", "exercise_4_names_no_device", "no parameter lives on the left device")])
 def test_the_hint_is_about_what_is_wrong(number, name, cause, capsys):
     twin, = (twin for twin, other, _ in EXERCISES if other == number)
     answer, = (answer for answer in answers("wrong_answers", twin, number) if answer.__name__ == name)
