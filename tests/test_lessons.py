@@ -115,6 +115,15 @@ def test_a_lesson_is_complete(twin):
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.stem)
+def test_what_puts_an_answer_to_work_asks_its_checker_first(twin):
+    exercises = {name for t, _, name in EXERCISES if t == twin}
+    for node in ast.parse(twin.read_text("utf-8")).body:
+        if isinstance(node, ast.If):
+            checked = set(re.findall(r"\bcheck\('[\d.]+', (\w+)\)", ast.unparse(node.test)))
+            assert exercises & {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} == checked
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.stem)
 def test_the_shares_that_an_open_exercise_demands_are_in_its_checker(twin):
     exercise = twin.read_text("utf-8").partition(", an open one\n")[2].partition("# %%")[0]
     demands = " ".join(re.findall(r"\*\*(.+?)\*\*", exercise, re.DOTALL))
