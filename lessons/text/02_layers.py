@@ -224,7 +224,7 @@ axes[0].legend();
 #
 # The backward of ReLU. You are given the `x` that went in and the `dy` that comes back, of the same shape, and return
 # `dx`. At exactly 0 there is no slope; take 0 there, as tinynet does. Do not write into `x` or `dy`: they belong to
-# others.
+# others. As everywhere in a net, what comes out has the precision of what went in.
 
 # %%
 def relu_backward(x, dy):
@@ -263,7 +263,7 @@ for ax, heights, title in zip(axes, (z, softmax(z), softmax(5 * z)),
 #
 # The gradient of the mean loss of a batch, with respect to the scores `z` (N, K); `labels` (N,) are the right
 # classes, as whole numbers. Lesson 1 ended in $p - t$. Guess what that becomes for $K$ classes, or derive it; the
-# checker nudges. You may call `softmax`. As with every layer, what comes out has the precision of what went in.
+# checker nudges. You may call `softmax`.
 
 # %%
 def softmax_loss_gradient(z, labels):
