@@ -72,6 +72,22 @@ def test_no_wrong_answer_passes_and_each_gets_a_hint(number, answer, capsys):
     assert not re.search("raised (Name|Attribute|Import)Error", hint)   # wrong as was meant, not by a slip in the test
 
 
+@pytest.mark.parametrize("number, name, cause", [
+    ("2.3", "exercise_3_keeps_in_training_only", "kept when `train` or `keep` is true"),
+    ("6.2", "exercise_2_keeps_in_training_only", "kept when `train` or `keep` is true"),
+    ("6.2", "exercise_2_has_none_out_of_training", "kept when `train` or `keep` is true"),
+    ("7.4", "exercise_4_draws_elsewhere", "draw from `rng` only"),
+    ("9.2", "exercise_2_cuts_off_at_0_and_255", "pixels of 0 and of 255"),
+    ("9.2", "exercise_2_forgets_255_in_float32", "pixels from 0 to 1"),
+    ("10.1", "exercise_1_by_way_of_the_host", "with `send` only"),
+    ("10.4", "exercise_4_names_no_device", "no parameter lives on the left device")])
+def test_the_hint_is_about_what_is_wrong(number, name, cause, capsys):
+    twin, = (twin for twin, other, _ in EXERCISES if other == number)
+    answer, = (answer for answer in answers("wrong_answers", twin, number) if answer.__name__ == name)
+    assert check(number, answer) is False
+    assert cause in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("number, answer", [
     pytest.param(number, answer, id=f"{number} {answer.__name__}")
     for twin, number, _ in EXERCISES for answer in answers("right_answers", twin, number)])
@@ -96,6 +112,24 @@ def test_a_lesson_is_complete(twin):
     checks = len(re.findall(r'\bcheck\("', "\n".join(code)))            # some ask again, to go on with the answer
     assert printed.count("Not yet: ") == checks >= len(exercises)       # committed as the student finds it
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.stem)
+def test_what_puts_an_answer_to_work_asks_its_checker_first(twin):
+    exercises = {name for t, _, name in EXERCISES if t == twin}
+    for node in ast.parse(twin.read_text("utf-8")).body:
+        if isinstance(node, ast.If):
+            checked = set(re.findall(r"\bcheck\('[\d.]+', (\w+)\)", ast.unparse(node.test)))
+            assert exercises & {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} == checked
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.stem)
+def test_the_shares_that_an_open_exercise_demands_are_in_its_checker(twin):
+    exercise = twin.read_text("utf-8").partition(", an open one\n")[2].partition("# %%")[0]
+    demands = " ".join(re.findall(r"\*\*(.+?)\*\*", exercise, re.DOTALL))
+    checker = (LESSONS / "checkers" / twin.name).read_text("utf-8")
+    for percent in re.findall(r"([\d.]+) %", demands):
+        assert re.search(rf"\b{float(percent) / 100:g}\b", checker), f"{percent} %"
 
 
 @pytest.mark.parametrize("folder, ending", [(LESSONS, "ipynb"), (LESSONS / "checkers", "py"),

@@ -62,3 +62,6 @@ def _centre_backward(centre, x):
     except AssertionError:
         raise NotYet("forward is right; the gradient check says that backward is not. One x touches its own y, and "
                      "through the mean it touches others. Which ones, and how strongly?") from None
+    except (AttributeError, TypeError):                                    # it went well with train, above
+        raise NotYet("backward works after `train=True`, and not after `keep=True`: what backward needs must be kept "
+                     "when `train` or `keep` is true.") from None

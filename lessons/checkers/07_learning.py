@@ -66,9 +66,10 @@ def exercise_4(mended):
                          "learn with its own label?")
     require(wrong < 0.16, f"{wrong:.0%} of the test images are wrong. Something throws the weights about; its size "
                           "stands at the top of the function.")
+    again, _ = run()
+    require(_equal(net, again), "the same call trains differently the second time: draw from `rng` only.")
     other, _ = run(x_test=255 - x_test)
-    require(all(np.array_equal(p.value, q.value) for (_, p), (_, q) in
-                zip(net.parameters(), other.parameters(), strict=True)),
+    require(_equal(net, other),
             "with other test images, the same training gives other weights. What has learning to do with those?")
     _, slower = run(lr=0.005)
     require(slower > wrong, "`lr` does not seem to have any effect.")
@@ -78,6 +79,11 @@ def exercise_4(mended):
                              " What has the net seen last? (Draw from `rng`.)")
     _, shifted = run(test_labels=(test_labels + 1) % 10)
     require(shifted > 0.8, "with wrong test labels, the error should be near 100 %.")
+
+
+def _equal(net, other):
+    return all(np.array_equal(p.value, q.value)
+               for (_, p), (_, q) in zip(net.parameters(), other.parameters(), strict=True))
 
 
 def exercise_5(settings):

@@ -23,8 +23,11 @@ def exercise_1(exchange_backward):
                 "in forward? Which part of d_left is about them, and which part of d_right?")
         same(left.tohost(got[0]), expected[..., :C], "dx_left", f"dx_left {hint}")
         same(right.tohost(got[1]), expected[..., C:], "dx_right", f"dx_right {hint}")
-        require(sum(crossing.bytes for crossing in log) == x.nbytes,
-                "the numbers are right, but more crosses than need be. Send only what the other side waits for.")
+        crossed = sum(crossing.bytes for crossing in log)
+        require(crossed >= x.nbytes, "the numbers are right, but they did not cross by `send`: carry arrays over with "
+                                     "`send` only.")
+        require(crossed == x.nbytes, "the numbers are right, but more crosses than need be. Send only what the other "
+                                     "side waits for.")
 
 
 def exercise_2(break_even):
@@ -63,7 +66,8 @@ def exercise_4(my_columns):
     net, rate = several(untouched(my_columns, left, right, np.random.default_rng(0)), "net, rate")
     for side, device in ("left", left), ("right", right):
         mine = sum(p.size for _, p in net.parameters() if p.device is device)
-        require(0 < mine <= 20_000, f"the {side} column should have at most 20,000 parameters; yours has {mine:,}.")
+        require(mine, f"no parameter lives on the {side} device: give each layer `device=`.")
+        require(mine <= 20_000, f"the {side} column should have at most 20,000 parameters; yours has {mine:,}.")
     images, labels = (getattr(cifar10_sample().train, what)[:32] for what in ("images", "labels"))
     x = ((images - images.mean(axis=0)) / images.std()).astype(np.float32)
     _meet(net, x[:4])

@@ -417,7 +417,7 @@ check("1.3", gradient_with_decay);
 
 # %% [markdown]
 # *If you like:* let the neuron learn by your gradients. (Cells like this one do nothing until your answer is right; the
-# rest of the lesson does not need them.) The first curve is that of the lesson, the second yours with a hundred times
+# rest of the lesson does not need them.) The first line is that of the lesson, the second yours with a hundred times
 # the paper's decay: its weights stay smaller, and the loss on these examples a little higher.
 
 # %%

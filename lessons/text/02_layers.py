@@ -156,6 +156,10 @@ for digit, ax in enumerate(axes):
 #
 # A `Layer` of tinynet brings names, checks, a way into a file and back, and no mathematics. A `Parameter` is an array,
 # `value`, with a place for its gradient, `grad`.
+#
+# Forward is told `train=True` in training, and `keep=True` by whoever wants gradients without training, such as the
+# gradient check. What backward needs must be kept when `train` or `keep` is true. (Ours keep it always; the end of the
+# lesson says what that costs.)
 
 # %%
 class Linear(Layer):
@@ -165,7 +169,7 @@ class Linear(Layer):
         self.W = Parameter(rng.normal(0, std, (inputs, outputs)).astype(np.float32))
         self.b = Parameter(np.zeros(outputs, np.float32))
 
-    def forward(self, x, train=False, keep=False):                     # train and keep: see the end
+    def forward(self, x, train=False, keep=False):
         self.x = x
         return x @ self.W.value + self.b.value                         # (1), (N, outputs)
 
@@ -220,7 +224,7 @@ axes[0].legend();
 #
 # The backward of ReLU. You are given the `x` that went in and the `dy` that comes back, of the same shape, and return
 # `dx`. At exactly 0 there is no slope; take 0 there, as tinynet does. Do not write into `x` or `dy`: they belong to
-# others.
+# others. As everywhere in a net, what comes out has the precision of what went in.
 
 # %%
 def relu_backward(x, dy):
@@ -259,7 +263,7 @@ for ax, heights, title in zip(axes, (z, softmax(z), softmax(5 * z)),
 #
 # The gradient of the mean loss of a batch, with respect to the scores `z` (N, K); `labels` (N,) are the right
 # classes, as whole numbers. Lesson 1 ended in $p - t$. Guess what that becomes for $K$ classes, or derive it; the
-# checker nudges. You may call `softmax`. As with every layer, what comes out has the precision of what went in.
+# checker nudges. You may call `softmax`.
 
 # %%
 def softmax_loss_gradient(z, labels):

@@ -517,7 +517,7 @@ class YourConv(Conv):
         return input_gradient(dy, self.W.value)
 
 
-if check("3.2", two_loops) and input_gradient(np.ones((1, 3, 3, 1)), W[:3, :3, :1, :1]) is not None:
+if all([check("3.2", two_loops), check("3.3", input_gradient)]):
     rng = np.random.default_rng(0)
     print(gradcheck(YourConv(2, 3, 3, rng=rng), rng.normal(size=(2, 7, 6, 2))))
     yours = Sequential(conv1=YourConv(1, 4, 5, rng=rng), relu1=ReLU(),

@@ -542,7 +542,7 @@ paths = {name: stroll(values) for name, values in rates.items()}
 
 fig, axes = plt.subplots(1, 2, figsize=(8.5, 3.3), width_ratios=(1, 1.6))
 draw_valley(axes[0], "the last 500 steps", around=1.5)
-closer = axes[0].inset_axes((0.58, 0.58, 0.4, 0.4))                    # ten times as near
+closer = axes[0].inset_axes((0.58, 0.58, 0.4, 0.4))                    # four times as large
 closer.plot(*bottom, "k+")
 closer.set(xlim=bottom[0] + [-0.15, 0.15], ylim=bottom[1] + [-0.15, 0.15], xticks=[], yticks=[])
 for (name, path), color in zip(paths.items(), ("C0", "C1", "C3"), strict=True):
@@ -554,10 +554,10 @@ axes[1].legend()
 assert above(paths["in steps"])[-10:].mean() < above(paths["ε = 0.05"])[-10:].mean()
 
 # %% [markdown]
-# (In the small frame, ten times as near: those of the stepped rate lie on the cross.) The large rate is quickly near
-# and never there; the small one is on its way for ever. Large first, then small, has both. At each division the
-# trembling shrinks, and the loss takes a step down: the stairs that one sees in so many training curves. The plan of
-# the divisions is called a **learning-rate schedule**.
+# (In the small frame, four times as large: those of the stepped rate lie close together beside the cross.) The large
+# rate is quickly near and never there; the small one is on its way for ever. Large first, then small, has both. At each
+# division the trembling shrinks, and the loss takes a step down: the stairs that one sees in so many training curves.
+# The plan of the divisions is called a **learning-rate schedule**.
 #
 # When to divide? The paper: when the error on the validation images has stopped falling.
 #

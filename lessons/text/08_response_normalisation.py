@@ -417,8 +417,9 @@ print(f"wrong in both {np.sum(wrong['without'] & wrong['with LRN'])}, "
       f"only without LRN {a_only}, only with it {b_only}")
 
 # %% [markdown]
-# Each image contributes $+1$, $0$ or $-1$ to the difference. If the nets were equally good, every image on which they
-# differ would be a throw of a fair coin. There are $n_{10} + n_{01}$ of them, and so many throws scatter by
+# Each image contributes $+1$, $0$ or $-1$ to the difference. Let $n_{10}$ be the number of images on which only the
+# first net is wrong, $n_{01}$ that on which only the second is. If the nets were equally good, every image on which
+# they differ would be a throw of a fair coin. There are $n_{10} + n_{01}$ of them, and so many throws scatter by
 # $\sqrt{n_{10} + n_{01}}$. Hence
 #
 # $$\text{difference} = \frac{n_{10} - n_{01}}{N} \;\pm\; \frac{\sqrt{n_{10} + n_{01}}}{N}$$

@@ -300,7 +300,8 @@ assert np.allclose(components[1], vectors, atol=1e-4)
 # ### Exercise 9.2
 #
 # `x` (N, H, W, 3) are images from 0 to 255, `values` (3,) the $\lambda_i$, `vectors` (3, 3) the $p_i$ **as columns**,
-# `alpha` (N, 3) the drawn numbers of each image. Return the images with colour noise, without changing `x`.
+# `alpha` (N, 3) the drawn numbers of each image. Return the images with colour noise, which may go below 0
+# and above 255, without changing `x`.
 
 # %%
 def add_color(x, values, vectors, alpha):

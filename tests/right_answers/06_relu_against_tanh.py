@@ -31,6 +31,17 @@ class exercise_2_keeps_the_slope(Layer):
         return self.slope * dy
 
 
+class exercise_2_keeps_when_asked(Layer):
+    def forward(self, x, train=False, keep=False):
+        y = np.tanh(x)
+        if train or keep:
+            self.y = y
+        return y
+
+    def backward(self, dy):
+        return dy * (1 - self.y ** 2)
+
+
 class exercise_2_keeps_the_input(Layer):
     def forward(self, x, train=False, keep=False):
         self.x = x

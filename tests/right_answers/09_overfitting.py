@@ -36,6 +36,11 @@ def exercise_2_with_einsum(x, values, vectors, alpha):
     return x + 255 * np.einsum("ni,i,ci->nc", alpha, values, vectors)[:, None, None]
 
 
+def exercise_2_in_float32(x, values, vectors, alpha):
+    color = 255 * (alpha * values) @ vectors.T
+    return x.astype(np.float32) + color[:, None, None].astype(np.float32)
+
+
 class exercise_3_with_where(Layer):
     def __init__(self, p, rng):
         self.p, self.rng = p, rng

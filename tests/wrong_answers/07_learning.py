@@ -125,14 +125,14 @@ def exercise_3_the_opposite(errors, patience):
     return len(errors) > patience and min(errors[-patience:]) < min(errors[:-patience])
 
 
-def _script(x, labels, x_test, test_labels, rng, lr, mean=None, shuffle=True, late=0):
+def _script(x, labels, x_test, test_labels, rng, lr, mean=None, shuffle=True, late=0, draw=None):
     mean = x.mean(axis=0) if mean is None else mean
     x, x_test = ((a - mean).reshape(len(a), -1).astype(np.float32) / 255 for a in (x, x_test))
     net = Sequential(fc1=Linear(784, 100, rng=rng, weight_init=fan_in(2.0)), relu1=ReLU(),
                      fc2=Linear(100, 10, rng=rng, weight_init=fan_in(1.0)))
     loss, sgd = SoftmaxCrossEntropy(), SGD(net.parameters(), lr)
     for _ in range(3):
-        order = rng.permutation(len(x)) if shuffle else np.arange(len(x))
+        order = (draw or rng).permutation(len(x)) if shuffle else np.arange(len(x))
         for start in range(0, len(x), 50):
             n = order[start:start + 50]
             loss.forward(net.forward(x[n], train=True), labels[n - late])
@@ -159,6 +159,10 @@ def exercise_4_the_mean_of_all(x, labels, x_test, test_labels, rng, lr=0.05):
 
 def exercise_4_always_in_order(x, labels, x_test, test_labels, rng, lr=0.05):
     return _script(x, labels, x_test, test_labels, rng, lr, shuffle=False)
+
+
+def exercise_4_draws_elsewhere(x, labels, x_test, test_labels, rng, lr=0.05):
+    return _script(x, labels, x_test, test_labels, rng, lr, draw=np.random)
 
 
 def exercise_4_a_rate_of_its_own(x, labels, x_test, test_labels, rng, lr=0.05):

@@ -146,6 +146,14 @@ def exercise_2_only_the_colour(x, values, vectors, alpha):
     return (255 * (alpha * values) @ vectors.T)[:, None, None]
 
 
+def exercise_2_cuts_off_at_0_and_255(x, values, vectors, alpha):
+    return np.clip(x + (255 * (alpha * values) @ vectors.T)[:, None, None], 0, 255)
+
+
+def exercise_2_forgets_255_in_float32(x, values, vectors, alpha):
+    return (x + ((alpha * values) @ vectors.T)[:, None, None]).astype(np.float32)
+
+
 def exercise_2_changes_x(x, values, vectors, alpha):
     x += (255 * (alpha * values) @ vectors.T)[:, None, None]
     return x

@@ -50,6 +50,11 @@ def exercise_1_both_on_the_left(d_left, d_right, C):
     return total[..., :C], total[..., C:]
 
 
+def exercise_1_by_way_of_the_host(d_left, d_right, C):
+    total = left.tohost(d_left) + right.tohost(d_right)
+    return left.asarray(total[..., :C]), right.asarray(total[..., C:])
+
+
 def exercise_1_adds_in_place(d_left, d_right, C):
     home_to_left, home_to_right = send(d_right[..., :C], left), send(d_left[..., C:], right)
     d_left[..., :C] += home_to_left
@@ -147,6 +152,15 @@ def exercise_4_meets_too_early(left, right, rng):
 
 def exercise_4_sends_the_pixels_gradient_home(left, right, rng):
     return _columns(left, right, rng, meets=True, input_grad=True), 0.02
+
+
+def exercise_4_names_no_device(left, right, rng):
+    def conv(inputs, outputs):
+        return Columns(*(Conv2d(inputs, outputs, 3, 2, 1, rng=rng, weight_init=fan_in(2.0)) for _ in range(2)))
+
+    return Sequential(fork=Fork((left, right)), conv1=conv(3, 8), relu1=Columns(ReLU(), ReLU()), cross=Exchange(),
+                      conv2=conv(16, 8), relu2=Columns(ReLU(), ReLU()), flat=Columns(Flatten(), Flatten()),
+                      join=Join(left), fc3=Linear(1024, 10, rng=rng, weight_init=fan_in(1.0))), 0.02
 
 
 def exercise_4_learns_too_slowly(left, right, rng):
