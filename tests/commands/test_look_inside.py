@@ -14,6 +14,7 @@ from tinynet.commands.looks import asked, growth, top9
 from tinynet.data import Split, View, cifar10_sample
 from tinynet.files.writing import write_json
 from tinynet.look.compare import WAYS
+from tinynet.look.occlusion import average, occlusion
 from tinynet.look.strongest import Strongest
 from tinynet.models import build, pretrained
 from tinynet.training.config import about_the_net
@@ -95,6 +96,11 @@ def test_hiding(run):
     assert found[1] == SMALL.classes[SMALL.test.labels[3]] and float(found[3]) <= float(found[2])
     printed, files = run("80sec", "--occlusion", "--average", 3, "--stride", 8, "--square", 5)
     assert "occlusion-average.png" in files and printed.startswith("over 3 test images that it recognises, ")
+    trained, part = pretrained("80sec"), SMALL.test
+    right = np.flatnonzero(trained.probabilities(part).argmax(axis=1) == part.labels)[:3]
+    left = average([occlusion(trained.net, part.images[i], int(part.labels[i]), trained.view, 5, 8) for i in right])
+    assert f"in the middle {left.mean[2, 2]:.2f} ± " in printed                        # around row 16, column 16
+    assert f"in the corner {left.mean[1, 1]:.2f} ± " in printed                        # 8, 8; at 0, 0 it is cut off
 
 
 def test_a_picture_of_ones_own(run, tmp_path):

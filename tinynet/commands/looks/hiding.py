@@ -14,11 +14,11 @@ from ...training.evaluate import Trained
 from ...training.train import say
 from .asked import Chosen
 
-SQUARE, STRIDE, OF = 50, 8, 224  # the paper's square, of its images; the stride is ours
+SQUARE, STRIDE, OF = 50, 8, 224  # of the paper's images, of 224 pixels; it does not say how large its square is
 
 
 def sizes(trained: Trained, square: int | None, stride: int | None) -> tuple[int, int]:
-    """As large for the net's images as SQUARE and STRIDE for the paper's, if none were named.
+    """As large for the net's images as SQUARE and STRIDE for those of OF pixels, if none were named.
 
     Raises ValueError for a square that does not fit.
     """
@@ -61,7 +61,8 @@ def hide_in_many(out: Path, trained: Trained, data: Dataset, count: int, square:
     draw_average(path, mean, found[0].rows, found[0].columns, f"of the probability of the right class, with a "
                  f"grey square of {square}x{square} pixels;\n{data.name}")
     middle = tuple(n // 2 for n in mean.mean.shape)
+    corner = tuple(int(np.searchsorted(at, square // 2)) for at in (found[0].rows, found[0].columns))  # wholly inside
     say(f"over {mean.count} test images that it recognises, of the probability of the right class is left: with the "
         f"square in the middle {mean.mean[middle]:.2f} ± {mean.error[middle]:.2f}, in the corner "
-        f"{mean.mean[0, 0]:.2f} ± {mean.error[0, 0]:.2f}, where it is lowest in each image {mean.lowest[0]:.2f} ± "
+        f"{mean.mean[corner]:.2f} ± {mean.error[corner]:.2f}, where it is lowest in each image {mean.lowest[0]:.2f} ± "
         f"{mean.lowest[1]:.2f} (mean and standard error); {time.perf_counter() - start:.0f} s\n  the picture: {path}")
