@@ -538,6 +538,26 @@ def test_four_files_appear_together_or_not_at_all(publisher, tmp_path):
     assert len(names(tmp_path)) == 5
 
 
+@pytest.mark.parametrize("at_fault", ["a server", "what lies there"])
+def test_one_wrong_file_does_not_cost_the_others(publisher, tmp_path, at_fault):
+    """Bytes that a server has changed, or a folder that is called as the download: both are a DataError."""
+    last, right = "t10k-labels-idx1-ubyte.gz", publisher.files["t10k-labels-idx1-ubyte.gz"]
+    if at_fault == "a server":
+        publisher.files[last] = bytes(len(right))
+    else:
+        (tmp_path / f"{last}.part").mkdir()
+    with pytest.raises(DataError, match=last):
+        mnist(tmp_path)
+    others = [f"{name}.part" for name in sorted(publisher.files) if "idx" in name and name != last]
+    assert [name for name in names(tmp_path) if not name.startswith(last)] == others
+    publisher.files[last] = right
+    if at_fault != "a server":
+        (tmp_path / f"{last}.part").rmdir()
+    publisher.requests.clear()
+    assert len(mnist(tmp_path).test.labels) == 2
+    assert {name.rpartition("/")[2] for name, _, _ in publisher.requests} == {last}
+
+
 @pytest.mark.parametrize("code, reason", [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"),
                                           (errno.EACCES, "no permission")])
 def test_a_full_or_read_only_disk(publisher, tmp_path, monkeypatch, code, reason):

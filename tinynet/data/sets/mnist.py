@@ -20,7 +20,6 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
@@ -29,7 +28,7 @@ import numpy as np
 
 from ...files.reading import opened
 from ..dataset import Dataset, Split, check_labels, wrong
-from ..download.fetch import Wanted, downloading, fetched
+from ..download.fetch import Wanted, downloading, fetch
 from ..download.folders import Candidate, clean_up, new_folder, not_found, search_folders
 
 MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"]
@@ -78,11 +77,11 @@ def _found(looked_in: list[Candidate]) -> tuple[Path, dict[str, Path]] | None:
 
 def _download(looked_in: list[Candidate]) -> tuple[Path, dict[str, Path]]:
     folder = looked_in[0].folder
-    with downloading(folder, [wanted.name for wanted in FILES.values()]), ExitStack() as stack:
+    with downloading(folder, [wanted.name for wanted in FILES.values()]):
         if found := _found(looked_in):  # another process was at it
             return found
         # All four before the folder gets its name: a part of the files is never taken for the whole.
-        files = {wanted.name: stack.enter_context(fetched([url + wanted.name for url in MIRRORS], folder, wanted))
+        files = {wanted.name: fetch([url + wanted.name for url in MIRRORS], folder, wanted)
                  for wanted in FILES.values()}
         with new_folder(folder / "mnist") as temporary:
             for name, file in files.items():
