@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import ssl
@@ -536,6 +537,26 @@ def test_four_files_appear_together_or_not_at_all(publisher, tmp_path):
     mnist(tmp_path)
     assert {name.rpartition("/")[2] for name, _, _ in publisher.requests} == {"t10k-labels-idx1-ubyte.gz"}
     assert len(names(tmp_path)) == 5
+
+
+@pytest.mark.parametrize("load, folder, what", [(cifar10, "cifar-10-batches-bin", "CIFAR-10"),
+                                                (cifar100, "cifar-100-binary", "CIFAR-100"), (mnist, "mnist", "MNIST")])
+@pytest.mark.parametrize("make", [lambda path: (path.mkdir(), (path / "README.txt").touch()), Path.touch,
+                                  lambda path: (path.with_name("empty").mkdir(), path.symlink_to("empty"))],
+                         ids=["a folder", "a file", "a link"])
+def test_nothing_is_downloaded_to_where_something_else_is(publisher, tmp_path, monkeypatch, load, folder, what, make):
+    monkeypatch.setattr(importlib.import_module("tinynet.data.sets.cifar100"), "URLS", [publisher.url + "cifar.tar.gz"])
+    make(tmp_path / folder)
+    before = names(tmp_path)
+    message = f"{re.escape(str(tmp_path / folder))} is there and holds no {what}, .*: move it away, or name another"
+    with pytest.raises(FileExistsError, match=message):
+        load(tmp_path)
+    assert not publisher.requests and names(tmp_path) == before
+
+
+def test_an_empty_folder_in_its_place_is_filled(publisher, tmp_path):
+    (tmp_path / "mnist").mkdir()
+    assert mnist(tmp_path).source.endswith(f"read from {tmp_path / 'mnist'}")
 
 
 @pytest.mark.parametrize("at_fault", ["a server", "what lies there"])

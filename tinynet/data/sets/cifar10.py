@@ -23,7 +23,7 @@ import numpy as np
 from ...files.reading import opened, read_text
 from ..dataset import Dataset, Split, check_labels, wrong
 from ..download.fetch import Wanted, downloading, fetched
-from ..download.folders import Candidate, clean_up, new_folder, not_found, search_folders
+from ..download.folders import Candidate, clean_up, expect_free, new_folder, not_found, search_folders
 from . import cifar10_pickle
 
 URLS = ["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"]
@@ -46,7 +46,8 @@ def cifar10(root: str | PathLike | None = None, download: bool = True) -> Datase
     preference. Where there are none, they are downloaded (about 170 MB) into the first of these.
 
     Raises FileNotFoundError if there are none and `download` is False; DataError (a ValueError) if a file is not as it
-    should be, or has more than MOST_RECORDS images; OSError if the download or the disk fails.
+    should be, or has more than MOST_RECORDS images; OSError if the download or the disk fails, or if something
+    else is where they are downloaded to.
     """
     looked_in = search_folders(root)
     if found := _found(looked_in):
@@ -73,6 +74,7 @@ def _download(looked_in: list[Candidate]) -> tuple[Path, _Layout]:
     with downloading(folder, BATCHES):
         if found := _found(looked_in):  # another process was at it
             return found
+        expect_free(folder / BINARY.folder, "CIFAR-10")
         with fetched(URLS, folder, ARCHIVE) as archive, new_folder(folder / BINARY.folder) as temporary:
             unpack(archive, temporary, BATCHES)
     return folder / BINARY.folder, BINARY

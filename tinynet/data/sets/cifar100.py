@@ -19,7 +19,7 @@ import numpy as np
 from ...files.reading import read_text
 from ..dataset import Dataset, Split, check_labels, wrong
 from ..download.fetch import Wanted, downloading, fetched
-from ..download.folders import Candidate, clean_up, new_folder, not_found, search_folders
+from ..download.folders import Candidate, clean_up, expect_free, new_folder, not_found, search_folders
 from . import cifar10_pickle
 from .cifar10 import channels_last, places, read_records, repeated
 
@@ -79,6 +79,7 @@ def _download(looked_in: list[Candidate]) -> tuple[Path, _Layout]:
     with downloading(folder, BINARY.files):
         if found := _found(looked_in):  # another process was at it
             return found
+        expect_free(folder / BINARY.folder, "CIFAR-100")
         with fetched(URLS, folder, ARCHIVE) as archive, new_folder(folder / BINARY.folder) as temporary:
             unpack(archive, temporary, BINARY.files)
     return folder / BINARY.folder, BINARY

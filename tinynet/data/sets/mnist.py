@@ -29,7 +29,7 @@ import numpy as np
 from ...files.reading import opened
 from ..dataset import Dataset, Split, check_labels, wrong
 from ..download.fetch import Wanted, downloading, fetch
-from ..download.folders import Candidate, clean_up, new_folder, not_found, search_folders
+from ..download.folders import Candidate, clean_up, expect_free, new_folder, not_found, search_folders
 
 MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"]
 FILES = {wanted.name.partition("-idx")[0]: wanted for wanted in (
@@ -56,7 +56,8 @@ def mnist(root: str | PathLike | None = None, download: bool = True) -> Dataset:
     are none, they are downloaded (12 MB) into the first of these.
 
     Raises FileNotFoundError if there are none and `download` is False; DataError (a ValueError) if a file is not as it
-    should be, or has more than MOST_ITEMS images; OSError if the download or the disk fails.
+    should be, or has more than MOST_ITEMS images; OSError if the download or the disk fails, or if something
+    else is where they are downloaded to.
     """
     looked_in = search_folders(root)
     if found := _found(looked_in):
@@ -80,6 +81,7 @@ def _download(looked_in: list[Candidate]) -> tuple[Path, dict[str, Path]]:
     with downloading(folder, [wanted.name for wanted in FILES.values()]):
         if found := _found(looked_in):  # another process was at it
             return found
+        expect_free(folder / "mnist", "MNIST")
         # All four before the folder gets its name: a part of the files is never taken for the whole.
         files = {wanted.name: fetch([url + wanted.name for url in MIRRORS], folder, wanted)
                  for wanted in FILES.values()}
