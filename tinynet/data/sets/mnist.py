@@ -70,9 +70,10 @@ def mnist(root: str | PathLike | None = None, download: bool = True) -> Dataset:
 
 def _found(looked_in: list[Candidate]) -> tuple[Path, dict[str, Path]] | None:
     for above, _ in looked_in:
-        for folder in (above / name for name in FOLDERS):
-            if files := _files_in(folder):
-                return folder, files
+        found = [(above / name, _files_in(above / name)) for name in FOLDERS]
+        folder, files = max(found, key=lambda each: len(each[1]))  # the first of those that hold the most
+        if files:
+            return folder, files
     return None
 
 
