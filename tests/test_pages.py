@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import tinynet
-from tinynet import Conv2d, Flatten, Linear, ReLU, Sequential, models, pair, simulated
+from tinynet import Conv2d, Flatten, GlobalAvgPool2d, Linear, ReLU, Sequential, models, pair, simulated
 from tinynet.data import View, cifar10_sample
 from tinynet.files.weights import to_torch
 
@@ -57,13 +57,13 @@ def test_weights_in_and_out(monkeypatch):
     model = SimpleNamespace(state_dict=lambda: to_torch(net), load_state_dict=loaded.update)
     monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(from_numpy=np.asarray))
     np.savez("theirs.npz", **to_torch(net))
-    vgg, read = models.build("vgg16"), []
-    for name in "alexnet", "googlenet":
-        monkeypatch.setattr(models, f"{name}_torchvision", lambda name=name: name)
+    for name, small in (("alexnet", Sequential(conv1=Conv2d(3, 4, 3), flat=Flatten(), fc6=Linear(4, 2))),
+                        ("googlenet", Sequential(avgpool=GlobalAvgPool2d(), fc=Linear(3, 2)))):
+        monkeypatch.setattr(models, f"{name}_torchvision", lambda small=small: small)
+    read = []
 
-    def from_files(net, path, ignore=()):                  # which are hundreds of megabytes
-        read.append((net if isinstance(net, str) else "vgg16", path, ignore))
-        return vgg
+    def from_files(net, path, names=None, ignore=()):      # which are hundreds of megabytes
+        read.append((path, names and (names["features.0"], names["classifier.0"]), ignore))
     blobs = to_torch(models.alexnet(columns=1, input_size=227))
     caffes = {}
     for name, array in blobs.items():
@@ -78,8 +78,8 @@ def test_weights_in_and_out(monkeypatch):
             given["from_torch"] = from_files
         exec(compile(block, f"docs/weights.md, block {i}", "exec"), given)
     assert loaded.keys() == to_torch(net).keys() and Path("ours.npz").exists()
-    assert read == [("vgg16", "vgg16.safetensors", ()), ("alexnet", "alexnet.safetensors", ()),
-                    ("googlenet", "googlenet.safetensors", ("aux1", "aux2"))]
+    assert read == [("vgg16.safetensors", ("conv1_1", "fc6"), ()), ("alexnet.safetensors", ("conv1", "fc6"), ()),
+                    ("googlenet.safetensors", None, ("aux1", "aux2"))]
     order = [*given["net"].layers]
     assert order.index("pool1") < order.index("norm1") and order.index("pool2") < order.index("norm2")
 

@@ -1,5 +1,7 @@
 """Pictures in files, shown to the net of a run: what is printed, drawn, and refused."""
+import os
 import re
+from pathlib import Path
 
 import matplotlib.image
 import numpy as np
@@ -48,6 +50,16 @@ def test_the_answers_are_those_of_the_net(tmp_path, pictures):
     np.testing.assert_array_equal(answers, trained.probabilities(Split(images, np.zeros(3, int))))
     np.testing.assert_array_equal(trained.predict(pictures, ten=True).argmax(axis=1), answers.argmax(axis=1))
     np.testing.assert_array_equal(trained.predict(iter(pictures)), answers)
+
+
+def test_one_path_and_none_are_refused(tmp_path, pictures):
+    trained = tinynet.load_run(write_run(tmp_path / "run"))
+    for path in pictures[0], Path(pictures[0]), os.fsencode(pictures[0]):
+        with pytest.raises(TypeError, match=r"expected a list of paths, got .*0.png' alone: write predict\(\[path\]\)"):
+            trained.predict(path)
+    for nothing in [], iter(()):
+        with pytest.raises(ValueError, match="expected the paths of one picture or more, got none"):
+            trained.predict(nothing)
 
 
 def test_without_a_mean_image_the_run_says_how_large_its_squares_were(tmp_path, pictures):

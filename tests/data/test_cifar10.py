@@ -1,6 +1,7 @@
 import io
 import os
 import pickle
+import re
 import struct
 import sys
 import tracemalloc
@@ -63,6 +64,9 @@ def write_pickles(folder, dumps=python2, **changes):
         (folder / stem).write_bytes(dumps({**batch, **changes}))
     (folder / "batches.meta").write_bytes(dumps({"label_names": NAMES, "num_vis": 3072}))
     return folder
+
+
+CALLED = {write_binary: "cifar-10-batches-bin", write_pickles: "cifar-10-batches-py"}
 
 
 def test_a_record_is_a_label_and_three_planes(tmp_path):
@@ -180,7 +184,7 @@ def test_what_is_no_file(tmp_path, write, name, make, kind):
     """A named pipe would wait for ever, a device has no end."""
     if make is None or kind == "a device" and not os.path.exists("/dev/zero"):
         pytest.skip("not on this system")
-    folder = write(tmp_path / "data")
+    folder = write(tmp_path / CALLED[write])
     (folder / name).unlink()
     make(folder / name)
     with pytest.raises(DataError, match=f"{name}: expected a file, got {kind}"):
@@ -231,10 +235,25 @@ def test_a_batch_under_two_names_is_said(tmp_path, write, suffix):
 
 @pytest.mark.parametrize("write, suffix", [(write_binary, ".bin"), (write_pickles, "")])
 def test_wrong_number_of_files(tmp_path, write, suffix):
-    folder = write(tmp_path / "data")
+    folder = write(tmp_path / CALLED[write])
     os.rename(folder / f"data_batch_2{suffix}", folder / f"data_batch_7{suffix}")
-    with pytest.raises(DataError, match=f"none of data_batch_2{suffix} and also data_batch_7{suffix}.*dele"):
+    for root in folder, tmp_path:
+        with pytest.raises(DataError, match=f"none of data_batch_2{suffix} and also data_batch_7{suffix}.*delete "
+                           f"{re.escape(str(folder))}, and they are downloaded again"):
+            cifar10(root)
+
+
+@pytest.mark.parametrize("write, suffix", [(write_binary, ".bin"), (write_pickles, "")])
+def test_nobody_is_told_to_delete_a_folder_of_their_own(tmp_path, write, suffix):
+    folder = write(tmp_path / "my_data")
+    (folder / f"data_batch_7{suffix}").touch()
+    with pytest.raises(DataError, match=f"got also data_batch_7{suffix}. Move the files away that are too many"):
         cifar10(folder)
+    (folder / f"data_batch_2{suffix}").unlink()                      # some files alone are no data of ours
+    with pytest.raises(FileNotFoundError, match="CIFAR-10: expected cifar-10-batches-bin or"):
+        cifar10(folder, download=False)
+    write_pickles(folder / "cifar-10-batches-py")                    # and hide nothing
+    assert "read from cifar-10-batches-py in" in cifar10(folder).source
 
 
 def test_wrong_number_of_names(tmp_path):

@@ -1,6 +1,8 @@
 """CIFAR-100 in both layouts; what it shares with CIFAR-10 is tested there."""
 import os
+import re
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,8 +89,8 @@ def test_every_place(tmp_path, place):
 
 
 def test_photographs_in_folders_called_train_and_test_are_none(tmp_path):
-    (tmp_path / "train").mkdir()
-    (tmp_path / "test").mkdir()
+    for name in "train", "test", "meta":
+        (tmp_path / name).mkdir()
     with pytest.raises(FileNotFoundError, match="CIFAR-100: expected cifar-100-binary or cifar-100-python in one of"):
         cifar100(tmp_path, download=False)
 
@@ -122,13 +124,26 @@ def test_coarse_labels_have_a_range_of_their_own(tmp_path):
         cifar100(folder, labels="coarse")
 
 
+@pytest.mark.parametrize("kind", [Path.mkdir, Path.touch], ids=["folders", "files"])
+@pytest.mark.parametrize("strangers", [["meta"], ["train.bin"], ["train.bin", "test.bin"], ["train", "test"]])
+def test_files_of_the_same_names_are_none(tmp_path, strangers, kind):
+    """Some of the names in a folder of another name: it may hold anything, is not CIFAR-100, and hides none."""
+    for name in strangers:
+        kind(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="CIFAR-100: expected cifar-100-binary or cifar-100-python in one of"):
+        cifar100(tmp_path, download=False)
+    write_pickles(tmp_path / "cifar-100-python")
+    assert "read from cifar-100-python in" in cifar100(tmp_path).source
+
+
 @pytest.mark.parametrize("write, name", [(write_binary, "test.bin"), (write_binary, "coarse_label_names.txt"),
                                          (write_pickles, "train")])
 def test_a_missing_file_is_named(tmp_path, write, name):
-    folder = write(tmp_path / "data")
+    folder = write(tmp_path / {write_binary: "cifar-100-binary", write_pickles: "cifar-100-python"}[write])
     (folder / name).unlink()
-    with pytest.raises(DataError, match=f"data: expected the files .*, got no {name}.*delete .* downloaded again"):
-        cifar100(folder)
+    with pytest.raises(DataError, match=f"{folder.name}: expected the files .*, got no {name}.*delete "
+                       f"{re.escape(str(folder))}, and they are downloaded again"):
+        cifar100(tmp_path)
 
 
 def test_a_copy_under_the_other_name_is_said(tmp_path):

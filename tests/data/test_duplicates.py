@@ -26,6 +26,15 @@ def test_a_planted_copy_is_found(how, block):
     assert pairs.tolist() == [[0, 7]] and found[0] > 0.95
 
 
+@pytest.mark.parametrize("side", [8, 16])
+def test_with_a_threshold_of_1_all_copies_are_found_and_nothing_else(side):
+    smooth = RNG.integers(0, 256, (40, 2, 2, 3), np.uint8).repeat(16, axis=1).repeat(16, axis=2)
+    for images in IMAGES, smooth:
+        pairs, found = near_duplicates(images, images, threshold=1, side=side)
+        assert pairs.tolist() == [[i, i] for i in range(40)] and (found > 0.9999).all()
+    assert not len(near_duplicates(changed("noisy"), IMAGES, threshold=1)[0])
+
+
 @pytest.mark.parametrize("how", ["mirrored", "turned", "moved"])
 def test_what_is_not_found(how):
     pairs, found = near_duplicates(changed(how), IMAGES)
@@ -52,6 +61,7 @@ def test_two_blue_skies_are_not_the_same():
 def test_images_of_one_colour_are_never_found():
     plain = np.full((2, 32, 32, 3), 200, np.uint8)
     assert not thumbnails(plain).any() and not len(near_duplicates(plain, plain)[0])
+    assert not len(near_duplicates(plain, plain, threshold=1e-9)[0])
 
 
 def test_sizes_that_do_not_divide():

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import ssl
@@ -536,6 +537,46 @@ def test_four_files_appear_together_or_not_at_all(publisher, tmp_path):
     mnist(tmp_path)
     assert {name.rpartition("/")[2] for name, _, _ in publisher.requests} == {"t10k-labels-idx1-ubyte.gz"}
     assert len(names(tmp_path)) == 5
+
+
+@pytest.mark.parametrize("load, folder, what", [(cifar10, "cifar-10-batches-bin", "CIFAR-10"),
+                                                (cifar100, "cifar-100-binary", "CIFAR-100"), (mnist, "mnist", "MNIST")])
+@pytest.mark.parametrize("make", [lambda path: (path.mkdir(), (path / "README.txt").touch()), Path.touch,
+                                  lambda path: (path.with_name("empty").mkdir(), path.symlink_to("empty"))],
+                         ids=["a folder", "a file", "a link"])
+def test_nothing_is_downloaded_to_where_something_else_is(publisher, tmp_path, monkeypatch, load, folder, what, make):
+    monkeypatch.setattr(importlib.import_module("tinynet.data.sets.cifar100"), "URLS", [publisher.url + "cifar.tar.gz"])
+    make(tmp_path / folder)
+    before = names(tmp_path)
+    message = f"{re.escape(str(tmp_path / folder))} is there and holds no {what}, .*: move it away, or name another"
+    with pytest.raises(FileExistsError, match=message):
+        load(tmp_path)
+    assert not publisher.requests and names(tmp_path) == before
+
+
+def test_an_empty_folder_in_its_place_is_filled(publisher, tmp_path):
+    (tmp_path / "mnist").mkdir()
+    assert mnist(tmp_path).source.endswith(f"read from {tmp_path / 'mnist'}")
+
+
+@pytest.mark.parametrize("at_fault", ["a server", "what lies there"])
+def test_one_wrong_file_does_not_cost_the_others(publisher, tmp_path, at_fault):
+    """Bytes that a server has changed, or a folder that is called as the download: both are a DataError."""
+    last, right = "t10k-labels-idx1-ubyte.gz", publisher.files["t10k-labels-idx1-ubyte.gz"]
+    if at_fault == "a server":
+        publisher.files[last] = bytes(len(right))
+    else:
+        (tmp_path / f"{last}.part").mkdir()
+    with pytest.raises(DataError, match=last):
+        mnist(tmp_path)
+    others = [f"{name}.part" for name in sorted(publisher.files) if "idx" in name and name != last]
+    assert [name for name in names(tmp_path) if not name.startswith(last)] == others
+    publisher.files[last] = right
+    if at_fault != "a server":
+        (tmp_path / f"{last}.part").rmdir()
+    publisher.requests.clear()
+    assert len(mnist(tmp_path).test.labels) == 2
+    assert {name.rpartition("/")[2] for name, _, _ in publisher.requests} == {last}
 
 
 @pytest.mark.parametrize("code, reason", [(errno.ENOSPC, "the disk is full"), (errno.EROFS, "read-only"),

@@ -101,6 +101,12 @@ def test_a_file_is_missing(tmp_path):
         mnist(tmp_path / "root")
 
 
+def test_a_file_alone_does_not_hide_all_four(tmp_path):
+    folder = write(tmp_path / "root" / "mnist")
+    (tmp_path / "root" / "t10k-labels-idx1-ubyte.gz").write_bytes(b"cut")
+    assert mnist(tmp_path / "root").source.endswith(f"read from {folder}")
+
+
 @pytest.mark.parametrize("name, content, message", [
     ("train-images-idx3", b"", "magic number 00 00 08 03, got an empty file"),
     ("train-images-idx3", labels(5), "magic number 00 00 08 03, got 00 00 08 01"),

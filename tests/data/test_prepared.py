@@ -152,6 +152,13 @@ def test_changed_photographs_are_prepared_again(root, cache, capsys, change):
     assert list(cache.iterdir()) == [images.folder] and images.folder != before
 
 
+@pytest.mark.parametrize("size", [0, -1, 2.5, True])
+def test_a_wrong_size_is_not_the_photographs_fault(root, size):
+    with pytest.raises(ValueError, match="read_square size: expected a whole number of 1 or more, got") as error:
+        read_square(root / "a" / "000.png", size)
+    assert not isinstance(error.value, DataError)
+
+
 def test_another_size_and_other_classes(root, cache, capsys):
     before = prepared_squares(ImageFolder(root), cache, SIZE).images
     capsys.readouterr()

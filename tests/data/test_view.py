@@ -187,6 +187,17 @@ def test_it_is_written_down_and_read_again(view, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("options", [
+    {"mirror": np.True_}, {"crop": np.int64(S), "jitter": [np.int64(6), np.int32(9)]}, {"pad": np.int8(2)},
+    {"scale": np.float32(3.3), "color": COLOR, "noise": "2012"}])
+def test_what_was_given_as_numpys_is_read_again_too(options):
+    view = View(**options)
+    again = View.from_config(json.loads(json.dumps(view.config())))
+    assert again.config() == view.config()
+    ours, theirs = (each.train(IMAGES[:8], np.random.default_rng(0)) for each in (again, view))
+    np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("options, message", [
     ({"mean": np.zeros((2, 2))}, r"View mean: expected finite numbers, an image .* got shape \(2, 2\)"),
     ({"mean": [np.nan, 0, 0]}, "View mean: expected finite numbers"),
@@ -201,6 +212,10 @@ def test_it_is_written_down_and_read_again(view, tmp_path):
     ({"color": COLOR[::-1]}, r"View color: expected eigenvalues \(3,\).* got shapes \(3, 3\) and \(3,\)"),
     ({"color": (np.array([0.2, 0.1, -1]), np.eye(3))}, r"View color: expected eigenvalues of 0 or more, .* got \[ 0.2"),
     ({"color": (np.ones(3),)}, r"View color: expected two arrays, eigenvalues and eigenvectors, got \(array"),
+    ({"crop": 6, "jitter": (6.0, 9.0)}, "View jitter: expected a whole number of 1 or more, got 6.0"),
+    ({"crop": 6, "jitter": (8, 5000)}, "View jitter: .* at most 4,096 pixels, got 5000; .*view.MOST_SIDE higher"),
+    ({"mirror": 1}, "View mirror: expected True or False, got 1"),
+    ({"mirror": 0.5}, "View mirror: expected True or False, got 0.5"),
     ({"crop": 6, "jitter": 8}, "View jitter: expected two sizes, the least and the largest, got 8"),
     ({"pad": -1}, "View pad: expected a whole number of 0 or more, got -1"),
     ({"pad": 1, "crop": 6, "jitter": (8, 9)}, "View pad: expected 0 together with jitter, got 1"),
@@ -220,9 +235,10 @@ def test_what_is_no_view(options, message):
     (lambda c: {**c, "scale": "much"}, "a view: expected what View.config gives"),
     (lambda c: {**c, "color": {"values": [1, 2, 3]}}, "a view: expected what View.config gives"),
     (lambda c: {**c, "color": [1]}, "a view: expected what View.config gives"),
-    (lambda c: {**c, "jitter": 5}, "a view: expected what View.config gives"),
-    (lambda c: {**c, "jitter": [5, 6.5]}, "a view: expected what View.config gives, a jitter of two sizes"),
-    (lambda c: {**c, "jitter": [5, 5000]}, "two sizes of at most 4,096 pixels, got .5, 5000.; if it is right,"),
+    (lambda c: {**c, "jitter": 5}, "View jitter: expected two sizes, the least and the largest, got 5"),
+    (lambda c: {**c, "jitter": []}, r"View jitter: expected two sizes, the least and the largest, got \[\]"),
+    (lambda c: {**c, "jitter": [5, 6.5]}, "View jitter: expected a whole number of 1 or more, got 6.5"),
+    (lambda c: {**c, "jitter": [5, 5000]}, "View jitter: expected sizes of at most 4,096 pixels, got 5000; if it is"),
     (lambda c: {**c, "mirror": "no"}, "View mirror: expected True or False, got 'no'"),
     (lambda c: {**c, "noise": ["paper"]}, "View noise: expected one of paper, 2012, got .'paper'."),
     (lambda c: {**c, "mean": [10 ** 400] * 3}, "a view: expected what View.config gives|View mean"),

@@ -9,7 +9,8 @@ from tinynet import Linear, Sequential
 from tinynet.files.arrays import Header
 from tinynet.files.reading import DataError
 from tinynet.files.safetensors import SafetensorsFile
-from tinynet.files.weights import from_torch
+from tinynet.files.weights import from_torch, to_torch
+from tinynet.models import build, torchvision_names
 
 NAMES = {"float32": "F32", "float64": "F64", "float16": "F16", "int64": "I64", "uint8": "U8", "bool": "BOOL"}
 
@@ -53,11 +54,52 @@ def test_bfloat16_is_the_upper_half_of_a_float32(tmp_path):
         np.testing.assert_array_equal(file.read("x"), x.reshape(2, 2))
 
 
+def sorted_by_name(arrays):
+    """As the safetensors library writes arrays of one dtype."""
+    return dict(sorted(arrays.items()))
+
+
 def test_from_torch_reads_them(tmp_path):
     W, b = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32), np.float32([1, 2])
     net = from_torch(Sequential(fc=Linear(3, 2)), write(tmp_path / "a.safetensors", {"fc.weight": W, "fc.bias": b}))
     np.testing.assert_array_equal(net["fc"].W.value, W.T)
     np.testing.assert_array_equal(net["fc"].b.value, b)
+
+
+def ten_equal_layers():
+    """A torch.nn.Sequential(Linear, ReLU, Linear, ...), and our net of the same layers."""
+    rng = np.random.default_rng(0)
+    theirs = {f"{2 * i}.{kind}": rng.normal(size=shape).astype(np.float32) for i in range(10)
+              for kind, shape in (("weight", (3, 3)), ("bias", (3,)))}
+    return theirs, Sequential(**{f"fc{i}": Linear(3, 3, rng=rng) for i in range(10)})
+
+
+def test_layers_are_not_matched_in_the_order_of_the_file(tmp_path):
+    """Which is that of the names: 0, 10, 12, 14, 16, 18, 2, ... All shapes are the same, and all answers would be
+    wrong."""
+    theirs, net = ten_equal_layers()
+    before, path = to_torch(net), write(tmp_path / "a.safetensors", sorted_by_name(theirs))
+    with pytest.raises(ValueError, match="sorted by name, and the order of their layers is lost: pass names={theirs: "
+                       r"ours, \.\.\.}.*\n  theirs: 0, 10, 12, .* 8\n  ours: fc0, fc1, "):
+        from_torch(net, path)
+    for name, array in to_torch(net).items():
+        np.testing.assert_array_equal(array, before[name], name)
+    from_torch(net, path, {f"{2 * i}": f"fc{i}" for i in range(10)})
+    for (name, array), value in zip(to_torch(net).items(), theirs.values(), strict=True):
+        np.testing.assert_array_equal(array, value, name)
+
+
+def test_vgg_of_torchvision_as_the_page_reads_it(tmp_path):
+    net, other = (build("vgg16", width=1 / 64, input_size=32, rng=np.random.default_rng(seed)) for seed in (0, 1))
+    theirs = {ours: called for called, ours in torchvision_names(net).items()}
+    arrays = {f"{theirs[name.rpartition('.')[0]]}.{name.rpartition('.')[2]}": array
+              for name, array in to_torch(net).items()}
+    path = write(tmp_path / "vgg16.safetensors", sorted_by_name(arrays))
+    with pytest.raises(ValueError, match="for torchvision's AlexNet and VGG names=models.torchvision_names"):
+        from_torch(other, path)
+    from_torch(other, path, torchvision_names(other))
+    for (name, p), (_, q) in zip(net.parameters(), other.parameters(), strict=True):
+        np.testing.assert_allclose(q.value, p.value, rtol=2e-7, err_msg=name)
 
 
 BAD = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}

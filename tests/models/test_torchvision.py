@@ -7,7 +7,7 @@ from make_golden_torchvision import SCORES, draw, image
 
 from tinynet import count_parameters
 from tinynet.files.weights import from_torch
-from tinynet.models import alexnet_torchvision, build, googlenet_torchvision
+from tinynet.models import alexnet_torchvision, build, googlenet_torchvision, torchvision_names
 
 GOLDEN = Path(__file__).parents[1] / "golden_torchvision.npz"
 NETS = {"alexnet": (alexnet_torchvision, 61_100_840, ()),           # the parameters that torchvision's pages say
@@ -22,9 +22,15 @@ def test_their_weights_give_their_answers(name):
     make, parameters, heads = NETS[name]
     net = make()
     assert count_parameters(net) == parameters
-    from_torch(net, draw((str(key), tuple(map(int, shape.split()))) for key, shape in zip(keys, shapes, strict=True)),
-               ignore=heads)
+    arrays = draw((str(key), tuple(map(int, shape.split()))) for key, shape in zip(keys, shapes, strict=True))
+    names = None if name == "googlenet" else torchvision_names(net)
+    from_torch(net, dict(sorted(arrays.items())), names, heads)      # as a .safetensors file has them
     np.testing.assert_allclose(net.forward(image())[0, :SCORES], scores, rtol=0, atol=1e-4 * np.abs(scores).max())
+
+
+def test_names_for_nets_with_a_flatten_only():
+    with pytest.raises(ValueError, match="expected AlexNet or VGG, with a layer 'flat', got mlpconv1, pool1, "):
+        torchvision_names(build("nin-cifar"))
 
 
 def test_arrays_that_are_ignored_must_be_there():

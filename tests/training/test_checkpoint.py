@@ -482,6 +482,15 @@ def test_a_layer_that_draws_from_the_loaders_generator_is_refused(tmp_path):
         training.save(tmp_path / "c.npz")
 
 
+def test_a_loader_without_a_generator_is_refused(tmp_path):
+    training = Training()
+    training.save(tmp_path / "there.npz")
+    training.loader.rng = None
+    for carry in training.save, lambda path: restore(path, *training.parts):
+        with pytest.raises(ValueError, match=r"^the loader gives the images in order, .* Loader\(split, batch_size"):
+            carry(tmp_path / "there.npz")
+
+
 def test_a_record_that_json_cannot_hold_is_refused(tmp_path):
     training = Training()
     training.at.history.append({"val_error": np.float32(0.5), "confusion": np.eye(2)})

@@ -273,6 +273,17 @@ def test_another_number_of_threads_is_said(tmp_path, capsys):
     assert json.loads((tmp_path / "run/config.json").read_text())["environment"]["threads"] == 2
 
 
+@pytest.mark.parametrize("what, message", [
+    ("no generator", r"the loader gives the images in order, .* Loader\(split, batch_size, rng\)"),
+    ("that of a layer", "drop.rng is the loader's generator: give the layer one of its own")])
+def test_a_loader_that_no_training_can_go_on_with_leaves_no_folder(tmp_path, what, message):
+    net, sgd, loader, schedule = parts()
+    loader.rng = None if what == "no generator" else dict(net.state())["drop.rng"]
+    with pytest.raises(ValueError, match=message), Run(tmp_path / "run", CONFIG) as run:
+        run.start(net, sgd, loader, schedule)
+    assert os.listdir(tmp_path) == []
+
+
 def test_another_net_is_refused(tmp_path):
     go(tmp_path / "run", epochs=1)
     net = Sequential(flat=Flatten(), fc1=Linear(4, 3))

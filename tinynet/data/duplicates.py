@@ -22,6 +22,8 @@ from ..sizes import as_int
 from .dataset import Split
 from .subset import Chosen
 
+ROUNDING = 1e-5  # by which float32 may miss the correlation 1 of two equal thumbnails: up to half of it has been seen
+
 
 def thumbnails(images: Any, side: int = 8, block: int = 1024) -> np.ndarray:
     """The u of (1) for images (N, H, W, C) uint8: (N, side · side · C) float32, zeros for images of one colour.
@@ -52,7 +54,8 @@ def _normalised(images: np.ndarray, side: int) -> np.ndarray:
 def near_duplicates(images: Any, others: Any, threshold: float = 0.95, side: int = 8, block: int = 1024
                     ) -> tuple[np.ndarray, np.ndarray]:
     """All pairs of nearly the same image: pairs (P, 2) int64, the index in `images` and that in `others`, and their
-    correlations (P,) float32, in the order of the pairs.
+    correlations (P,) float32, in the order of the pairs. Those from `threshold` on are pairs, but for rounding: with
+    1, all copies are.
 
     images (N, H, W, C) and others (M, h, w, C) uint8, arrays or what behaves like them; their sizes may differ. Of
     `images` a block is read at a time, and compared with a block of the others' thumbnails: beside these (M, side ·
@@ -71,7 +74,7 @@ def near_duplicates(images: Any, others: Any, threshold: float = 0.95, side: int
         mine = thumbnails(images[first:first + block], side, block)
         for start in range(0, len(theirs), block):
             correlation = mine @ theirs[start:start + block].T                       # eq. (2)
-            here = np.argwhere(correlation >= threshold)
+            here = np.argwhere(correlation >= threshold * (1 - ROUNDING))
             found.append(correlation[here[:, 0], here[:, 1]])
             pairs.append(here + (first, start))
     pairs, found = np.concatenate(pairs), np.concatenate(found)

@@ -35,7 +35,7 @@ from .glance import Glance, look
 
 MEAN_FILE = "mean.npy"
 MOST_MEAN = 2 ** 26  # numbers in it: an image of more than 4,000 x 4,000 pixels
-MOST_SIDE = 2 ** 12  # to which the view in a file may scale an image
+MOST_SIDE = 2 ** 12  # to which a view may scale an image: one in a file is not trusted
 NOISES = ("paper", "2012")
 SINCE_0_2 = {"crops": "random"}  # what version 0.2.0 did not write
 CROPS = {"random": None, "ten": 5, "center": 1}  # and how many places there are
@@ -79,6 +79,9 @@ class View:
                              f"shape {self.mean.shape}")
         if not 0 < self.scale < float("inf"):
             raise ValueError(f"View scale: expected a number above 0, got {self.scale!r}")
+        if not isinstance(self.mirror, (bool, np.bool_)):
+            raise ValueError(f"View mirror: expected True or False, got {shortened(self.mirror)}")
+        self.scale, self.mirror = float(self.scale), bool(self.mirror)
         if self.noise not in NOISES:
             raise ValueError(f"View noise: expected one of {', '.join(NOISES)}, got {self.noise!r}")
         if self.crops not in CROPS or (self.crops != "random" and (self.jitter or self.pad)):
@@ -97,9 +100,13 @@ class View:
             if not (isinstance(self.jitter, (tuple, list)) and len(self.jitter) == 2):
                 raise ValueError(f"View jitter: expected two sizes, the least and the largest, got "
                                  f"{shortened(self.jitter)}")
+            self.jitter = tuple(as_int(side, "View jitter") for side in self.jitter)
             self._check_jitter(*self.jitter)
 
     def _check_jitter(self, low: int, high: int) -> None:
+        if high > MOST_SIDE:
+            raise ValueError(f"View jitter: expected sizes of at most {MOST_SIDE:,} pixels, got {shortened(high)}; "
+                             f"if it is right, set {__name__}.MOST_SIDE higher")
         if self.crop is None or not self.crop <= low <= high:
             raise ValueError(f"View jitter: expected a crop, and crop <= low <= high, got crop={self.crop}, low={low}, "
                              f"high={high}")
@@ -200,18 +207,12 @@ class View:
         config = {**SINCE_0_2, **config} if isinstance(config, dict) else config
         if not isinstance(config, dict) or set(config) != set(known):
             raise ValueError(f"a view: expected {', '.join(known)}, got {shortened(config)}")
-        if not isinstance(config["mirror"], bool):
-            raise ValueError(f"View mirror: expected True or False, got {shortened(config['mirror'])}")
-        mean, color, jitter = config["mean"], config["color"], config["jitter"]
-        if jitter is not None and not (isinstance(jitter, (list, tuple)) and len(jitter) == 2
-                                       and all(type(side) is int and side <= MOST_SIDE for side in jitter)):
-            raise ValueError(f"a view: expected what View.config gives, a jitter of two sizes of at most {MOST_SIDE:,} "
-                             f"pixels, got {shortened(jitter)}; if it is right, set {__name__}.MOST_SIDE higher")
+        mean, color = config["mean"], config["color"]
         if mean == MEAN_FILE:
             mean = read_mean(folder)
         try:
-            return cls(**{**config, "mean": mean, "jitter": jitter and tuple(jitter),
-                          "color": color and (np.array(color["values"]), np.array(color["vectors"]))})
+            color = color and (np.array(color["values"]), np.array(color["vectors"]))
+            return cls(**{**config, "mean": mean, "color": color})
         except (KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"a view: expected what View.config gives, got {shortened(config)}: {error!r}") from error
 

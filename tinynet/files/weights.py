@@ -49,11 +49,13 @@ def from_torch(net: Layer, arrays: Arrays, names: Mapping[str, str] | None = Non
     arrays   a `state_dict()`, or NumPy arrays called as in one ("features.0.weight", ...), or an .npz or .safetensors
              file of them. A .pth file is none: it may hold code, and only PyTorch can read it
     names    whose weights are whose, {"features.0": "conv1", ...}. Without it layers go by their names if those are the
-             same here and there, and in the order of the arrays otherwise
+             same here and there, and in the order of the arrays otherwise; but not those of a .safetensors file, which
+             is sorted by name: for torchvision's AlexNet and VGG, `models.torchvision_names(net)`
     ignore   parts of theirs that are left out: "aux1" stands for "aux1.fc1.weight" and all else in aux1
 
     Raises ValueError that lists every missing, unknown and misshapen array, or every one with NaN, infinity or numbers
-    too large for the net, and for layers that PyTorch does not have; nothing has been changed then.
+    too large for the net; for a .safetensors file of other names without `names`; and for layers that PyTorch does not
+    have. Nothing has been changed then.
     """
     return _load(net, arrays, names, PYTORCH, "from_torch", ignore)
 
@@ -92,8 +94,8 @@ def _load(net: Layer, arrays: Arrays, names: Mapping[str, str] | None, terms: di
     if isinstance(arrays, (str, os.PathLike)):
         kind = SafetensorsFile if os.fspath(arrays).endswith(".safetensors") else ArrayFile
         with kind(arrays) as file:
-            there = _without(file.headers, ignore)
-            return _put(net, there, file.read, names, terms, f"{caller}: the arrays in {arrays}")
+            there, what = _without(file.headers, ignore), f"{caller}: the arrays in {arrays}"
+            return _put(net, there, file.read, names, terms, what, in_order=kind is ArrayFile)
     found = {key: np.asarray(array) for key, array in arrays.items()}
     return _put(net, _without(found, ignore), found.__getitem__, names, terms, f"{caller}: the arrays")
 
@@ -109,10 +111,10 @@ def _without(there: Mapping[str, Any], ignore: Collection[str]) -> dict[str, Any
 
 
 def _put(net: Layer, there: Mapping[str, Any], read: Callable[[str], np.ndarray], names: Mapping[str, str] | None,
-         terms: dict[str, str], what: str) -> Layer:
-    """`there` says of each array its shape and dtype, `read(key)` gives it."""
+         terms: dict[str, str], what: str, in_order: bool = True) -> Layer:
+    """`there` says of each array its shape and dtype, `read(key)` gives it; they are `in_order` of their layers."""
     inputs, ours = inputs_of(net, terms), arrays_of(net)
-    names, how = _matched(list(there), list(inputs), names)
+    names, how = _matched(list(there), list(inputs), names, what, in_order)
     theirs = {to: layer for layer, to in names.items()}
 
     def key_of(name: str) -> str | None:
@@ -135,13 +137,18 @@ def _put(net: Layer, there: Mapping[str, Any], read: Callable[[str], np.ndarray]
     return net
 
 
-def _matched(keys: list[str], layers: list[str], names: Mapping[str, str] | None) -> tuple[Mapping[str, str], str]:
+def _matched(keys: list[str], layers: list[str], names: Mapping[str, str] | None, what: str, in_order: bool
+             ) -> tuple[Mapping[str, str], str]:
     """Which of their layers is which of ours, {theirs: ours}, and by what they were matched."""
     if names is not None:
         return names, "as `names` says"
     theirs = list(dict.fromkeys(key.rpartition(".")[0] for key in keys))
     if set(theirs) <= set(layers) or set(layers) <= set(theirs):
         return {layer: layer for layer in layers}, "by their names"
+    if not in_order:
+        raise ValueError(f"{what} are sorted by name, and the order of their layers is lost: pass names={{theirs: "
+                         "ours, ...}, for torchvision's AlexNet and VGG names=models.torchvision_names(net).\n"
+                         f"  theirs: {', '.join(theirs)}\n  ours: {', '.join(layers)}")
     return dict(zip(theirs, layers, strict=False)), "in order, for want of `names`"
 
 

@@ -8,11 +8,11 @@ from .lenet5 import MAPLoss, lenet5
 from .nin import nin_cifar, nin_small
 from .pretrained import pretrained
 from .resnet import resnet_cifar
-from .torchvision import alexnet_torchvision, googlenet_torchvision
+from .torchvision import alexnet_torchvision, googlenet_torchvision, torchvision_names
 from .vgg import start_from, vgg
 from .zfnet import renormalise_filters, zfnet
 
 __all__ = ["NETS", "GoogLeNet", "GoogLeNetLoss", "MAPLoss", "alexnet", "alexnet_half", "alexnet_torchvision", "build",
            "cifar_11pct", "cifar_13pct", "cifar_18pct", "cifar_80sec", "cifar_sample", "convert", "googlenet",
            "googlenet_torchvision", "lenet5", "nin_cifar", "nin_small", "pretrained", "renormalise_filters",
-           "resnet_cifar", "start_from", "vgg", "zfnet"]
+           "resnet_cifar", "start_from", "torchvision_names", "vgg", "zfnet"]

@@ -1,6 +1,7 @@
 """AlexNet and GoogLeNet as torchvision has them, so that their published weights can be read; neither is the paper's.
 
-    from_torch(alexnet_torchvision(), "alexnet.safetensors")
+    net = alexnet_torchvision()
+    from_torch(net, "alexnet.safetensors", torchvision_names(net))
     from_torch(googlenet_torchvision(), "googlenet.safetensors", ignore=("aux1", "aux2"))
 
 AlexNet is the one of "One weird trick" (Krizhevsky 2014), which the reproductions in PyTorch follow: one column, 64 and
@@ -12,7 +13,7 @@ layers have torchvision's names. The heads for training (aux1, aux2) are left ou
 
 Both see 224x224 images: of pixels in 0..1 minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225), AlexNet's
 weights; GoogLeNet's were made for pixels in -1..1 (torchvision's `transform_input`). VGG needs no net of its own:
-`build("vgg16")`.
+`build("vgg16")`, with `torchvision_names` as AlexNet.
 """
 from __future__ import annotations
 
@@ -47,6 +48,20 @@ def alexnet_torchvision(classes: int = 1000, device: Device = cpu, rng: np.rando
         fc8=Linear(4096, classes, **at))
     net.input_shape = (224, 224, 3)  # what summary() takes if it is told no other
     return net
+
+
+def torchvision_names(net: Sequential) -> dict[str, str]:
+    """What torchvision calls the layers of `alexnet_torchvision()` or a VGG: {"features.0": "conv1", ...}, the `names`
+    for `from_torch`. It counts those before Flatten as features.0, features.1, ..., those after it as classifier.0, ...
+
+    Raises ValueError for a net without a layer called flat.
+    """
+    layers = list(net.layers)
+    if "flat" not in layers:
+        raise ValueError(f"torchvision_names: expected AlexNet or VGG, with a layer 'flat', got {', '.join(layers)}")
+    at = layers.index("flat")
+    parts = {"features": layers[:at], "classifier": layers[at + 1:]}
+    return {f"{part}.{i}": name for part, names in parts.items() for i, name in enumerate(names)}
 
 
 def googlenet_torchvision(classes: int = 1000, device: Device = cpu, rng: np.random.Generator | None = None

@@ -46,7 +46,8 @@ def save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Load
     """Write the training to `path`, where the old file stays until the new one is complete. Of several ranks all call
     this, and rank 0 writes, with the states of all generators.
 
-    Raises Diverged, and writes nothing, if a parameter, a running statistic or a slot is not finite.
+    Raises Diverged, and writes nothing, if a parameter, a running statistic or a slot is not finite; and what
+    `generators_of` raises.
     """
     progress.settle()
     of_others = ranks.gather(_states(net, loader))[1:]
@@ -95,7 +96,7 @@ def restore(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: L
 def _restore_generators(path: str | os.PathLike, there: dict[str, Any], net: Layer, loader: Loader,
                         ranks: Ranks | Alone) -> None:
     of_all = [there["generators"], *there.get("generators of the other ranks", [])]
-    rank, size, generators = *ranks.share, _generators(net, loader)
+    rank, size, generators = *ranks.share, generators_of(net, loader)
     of_this = of_all[rank if len(of_all) == size else 0]
     for name, rng in generators.items():
         rng.bit_generator.state = of_this[name]
@@ -119,7 +120,7 @@ def _checked(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: 
             there = _from_format_1(there, here) if there["format"] == 1 else there
             differs = [*_wrong_arrays(file.headers, there, net, optimizer),
                        *_wrong_settings(_outline(there), _outline(here))]
-            progress = None if differs else expect_rest(there, loader, schedule, _generators(net, loader))
+            progress = None if differs else expect_rest(there, loader, schedule, generators_of(net, loader))
         except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise damaged(path, repr(error)) from error
         arrays = {} if differs else {name: file.read(name) for name in file.headers if name != REST}
@@ -151,10 +152,15 @@ def _rest(net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule |
 
 
 def _states(net: Layer, loader: Loader) -> dict[str, Any]:
-    return {name: rng.bit_generator.state for name, rng in _generators(net, loader).items()}
+    return {name: rng.bit_generator.state for name, rng in generators_of(net, loader).items()}
 
 
-def _generators(net: Layer, loader: Loader) -> dict[str, np.random.Generator]:
+def generators_of(net: Layer, loader: Loader) -> dict[str, np.random.Generator]:
+    """All random generators of a training, by name. Raises ValueError for a loader without one, and for a layer that
+    draws from the loader's."""
+    if loader.rng is None:
+        raise ValueError("the loader gives the images in order, in every epoch the same; expected one with a random "
+                         "order: Loader(split, batch_size, rng)")
     of_net = {name: s for name, s in net.state() if isinstance(s, np.random.Generator)}
     for name, rng in of_net.items():
         if rng is loader.rng:  # it has gone on since the epoch began; the loader's must go back to there

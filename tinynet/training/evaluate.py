@@ -46,20 +46,27 @@ class Trained(NamedTuple):
     def predict(self, paths: Iterable[str | os.PathLike], ten: bool = False) -> np.ndarray:
         """The class probabilities (N, classes) of the pictures in N files, of any form that `photos.photograph` reads.
 
-        Raises ValueError for a net that does not see colours, and what `read_square` raises, which names the file.
+        Raises TypeError for a single path, ValueError for none and for a net that does not see colours, and what
+        `read_square` raises, which names the file.
         """
         images = self.squares(paths)
         return self.probabilities(Split(images, np.zeros(len(images), np.int64)), ten)
 
     def squares(self, paths: Iterable[str | os.PathLike]) -> np.ndarray:
-        """The pictures in files as the net's own were: the central square of each, (N, S, S, 3) uint8."""
+        """The pictures in files as the net's own were: the central square of each, (N, S, S, 3) uint8. Raises what
+        `predict` raises."""
+        if isinstance(paths, (str, bytes, os.PathLike)):
+            raise TypeError(f"expected a list of paths, got {os.fspath(paths)!r} alone: write predict([path])")
         *_, side, channels = self.net.input_shape
         if channels != 3:
             raise ValueError(f"a picture has three channels, the net sees images of {channels}")
         side = self.view.mean.shape[0] if self.view.mean.ndim == 3 else self.config.get("size", side)
         if type(side) is not int or not 1 <= side <= MOST_SIDE:
             raise ValueError(f"the run's config: expected a 'size' from 1 to {MOST_SIDE} pixels, got {shortened(side)}")
-        return np.stack([read_square(path, side) for path in paths])
+        squares = [read_square(path, side) for path in paths]
+        if not squares:
+            raise ValueError("expected the paths of one picture or more, got none")
+        return np.stack(squares)
 
 
 def probabilities(net: Sequential, split: Split, view: View, ten: bool = False, batch_size: int = 128, workers: int = 0

@@ -100,9 +100,11 @@ class Run:
 
         What cannot work fails here rather than after the first epoch: raises BlockingIOError if another process trains
         in the folder; OSError for a folder that cannot be written to and for a disk without room for the checkpoints;
-        and what `checkpoint.restore` raises.
+        and what `checkpoint.generators_of` and `restore` raise.
         """
         self._training, last = (net, optimizer, loader, schedule), self._path("last")
+        with self.ranks.together():
+            checkpoint.generators_of(net, loader)  # raises before there is a folder
         try:
             self.ranks.first(partial(self._take_folder, net, optimizer))
             self.progress = self._begun(last)

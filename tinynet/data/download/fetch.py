@@ -56,13 +56,11 @@ def downloading(folder: Path, files: Collection[str]) -> Iterator[None]:
             yield
 
 
-@contextlib.contextmanager
-def fetched(urls: Sequence[str], folder: Path, wanted: Wanted) -> Iterator[Path]:
-    """Download the file `wanted` from the first of `urls` that has it; give the path of the whole, checked file.
+def fetch(urls: Sequence[str], folder: Path, wanted: Wanted) -> Path:
+    """Download the file `wanted` from the first of `urls` that has it; returns the path of the whole, checked file,
+    NAME.part, which is the caller's to move away. To be called inside `downloading(folder, ...)`.
 
-    The file is the block's to read or to move away; afterwards it is deleted. If anything else than the file's content
-    is at fault (a cut connection, a full disk, Ctrl-C), it is kept as NAME.part and continued next time. To be called
-    inside `downloading(folder, ...)`.
+    What has come before a cut connection, a full disk or Ctrl-C is kept, and continued next time.
 
     Raises DownloadError if no address has the file, which is a DataError too if one sent other bytes; OSError from the
     disk.
@@ -78,6 +76,15 @@ def fetched(urls: Sequence[str], folder: Path, wanted: Wanted) -> Iterator[Path]
             if not part.stat().st_size:
                 part.unlink()
         raise
+    return part
+
+
+@contextlib.contextmanager
+def fetched(urls: Sequence[str], folder: Path, wanted: Wanted) -> Iterator[Path]:
+    """The same for a file that the block reads: afterwards it is deleted. If the block raises, it is kept for the next
+    time, unless by a DataError: then the file's content is at fault. Raises what `fetch` raises.
+    """
+    part = fetch(urls, folder, wanted)
     try:
         yield part
     except DataError:

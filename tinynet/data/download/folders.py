@@ -94,6 +94,13 @@ def explain_disk_errors(folder: Path, by: str = f"root=... or the variable {VARI
                       str(folder)) from error
 
 
+def expect_free(folder: Path, what: str) -> None:
+    """Raise FileExistsError if `folder`, which is to hold `what`, is there and not an empty folder."""
+    if os.path.lexists(folder) and (folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is there and holds no {what}, which would be downloaded to it: move it away, "
+                              f"or name another folder with root=... or the variable {VARIABLE}")
+
+
 @contextlib.contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """Give a temporary folder to fill; when the block ends well, it becomes `folder` in one step.

@@ -49,7 +49,9 @@ def read(path: str | PathLike) -> np.ndarray:
 
 
 def read_square(path: str | PathLike, size: int) -> np.ndarray:
-    """`prepare(read(path), size)`, where other threads wait until large images are done with."""
+    """`prepare(read(path), size)`, where other threads wait until large images are done with. Raises ValueError for a
+    size that is none, and what `read` raises."""
+    size = as_int(size, "read_square size")  # in the block it would be the file's fault
     with _decoded(path) as image:
         return prepare(image, size)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,7 @@ import numpy as np
 from ...files.reading import opened, read_text
 from ..dataset import Dataset, Split, check_labels, wrong
 from ..download.fetch import Wanted, downloading, fetched
-from ..download.folders import Candidate, clean_up, new_folder, not_found, search_folders
+from ..download.folders import Candidate, clean_up, expect_free, new_folder, not_found, search_folders
 from . import cifar10_pickle
 
 URLS = ["https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"]
@@ -40,13 +40,15 @@ BATCHES = [*(f"{stem}.bin" for stem in (*TRAIN, TEST)), "batches.meta.txt"]  # w
 def cifar10(root: str | PathLike | None = None, download: bool = True) -> Dataset:
     """CIFAR-10: train.images (50000, 32, 32, 3) uint8, test.images (10000, 32, 32, 3); 185 MB in memory.
 
-    The files are looked for in `root` (the folder that holds cifar-10-batches-bin, or that folder itself),
-    then in the folder that the environment variable TINYNET_DATA names, then in the cache, and in each one folder
-    deeper if that is called as unpacking programs and Keras 3 call it; both layouts are read, the binary one by
-    preference. Where there are none, they are downloaded (about 170 MB) into the first of these.
+    The files are looked for in `root` (the folder that holds cifar-10-batches-bin, or that folder itself), then in the
+    folder that the environment variable TINYNET_DATA names, then in the cache, and in each one folder deeper if that is
+    called as unpacking programs and Keras 3 call it; both layouts are read, the binary one by preference. A folder of
+    another name counts only with all of the files. Where there are none, they are downloaded (about 170 MB) into the
+    first of these.
 
     Raises FileNotFoundError if there are none and `download` is False; DataError (a ValueError) if a file is not as it
-    should be, or has more than MOST_RECORDS images; OSError if the download or the disk fails.
+    should be, or has more than MOST_RECORDS images; OSError if the download or the disk fails, or if something
+    else is where they are downloaded to.
     """
     looked_in = search_folders(root)
     if found := _found(looked_in):
@@ -62,7 +64,7 @@ def _found(looked_in: list[Candidate]) -> tuple[Path, _Layout] | None:
     for folder, _ in looked_in:
         for layout in BINARY, PYTHON:
             for place in layout.places:
-                if _batches_in(folder / place, layout):
+                if holds(folder / place, layout.folder, layout.batches):
                     return folder / place, layout
     return None
 
@@ -73,6 +75,7 @@ def _download(looked_in: list[Candidate]) -> tuple[Path, _Layout]:
     with downloading(folder, BATCHES):
         if found := _found(looked_in):  # another process was at it
             return found
+        expect_free(folder / BINARY.folder, "CIFAR-10")
         with fetched(URLS, folder, ARCHIVE) as archive, new_folder(folder / BINARY.folder) as temporary:
             unpack(archive, temporary, BATCHES)
     return folder / BINARY.folder, BINARY
@@ -113,10 +116,23 @@ class _Layout(NamedTuple):
     batch: Callable[[Path], tuple[np.ndarray, np.ndarray]]
     names: Callable[[Path], list[str]]
 
+    @property
+    def batches(self) -> list[str]:
+        return [stem + self.suffix for stem in (*TRAIN, TEST)]
+
 
 def places(folder: str, *above: str) -> tuple[str, ...]:
     """The folder, the files alone, and one folder deeper: unpacking programs make one called after the archive."""
     return (folder, "", *(f"{name}/{folder}" for name in (folder, *above)))
+
+
+def holds(folder: Path, called: str, files: Iterable[str]) -> bool:
+    """Whether the data are in `folder`: in one that is `called` as theirs is, some of the `files` say so; in any other,
+    only all of them, since a file called meta or train.bin may be anybody's."""
+    paths = [folder / name for name in files]
+    if folder.name == called:
+        return any(os.path.lexists(path) for path in paths)
+    return all(os.path.exists(path) and not os.path.isdir(path) for path in paths)
 
 
 BINARY = _Layout("cifar-10-batches-bin", places("cifar-10-batches-bin", "cifar-10-binary"), ".bin",
@@ -154,12 +170,13 @@ def repeated(parts: dict[str, Split]) -> str:
 
 
 def _check_complete(folder: Path, layout: _Layout) -> None:
-    expected, found = {stem + layout.suffix for stem in (*TRAIN, TEST)}, _batches_in(folder, layout)
+    expected, found = set(layout.batches), _batches_in(folder, layout)
     missing, more = (", ".join(sorted(names)) for names in (expected - found, found - expected))
     if missing or more:
         raise wrong(folder, "five training batches and one test batch",
                     " and ".join(filter(None, [missing and f"none of {missing}", more and f"also {more}"])),
-                    f"Put the right files there; or delete {folder}, and they are downloaded again")
+                    f"Put the right files there; or delete {folder}, and they are downloaded again"
+                    if folder.name == layout.folder else "Move the files away that are too many")
 
 
 def _read(path: Path, layout: _Layout) -> Split:

@@ -19,9 +19,9 @@ import numpy as np
 from ...files.reading import read_text
 from ..dataset import Dataset, Split, check_labels, wrong
 from ..download.fetch import Wanted, downloading, fetched
-from ..download.folders import Candidate, clean_up, new_folder, not_found, search_folders
+from ..download.folders import Candidate, clean_up, expect_free, new_folder, not_found, search_folders
 from . import cifar10_pickle
-from .cifar10 import channels_last, places, read_records, repeated
+from .cifar10 import channels_last, holds, places, read_records, repeated
 
 URLS = ["https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"]
 ARCHIVE = Wanted("cifar-100-binary.tar.gz", 168_513_733, "03b5dce01913d631647c71ecec9e9cb8",
@@ -33,14 +33,13 @@ RECORD = 2 + 3 * 32 * 32
 class _Layout(NamedTuple):
     folder: str
     places: tuple[str, ...]  # where it is looked for in a folder
-    signs: tuple[str, ...]   # one of these files is enough to look no further
     files: tuple[str, ...]   # all that is needed
 
 
-BINARY = _Layout("cifar-100-binary", places("cifar-100-binary"), ("train.bin", "test.bin"),
+BINARY = _Layout("cifar-100-binary", places("cifar-100-binary"),
                  ("train.bin", "test.bin", "fine_label_names.txt", "coarse_label_names.txt"))
 PYTHON = _Layout("cifar-100-python", places("cifar-100-python", "cifar-100-python-target"),  # the last is Keras's
-                 ("meta",), ("train", "test", "meta"))  # a folder called train may be anybody's
+                 ("train", "test", "meta"))
 
 
 def cifar100(root: str | PathLike | None = None, download: bool = True, labels: str = "fine") -> Dataset:
@@ -68,7 +67,7 @@ def _found(looked_in: list[Candidate]) -> tuple[Path, _Layout] | None:
     for folder, _ in looked_in:
         for layout in BINARY, PYTHON:
             for place in layout.places:
-                if any(os.path.lexists(folder / place / name) for name in layout.signs):
+                if holds(folder / place, layout.folder, layout.files):
                     return folder / place, layout
     return None
 
@@ -79,6 +78,7 @@ def _download(looked_in: list[Candidate]) -> tuple[Path, _Layout]:
     with downloading(folder, BINARY.files):
         if found := _found(looked_in):  # another process was at it
             return found
+        expect_free(folder / BINARY.folder, "CIFAR-100")
         with fetched(URLS, folder, ARCHIVE) as archive, new_folder(folder / BINARY.folder) as temporary:
             unpack(archive, temporary, BINARY.files)
     return folder / BINARY.folder, BINARY

@@ -20,7 +20,6 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
@@ -29,8 +28,8 @@ import numpy as np
 
 from ...files.reading import opened
 from ..dataset import Dataset, Split, check_labels, wrong
-from ..download.fetch import Wanted, downloading, fetched
-from ..download.folders import Candidate, clean_up, new_folder, not_found, search_folders
+from ..download.fetch import Wanted, downloading, fetch
+from ..download.folders import Candidate, clean_up, expect_free, new_folder, not_found, search_folders
 
 MIRRORS = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"]
 FILES = {wanted.name.partition("-idx")[0]: wanted for wanted in (
@@ -57,7 +56,8 @@ def mnist(root: str | PathLike | None = None, download: bool = True) -> Dataset:
     are none, they are downloaded (12 MB) into the first of these.
 
     Raises FileNotFoundError if there are none and `download` is False; DataError (a ValueError) if a file is not as it
-    should be, or has more than MOST_ITEMS images; OSError if the download or the disk fails.
+    should be, or has more than MOST_ITEMS images; OSError if the download or the disk fails, or if something
+    else is where they are downloaded to.
     """
     looked_in = search_folders(root)
     if found := _found(looked_in):
@@ -70,19 +70,21 @@ def mnist(root: str | PathLike | None = None, download: bool = True) -> Dataset:
 
 def _found(looked_in: list[Candidate]) -> tuple[Path, dict[str, Path]] | None:
     for above, _ in looked_in:
-        for folder in (above / name for name in FOLDERS):
-            if files := _files_in(folder):
-                return folder, files
+        found = [(above / name, _files_in(above / name)) for name in FOLDERS]
+        folder, files = max(found, key=lambda each: len(each[1]))  # the first of those that hold the most
+        if files:
+            return folder, files
     return None
 
 
 def _download(looked_in: list[Candidate]) -> tuple[Path, dict[str, Path]]:
     folder = looked_in[0].folder
-    with downloading(folder, [wanted.name for wanted in FILES.values()]), ExitStack() as stack:
+    with downloading(folder, [wanted.name for wanted in FILES.values()]):
         if found := _found(looked_in):  # another process was at it
             return found
+        expect_free(folder / "mnist", "MNIST")
         # All four before the folder gets its name: a part of the files is never taken for the whole.
-        files = {wanted.name: stack.enter_context(fetched([url + wanted.name for url in MIRRORS], folder, wanted))
+        files = {wanted.name: fetch([url + wanted.name for url in MIRRORS], folder, wanted)
                  for wanted in FILES.values()}
         with new_folder(folder / "mnist") as temporary:
             for name, file in files.items():
