@@ -30,11 +30,11 @@ def exercise_1(interval):
     require(np.allclose(wide[:, 0] / wide[:, 1], exact, rtol=0.035), "nearly: of the true differences the intervals "
             "hold about as many as they should. But they are not as wide as Student's. Is s divided by n - 1? Which "
             "factor belongs to n pairs?")
-    few = [3.0, 1.0, 2.5], [2.0, 1.5, 1.0]
+    few = np.array([3.0, 1.0, 2.5]), np.array([2.0, 1.5, 1.0])
     low, high = several(untouched(interval, *few), "low, high")
     d = np.subtract(*few)
-    same(np.array([low, high]), d.mean() + np.array([-1, 1]) * 4.303 * d.std(ddof=1) / 3 ** 0.5, "for lists, the ends",
-         "nearly: for three pairs the factor is T[1], 4.303.", 1e-6)
+    same(np.array([low, high]), d.mean() + np.array([-1, 1]) * 4.303 * d.std(ddof=1) / 3 ** 0.5,
+         "for three pairs, the ends", "nearly: for three pairs the factor is T[1], 4.303.", 1e-6)
 
 
 def exercise_2(sign_flips):
