@@ -322,7 +322,8 @@ for name, call in costs.items():
 # %% [markdown]
 # A power costs ten times as much as a sum or more. So here is a way to make a layer faster that no busy machine can
 # hide: count. `counting.py`, beside this notebook, has arrays that do: every number made costs 1, or 10 if by a power.
-# Response normalisation straight from the equations of lesson 8, forward and backward:
+# (By exp or log 5, as $x^b$ is $e^{b \log x}$.) Response normalisation straight from the equations of lesson 8, forward
+# and backward:
 
 # %%
 from counting import counted, operations
