@@ -367,7 +367,7 @@ def exercise_5_too_slow(rng):
 
 def exercise_5_idle_layers(rng):
     idle = Sequential(**{f"conv{i}": _conv(3, 1, 3, 1, rng) if i == 0 else _conv(1, 1, 3, 1, rng) for i in range(16)},
-                      off=Conv2d(1, 3, 1, bias=False, weight_init=lambda rng, shape: np.zeros(shape)))
+                      off=Conv2d(1, 3, 1, bias=False, weight_init=lambda rng, shape: np.zeros(shape)).freeze())
     return Sequential(beside=Sum(idle=idle, same=Identity()), **dict(_tower(4, True, rng, C=20).children())), 0.1
 
 
