@@ -74,8 +74,9 @@ def exercise_2(winograd_layer):
         winograd_layer(x, W, *matrices)
     share, least = (count / (24 * 24 * 9 * 32 * 32) for count in (log["all"], 36 * 36 * 32 * 32))
     require(share >= least, "the numbers are right, but they were not counted. Work with the arrays as they are given.")
-    require(share <= 0.45, f"right, but with {share:.0%} of the multiplications of the plain way; the target is 45 %. "
-                          "The sum over the channels belongs before the last transform, and U is made once.")
+    require(share <= 0.45, f"right, but with {share:.0%} of the operations of the plain way; the target is 45 %. The "
+                          "sum over the channels belongs before the last transform, and into `@`, which multiplies and "
+                          "adds in one; and U is made once.")
 
 
 def _matrices(points, m, K, dtype=float):
