@@ -5,8 +5,9 @@
         y = np.sqrt(x) + 1
     log["all"]            x.size for the root, x.size for the addition
 
-Each number that a NumPy function makes costs 1; a power 10, as it takes about so long; a product of matrices its
-multiply-adds, and `log["products"]` counts the calls of `@`. To copy, slice, pad or reshape costs nothing.
+Each number that a NumPy function makes costs 1; a power 10, as it takes about so long, and half of that whatever else
+needs a series: x ** b is exp(b log x). A product of matrices costs its multiply-adds, and `log["products"]` counts the
+calls of `@`. To copy, slice, pad or reshape costs nothing.
 """
 from __future__ import annotations
 
@@ -19,6 +20,8 @@ from typing import Any
 import numpy as np
 
 POWER = 10
+SERIES = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "logaddexp2", "cbrt", "sin", "cos",
+          "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh")
 UNCOUNTED = ("einsum", "tensordot", "convolve", "correlate", "dot", "inner", "vdot")
 _log: Counter[str] = Counter()
 
@@ -60,7 +63,9 @@ def _cost(ufunc: np.ufunc, method: str, inputs: tuple, result: Any) -> int:
     if ufunc is np.matmul:
         return np.size(result) * np.shape(inputs[0])[-1]
     size = np.size(result) if method == "__call__" else np.size(inputs[0])
-    simple = ufunc is not np.power or (np.ndim(inputs[1]) == 0 and inputs[1] in (2, 1, 0.5, -1))
+    if ufunc.__name__ in SERIES:
+        return POWER // 2 * size
+    simple = ufunc not in (np.power, np.float_power) or (np.ndim(inputs[1]) == 0 and inputs[1] in (2, 1, 0.5, -1))
     return size if simple else POWER * size
 
 

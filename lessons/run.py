@@ -10,6 +10,7 @@ What may not take too long is the work of the processors: on a busy machine a le
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import re
 import subprocess
@@ -28,6 +29,7 @@ import tinynet
 
 LESSONS = Path(__file__).parent
 SECONDS, ALL_SECONDS, BYTES = 120, 480, 1_500_000  # CPU seconds of one lesson and of all; bytes of one
+DESCRIPTION = 400  # characters of a figure's description
 PATIENCE = 10  # a cell that takes more than PATIENCE * SECONDS by the clock hangs
 SPENT = "import time\nprint(time.process_time())"  # by the kernel, all its threads together
 SCREENS = {"07_learning": 0, "10_two_devices": 2, "14_seeing_inside": 9}  # the README shows a figure of each
@@ -68,7 +70,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> float:
 
 
 def describe(notebook: nbformat.NotebookNode) -> None:
-    """Give each figure a description, for readers who cannot see it: the last paragraph of words before its cell."""
+    """Give each figure a description, for readers who cannot see it: the end of the last paragraph before its cell."""
     words = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -76,7 +78,13 @@ def describe(notebook: nbformat.NotebookNode) -> None:
             words = re.sub(r"[*`$#]", "", " ".join(paragraphs[-1].split())) if paragraphs else words
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
-                output.metadata["image/png"] = {"alt": words[:400]}
+                output.metadata["image/png"] = {"alt": ending(words)}
+
+
+def ending(words: str) -> str:
+    """The last whole sentences, as many as fit into a description: they say what the figure shows. At least one."""
+    starts = [0, *(stop.end() for stop in re.finditer(r"[.?!]\)? ", words))]
+    return next((words[start:] for start in starts if len(words) - start <= DESCRIPTION), words[starts[-1]:])
 
 
 def figures(notebook: nbformat.NotebookNode) -> list[bytes]:
@@ -109,6 +117,9 @@ def out_of_step(twin: Path) -> list[str]:
     wrong, committed = [], nbformat.read(path, as_version=4)
     if cells(committed) != cells(read(twin)):
         wrong.append(f"{path.name} and text/{twin.name} differ")
+    describe(described := copy.deepcopy(committed))
+    if described != committed:
+        wrong.append(f"{path.name}: the description of a figure is not what stands before it")
     if any(cell.execution_count is None for cell in committed.cells if cell.cell_type == "code"):
         wrong.append(f"{path.name} was not run: a cell has no output")
     if twin.stem in SCREENS and screen_of(twin).read_bytes() != figures(committed)[SCREENS[twin.stem]]:

@@ -80,7 +80,12 @@ def test_no_wrong_answer_passes_and_each_gets_a_hint(number, answer, capsys):
     ("9.2", "exercise_2_cuts_off_at_0_and_255", "pixels of 0 and of 255"),
     ("9.2", "exercise_2_forgets_255_in_float32", "pixels from 0 to 1"),
     ("10.1", "exercise_1_by_way_of_the_host", "with `send` only"),
-    ("10.4", "exercise_4_names_no_device", "no parameter lives on the left device")])
+    ("10.4", "exercise_4_names_no_device", "no parameter lives on the left device"),
+    ("12.2", "exercise_2_powers_as_exp_and_log", "How many powers are left?"),
+    ("13.3", "exercise_3_labels_of_other_images", "with the labels of others"),
+    ("16.4", "exercise_4_goes_back_through_F_only", "dx is not what nudging gives"),
+    ("16.5", "exercise_5_idle_layers", "makes no difference to the scores"),
+    ("19.3", "exercise_3_the_librarys", "these are the library's")])
 def test_the_hint_is_about_what_is_wrong(number, name, cause, capsys):
     twin, = (twin for twin, other, _ in EXERCISES if other == number)
     answer, = (answer for answer in answers("wrong_answers", twin, number) if answer.__name__ == name)

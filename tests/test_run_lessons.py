@@ -53,6 +53,32 @@ def test_a_figure_is_described_by_the_last_paragraph_before_it(run, twin):
     assert notebook.cells[-1].outputs[0].metadata == {"image/png": {"alt": "The curve of y."}}
 
 
+@pytest.mark.parametrize("words, description", [
+    ("Short. Words.", "Short. Words."),
+    ("The first goes. " + "In (here) 1.5 ... " + 390 * "x" + "!", 390 * "x" + "!"),
+    ("Goes. Stays? (Stays, too.) " + 378 * "x" + ".", "Stays? (Stays, too.) " + 378 * "x" + "."),
+    ("Goes. One sentence " + 500 * "x", "One sentence " + 500 * "x")])
+def test_a_description_is_the_last_whole_sentences_that_fit(run, words, description):
+    assert run.ending(words) == description
+
+
+def test_a_description_of_other_words_is_said(run, twin, tmp_path):
+    run.run(twin, write=True)
+    notebook = run.nbformat.read(tmp_path / "01_small.ipynb", as_version=4)
+    figure = run.nbformat.v4.new_output("display_data", {"image/png": ""}, metadata={"image/png": {"alt": "A title"}})
+    notebook.cells[1].outputs = [figure]
+    run.nbformat.write(notebook, tmp_path / "01_small.ipynb")
+    assert run.out_of_step(twin) == ["01_small.ipynb: the description of a figure is not what stands before it"]
+    run.describe(notebook)
+    run.nbformat.write(notebook, tmp_path / "01_small.ipynb")
+    assert run.out_of_step(twin) == []
+
+
+@pytest.mark.parametrize("lesson", sorted((LESSONS / "text").glob("*.py")), ids=lambda lesson: lesson.stem)
+def test_the_notebooks_are_in_step(run, lesson):
+    assert run.out_of_step(lesson) == []
+
+
 def test_a_cell_that_raises_fails_and_nothing_is_written(run, twin):
     twin.write_text(TWIN + "1 / 0\n", "utf-8")
     _, (failed,) = run.run(twin, write=True)

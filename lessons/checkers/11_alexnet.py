@@ -2,7 +2,7 @@
 import numpy as np
 from check import require, untouched, whole
 
-from tinynet import Conv2d, SoftmaxCrossEntropy, count_parameters, fan_in, summary
+from tinynet import Conv2d, Sequential, SoftmaxCrossEntropy, count_parameters, fan_in, summary
 from tinynet.models import alexnet, alexnet_half, convert
 
 
@@ -77,7 +77,7 @@ def exercise_4(smaller):
     require(work <= 724_406_816, f"{work:,} multiply-adds; the target is 724,406,816.")
     maps = [row.name for row in rows if len(row.shape) == 3][-1]
     x = np.random.default_rng(1).normal(0, 60, (2, 224, 224, 3)).astype(np.float32)
-    seen = _field_of(net, maps, x)
+    seen = _field_of(net, maps)
     require(seen >= 195, f"a neuron of {maps} sees {seen} pixels; the target is 195.")
     loss = SoftmaxCrossEntropy()
     first = loss.forward(net.forward(x, train=True), np.array([3, 900]))
@@ -87,14 +87,23 @@ def exercise_4(smaller):
     require(not dead, f"no gradient arrives at {dead and dead[0]}: its weights or biases begin wrongly.")
 
 
-def _field_of(net, name, x):
-    """How many rows of the image the middle place of these maps depends on."""
+def _field_of(net, name):
+    """How many rows a place of these maps depends on, in an image so large that the edges cut nothing off."""
     first = next(layer for _, layer in net.walk() if isinstance(layer, Conv2d))
     before, first.input_grad = first.input_grad, True
-    part = net[:name]
+    part, x = _up_to(net, name), np.random.default_rng(2).normal(0, 60, (1, 448, 448, 3)).astype(np.float32)
     dy = np.zeros_like(part.forward(x, keep=True))
-    dy[:, (dy.shape[1] - 1) // 2, (dy.shape[2] - 1) // 2] = 1
+    dy[:, dy.shape[1] // 2, dy.shape[2] // 2] = 1
     dx = np.abs(part.backward(dy)).max(axis=(0, 2, 3))
     first.input_grad = before
     rows = np.flatnonzero(dx > 1e-5 * dx.max())                        # below: rounding
     return int(rows.max() - rows.min() + 1) if len(rows) else 0
+
+
+def _up_to(net, name):
+    """The net up to the layer of this name; what lies side by side with it stays."""
+    child, _, within = name.partition(".")
+    part = net[:child]
+    if within and isinstance(part[child], Sequential):
+        part.layers[child] = _up_to(part[child], within)
+    return part

@@ -7,7 +7,7 @@ from counting import counted, operations
 
 from tinynet import LRN, Conv2d
 
-TOO_MUCH = 400_000  # bytes: a tenth of an array of a million, and room for many pieces
+TOO_MUCH = 1_000_000  # bytes: one for each element of w; room for the views of a thousand pieces, 134 bytes each
 
 
 def exercise_1(update):

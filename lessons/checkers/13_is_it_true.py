@@ -30,11 +30,11 @@ def exercise_1(interval):
     require(np.allclose(wide[:, 0] / wide[:, 1], exact, rtol=0.035), "nearly: of the true differences the intervals "
             "hold about as many as they should. But they are not as wide as Student's. Is s divided by n - 1? Which "
             "factor belongs to n pairs?")
-    few = [3.0, 1.0, 2.5], [2.0, 1.5, 1.0]
+    few = np.array([3.0, 1.0, 2.5]), np.array([2.0, 1.5, 1.0])
     low, high = several(untouched(interval, *few), "low, high")
     d = np.subtract(*few)
-    same(np.array([low, high]), d.mean() + np.array([-1, 1]) * 4.303 * d.std(ddof=1) / 3 ** 0.5, "for lists, the ends",
-         "nearly: for three pairs the factor is T[1], 4.303.", 1e-6)
+    same(np.array([low, high]), d.mean() + np.array([-1, 1]) * 4.303 * d.std(ddof=1) / 3 ** 0.5,
+         "for three pairs, the ends", "nearly: for three pairs the factor is T[1], 4.303.", 1e-6)
 
 
 def exercise_2(sign_flips):
@@ -61,14 +61,14 @@ def exercise_3(honest):
     for seed, N in enumerate((50, 100, 200)):
         rng = np.random.default_rng(seed)
         x, labels = rng.normal(3, 2, (N, 6)) + rng.normal(0, 4, (1, 6)), rng.integers(0, 3, N)
-        strengths, given = (0.5, 1.0, 2.0, 4.0, 8.0), []
+        strengths, given = (0.5, 1.0, 2.0, 4.0, 8.0), []              # the images and labels that `fit` was given
         order = np.random.default_rng(9).permutation(N)
         train, choose, test = order[:6 * N // 10], order[6 * N // 10:8 * N // 10], order[8 * N // 10:]
         z = (x - x[train].mean(axis=0)) / x[train].std()
         weights = {s: (rng.normal(size=(6, 3)), rng.normal(size=3)) for s in strengths}
 
         def fit(x, labels, strength, given=given, weights=weights):
-            given.append(np.array(x))
+            given.append((np.array(x), np.array(labels)))
             require(len(np.shape(labels)) == 1 and len(labels) == len(x), "`fit` wants as many labels as images.")
             return weights[strength]
 
@@ -78,13 +78,15 @@ def exercise_3(honest):
 
         best, told = several(untouched(honest, x, labels, fit, strengths, np.random.default_rng(9)), "strength, error")
         require(given, "`fit` was never called.")
-        for rows in given:
+        for rows, its_labels in given:
             require(len(rows) == len(train), f"of {N} images, `fit` was given {len(rows)}; the first 6 tenths of the "
                                              f"order are {len(train)}.")
             require(not np.allclose(rows, (x[train] - x.mean(axis=0)) / x.std()), "`fit` was given the right images. "
                     "But their mean and spread are those of all images, also of the test images: a leak.")
             require(np.allclose(rows, z[train]), "`fit` should be given the first 6 tenths of the order, minus the "
                     "mean of these, divided by their spread.")
+            require(np.array_equal(its_labels, labels[train]), "`fit` was given the right images, with the labels of "
+                    "others.")
         require(best in strengths, f"the first thing returned should be one of the strengths, yours is {best!r}.")
         by = {what: min(error(part, s) for s in strengths) for what, part in (("choose", choose), ("test", test))}
         require(np.isclose(error(choose, best), by["choose"]), "the strength should be the best by the images to "

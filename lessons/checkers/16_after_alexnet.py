@@ -1,4 +1,6 @@
 """Lesson 16: the checkers of its exercises."""
+import copy
+
 import numpy as np
 from check import numerical, require, same, several, untouched
 
@@ -42,10 +44,30 @@ def _seen(net, x):
     return int((net.backward(dy) != 0).any(axis=(0, 2, 3)).sum())
 
 
+def _visits(net, x):
+    """Each call of a layer that has none inside, in order: (layer, what it was given)."""
+    visits, innermost = [], [layer for _, layer in net.walk() if not layer.children()]
+
+    def noting(layer, forward):
+        def noted(x, *how, **named):
+            visits.append((layer, x))
+            return forward(x, *how, **named)
+
+        return noted
+
+    for layer in innermost:
+        layer.forward = noting(layer, layer.forward)
+    try:
+        net.forward(x, train=True)
+    finally:
+        for layer in innermost:
+            del layer.forward
+    return visits
+
+
 def _rectified_between(row, convolutions, at, x):
     """NotYet unless each convolution but the first sees no negative number, and the whole is bent."""
-    least = []
-    row.forward(x, seen=lambda name, layer, x, y: least.append(x.min()) if isinstance(layer, Conv2d) else None)
+    least = [into.min() for layer, into in _visits(row, x) if isinstance(layer, Conv2d)]
     require(len(least) == len(convolutions), f"{at}not every convolution is used.")
     require(all(low >= 0 for low in least[1:]), f"{at}a convolution sees negative numbers of the one before: what "
                                                 "should stand between them?")
@@ -180,6 +202,7 @@ def exercise_4(my_block):
                 f"{count_parameters(block)}.")
         require((y >= 0).all(), f"{at}the output has negative numbers: the last thing is the relu.")
         _sum_of_both(block, x, changes, at)
+        _goes_back(block, C_in, at)
         if not changes:
             require(_seen_by(block, x) == 5, f"{at}a unit should see 5 × 5 pixels: 3 × 3 twice.")
 
@@ -214,15 +237,24 @@ def _sum_of_both(block, x, changes, at):
 
 def _bent_within(block, x, at):
     """NotYet unless a ReLU stands between the two large convolutions, and none between F's end and the plus."""
-    seen = {}
-    block.forward(x, train=True, seen=lambda name, layer, x, y: seen.setdefault(name, (layer, x, y)))
-    large = [(into, out) for layer, into, out in seen.values()
-             if isinstance(layer, Conv2d) and layer.kernel_size == (3, 3)]
-    require(len(large) == 2 and (large[1][0] >= 0).all(), f"{at}the second convolution sees negative numbers: what "
-                                                          "should stand between the two?")
-    require((large[0][0] < 0).any(), f"{at}the first convolution should see x as it is.")
-    relus = [into for layer, into, _ in seen.values() if isinstance(layer, ReLU)]
+    visits = _visits(block, x)
+    large = [into for layer, into in visits if isinstance(layer, Conv2d) and layer.kernel_size == (3, 3)]
+    require(len(large) == 2 and (large[1] >= 0).all(), f"{at}the second convolution sees negative numbers: what "
+                                                       "should stand between the two?")
+    require((large[0] < 0).any(), f"{at}the first convolution should see x as it is.")
+    relus = [layer for layer, _ in visits if isinstance(layer, ReLU)]
     require(len(relus) == 2, f"{at}there should be two ReLUs, one between the convolutions and one behind the plus.")
+
+
+def _goes_back(block, C_in, at):
+    """NotYet unless backward is that of forward."""
+    rng, block = np.random.default_rng(7), copy.deepcopy(block).astype(np.float64)
+    x = rng.normal(size=(2, 4, 4, C_in))
+    dy = rng.normal(size=block.forward(x, train=True).shape)
+    dx = untouched(block.backward, dy)
+    nudged = numerical(lambda x: float((block.forward(x, train=True) * dy).sum()), x)
+    same(dx, nudged, "dx", f"{at}the output is right, dx is not what nudging gives. Both sides of the plus have used "
+         "x.", 1e-4)
 
 
 def _seen_by(block, x):

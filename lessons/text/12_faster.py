@@ -288,7 +288,8 @@ set_threads(threads)
 # Pieces, threads and memory that serves again do not make a program easier to read. So each operation of a layer can be
 # there twice, under one name. `lrn_forward` in `tinynet/layers/lrn.py` is the equation, as lesson 8 has it; that is
 # what one reads. `lrn_forward` in `tinynet/fast/lrn.py` gives the same, but for rounding, in pieces, on all cores; that
-# is what runs on a CPU. (On other devices, what one reads is what runs.) `with plain():` switches the fast ones off:
+# is what runs on a CPU. (On a GPU it is a kernel of `tinynet/fast/cuda`, lesson 17; on simulated devices what one reads
+# is what runs.) `with plain():` switches the fast ones off:
 
 # %%
 from tinynet.fast.operation import plain
@@ -321,7 +322,8 @@ for name, call in costs.items():
 # %% [markdown]
 # A power costs ten times as much as a sum or more. So here is a way to make a layer faster that no busy machine can
 # hide: count. `counting.py`, beside this notebook, has arrays that do: every number made costs 1, or 10 if by a power.
-# Response normalisation straight from the equations of lesson 8, forward and backward:
+# (By exp or log 5, as $x^b$ is $e^{b \log x}$.) Response normalisation straight from the equations of lesson 8, forward
+# and backward:
 
 # %%
 from counting import counted, operations

@@ -190,9 +190,10 @@ for name, result in results.items():
 #
 # The convolution of an image `x` (H, W, C) with `W` (3, 3, C, F), without padding, in tiles of 4 × 4: H and W are such
 # that whole tiles fit. `A` (6, 4), `G` (6, 3) and `B` (6, 6) are the matrices of the text. Return y (H - 2, W - 2, F).
-# The checker counts: **at most 45 % of the multiplications** of the plain way, all transforms included, for 32 channels
-# in and out. (`np.einsum` is not counted, so not allowed; `@` multiplies the last two axes, whatever stands before
-# them. Which axes must come first for that?)
+# The checker counts: **at most 45 % of the operations** of the plain way, all transforms included, for 32 channels in
+# and out. (A multiplication with its addition is one operation in `@`, and two in `*` and `sum`. `np.einsum` is not
+# counted, so not allowed; `@` multiplies the last two axes, whatever stands before them. Which axes must come first for
+# that?)
 
 # %%
 def winograd_layer(x, W, A, G, B):

@@ -1,7 +1,20 @@
 """Lesson 11: right answers in other styles, which its checkers must pass. Each name begins with its exercise."""
 import numpy as np
 
-from tinynet import LRN, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential, constant, gaussian
+from tinynet import (
+    LRN,
+    Branches,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    constant,
+    gaussian,
+)
 
 
 def exercise_1_layer_by_layer(kernels=(96, 256, 384, 384, 256), hidden=4096, classes=1000, rng=None):
@@ -53,3 +66,31 @@ def exercise_4_thinner_everywhere(rng):
             net[f"pool{i}"] = MaxPool2d(3, 2, ceil_mode=True)
     return Sequential(**net, flat=Flatten(), fc6=Linear(7 * 7 * 128, 512, rng=rng), relu6=ReLU(),
                       fc8=Linear(512, 1000, rng=rng))
+
+
+def _rectified(inputs, maps, size, stride, padding, rng):
+    return Sequential(conv=Conv2d(inputs, maps, size, stride, padding, rng=rng), relu=ReLU())
+
+
+def _first_four(rng):
+    """AlexNet's, with padding 2 in conv1, as other libraries have it."""
+    return {"conv1": _rectified(3, 48, 11, 4, 2, rng), "pool1": MaxPool2d(3, 2),
+            "conv2": _rectified(48, 96, 5, 1, 2, rng), "pool2": MaxPool2d(3, 2),
+            "conv3": _rectified(96, 128, 3, 1, 1, rng), "conv4": _rectified(128, 128, 3, 1, 1, rng)}
+
+
+def exercise_4_with_other_padding(rng):
+    return Sequential(**_first_four(rng), conv5=_rectified(128, 128, 3, 1, 1, rng), pool5=MaxPool2d(3, 2),
+                      mean=GlobalAvgPool2d(), fc=Linear(128, 1000, rng=rng))
+
+
+def exercise_4_with_branches_last(rng):
+    both = Branches(wide=_rectified(128, 64, 3, 1, 1, rng), narrow=_rectified(128, 64, 1, 1, 0, rng))
+    return Sequential(**_first_four(rng), pool4=MaxPool2d(3, 2), both=both, mean=GlobalAvgPool2d(),
+                      fc=Linear(128, 1000, rng=rng))
+
+
+def exercise_4_all_but_the_last_layer_in_one(rng):
+    body = Sequential(**_first_four(rng), conv5=_rectified(128, 128, 3, 1, 1, rng), pool5=MaxPool2d(3, 2),
+                      mean=GlobalAvgPool2d())
+    return Sequential(body=body, fc=Linear(128, 1000, rng=rng))

@@ -13,6 +13,14 @@ def exercise_1_with_views_and_a_list(w, g, v, lr, momentum, decay, piece=16384):
     return [w, v]
 
 
+def exercise_1_with_all_pieces_at_once(w, g, v, lr, momentum, decay, piece=16384):
+    starts = range(piece, len(w), piece)
+    for w_part, g_part, v_part in zip(*(np.array_split(a, starts) for a in (w, g, v)), strict=True):
+        v_part[:] = momentum * v_part - decay * lr * w_part - lr * g_part
+        w_part += v_part
+    return w, v
+
+
 class exercise_2_with_running_sums(Layer):
     def __init__(self, n, k, alpha, beta):
         self.settings = n, k, alpha, beta

@@ -8,6 +8,13 @@ from tinynet.claims.claim import T
 from tinynet.claims.claim import interval as of_differences
 
 
+def exercise_1_of_arrays(a, b):
+    d = a - b
+    n = len(d)
+    half = T[n - 2] * d.std(ddof=1) / np.sqrt(n)
+    return d.mean() - half, d.mean() + half
+
+
 def exercise_1_in_plain_python(a, b):
     d = [p - q for p, q in zip(a, b, strict=True)]
     mean = sum(d) / len(d)

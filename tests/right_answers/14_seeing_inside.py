@@ -21,6 +21,16 @@ def exercise_1_all_rows(row, layers, height):
     return min(rows), max(rows)
 
 
+def exercise_1_cut_at_the_edges_of_every_map(row, layers, height):
+    heights = [height]
+    for kernel, stride, padding in layers:
+        heights.append((heights[-1] + 2 * padding - kernel) // stride + 1)
+    first = last = row
+    for (kernel, stride, padding), rows in zip(layers[::-1], heights[-2::-1], strict=True):
+        first, last = max(first * stride - padding, 0), min(last * stride - padding + kernel, rows) - 1
+    return first, last
+
+
 def exercise_2_offset_by_offset(y, switches, shape, z, s):
     x = np.zeros(shape, y.dtype)
     P, Q = y.shape[1:3]

@@ -91,6 +91,30 @@ def exercise_4_the_other_way_round(C_in, C_out, stride, rng):
     return Sequential(both=Sum(around=around, through=through), bent=ReLU())
 
 
+class exercise_4_as_a_class(Layer):
+    def __init__(self, C_in, C_out, stride, rng):
+        def conv(inputs, K, step):
+            return Conv2d(inputs, C_out, K, step, K // 2, bias=False, rng=rng, weight_init=fan_in())
+
+        self.F = Sequential(conv1=conv(C_in, 3, stride), norm1=BatchNorm2d(C_out), relu1=ReLU(),
+                            conv2=conv(C_out, 3, 1), norm2=BatchNorm2d(C_out))
+        self.shortcut = Identity()
+        if stride > 1 or C_in != C_out:
+            self.shortcut = Sequential(conv=conv(C_in, 1, stride), norm=BatchNorm2d(C_out))
+        self.relu = ReLU()
+
+    def children(self):
+        return [("F", self.F), ("shortcut", self.shortcut), ("relu", self.relu)]
+
+    def forward(self, x, train=False, keep=False):
+        both = self.F.forward(x, train, keep) + self.shortcut.forward(x, train, keep)
+        return self.relu.forward(both, train, keep)
+
+    def backward(self, dy):
+        dy = self.relu.backward(dy)
+        return self.F.backward(dy) + self.shortcut.backward(dy)
+
+
 def exercise_5_blocks_of_one_width(rng):
     layers = {"conv": Conv2d(3, 12, 3, padding=1, rng=rng, weight_init=fan_in()), "relu": ReLU()}
     for i in range(12):

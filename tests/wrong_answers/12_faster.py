@@ -117,6 +117,18 @@ class exercise_2_one_beta_only(_LRN):
         return dy * self.power - 2 * self.alpha * self.beta * self.x * across
 
 
+class exercise_2_powers_as_exp_and_log(_LRN):
+    def forward(self, x, train=False, keep=False):
+        self.x = x
+        self.s = self.k + self.alpha * self.neighbours(x ** 2)
+        return x / np.exp(self.beta * np.log(self.s))
+
+    def backward(self, dy):
+        x, log, alpha, beta = self.x, np.log(self.s), self.alpha, self.beta
+        across = self.neighbours(dy * x * np.exp(-(beta + 1) * log))
+        return dy * np.exp(-beta * log) - 2 * alpha * beta * x * across
+
+
 class exercise_2_five_neighbours_only(_LRN):
     def neighbours(self, x):
         padded = np.pad(x, ((0, 0), (0, 0), (0, 0), (2, 2)))

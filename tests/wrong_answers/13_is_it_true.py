@@ -88,14 +88,15 @@ def exercise_2_permutes_the_pairs(differences):
     return np.mean([abs(rng.permutation(d).mean()) >= abs(d.mean()) - 1e-9 for _ in range(200)])
 
 
-def _script(x, labels, fit, strengths, rng, statistics="train", by="choose", on="test", trained=6):
+def _script(x, labels, fit, strengths, rng, statistics="train", by="choose", on="test", trained=6,
+            labels_of="train"):
     n, order = len(x), rng.permutation(len(x))
     parts = {"train": order[:trained * n // 10], "choose": order[6 * n // 10:8 * n // 10],
-             "test": order[8 * n // 10:], "all": order}
+             "test": order[8 * n // 10:], "all": order, "first": range(trained * n // 10)}
     x = (x - x[parts[statistics]].mean(axis=0)) / x[parts[statistics]].std()
     errors = {}
     for s in strengths:
-        W, b = fit(x[parts["train"]], labels[parts["train"]], s)
+        W, b = fit(x[parts["train"]], labels[parts[labels_of]], s)
         errors[s] = {name: np.mean((x[part] @ W + b).argmax(axis=1) != labels[part]) for name, part in parts.items()}
     best = min(strengths, key=lambda s: errors[s][by])
     return best, errors[best][on]
@@ -123,6 +124,10 @@ def exercise_3_the_validation_error(x, labels, fit, strengths, rng):
 
 def exercise_3_trains_with_eight_tenths(x, labels, fit, strengths, rng):
     return _script(x, labels, fit, strengths, rng, trained=8)
+
+
+def exercise_3_labels_of_other_images(x, labels, fit, strengths, rng):
+    return _script(x, labels, fit, strengths, rng, labels_of="first")
 
 
 def exercise_3_as_it_was(x, labels, fit, strengths, rng):

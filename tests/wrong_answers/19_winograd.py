@@ -91,3 +91,7 @@ def exercise_3_twice_the_same():
 
 def exercise_3_six():
     return 0, 1, -1, 2, -2, 0.5
+
+
+def exercise_3_the_librarys():
+    return np.array([0, 1, -1, 2, -2, 0.5, -0.5])

@@ -1,4 +1,4 @@
-"""Which pixels a unit sees: its receptive field, exactly.
+"""Which pixels a unit sees: its receptive field.
 
 A window of size K and stride S, with padding p, makes row r of a map from the rows r·S - p to r·S - p + K - 1 of its
 input. So the rows from a to b are made from
@@ -7,7 +7,8 @@ input. So the rows from a to b are made from
 
 and, layer by layer, down from the one unit, the range grows until it is one of pixels. Side by side (Branches, Sum) all
 branches count. Fully connected layers see all there is. Beyond the edges of the image there is only padding: what
-reaches over them is cut off.
+reaches over them is cut off. All this is exact, but for the last rows of a map where a stride leaves some out: a unit
+further up, whose window reaches over the edge into padding, is said to see them, too.
 """
 from __future__ import annotations
 
