@@ -473,7 +473,7 @@ fig.colorbar(seen, ax=axes[1], shrink=0.8);
 right = np.flatnonzero(net.predict(x).argmax(axis=1) == labels)[:100]
 mean = average([occlusion(net, images[i], int(labels[i]), view, 7, 4) for i in right])
 print(f"left with the square in the middle {mean.mean[4, 4]:.0%} ± {mean.error[4, 4]:.0%}, "
-      f"in the corner {mean.mean[0, 0]:.0%} ± {mean.error[0, 0]:.0%}, "
+      f"in the corner {mean.mean[1, 1]:.0%} ± {mean.error[1, 1]:.0%}, "
       f"where it hurts most in each image {mean.lowest[0]:.0%} ± {mean.lowest[1]:.0%}")
 
 # %% [markdown]
