@@ -16,6 +16,7 @@ def test_a_run_chooses_rates_goes_on_and_adds_seeds(tmp_path):
 
     def noted(work, side):
         calls.append((side, work.seed, work.rate, work.test))
+        assert work.how_to_resume == "the same command goes on"          # whatever its --root, --seeds, --results were
         return measured(work, side)
     claim, results = replace(CLAIM, measure=noted), tmp_path / "results"
     rows = run(claim, results, tmp_path / "work", None, 2)

@@ -16,6 +16,7 @@ def run(tmp_path, monkeypatch, capsys):
     rng = np.random.default_rng(0)
     split = Split(rng.integers(0, 256, (12, 32, 32, 3), dtype=np.uint8), np.arange(12) % 10)
     monkeypatch.setattr(command, "cifar10_sample", lambda: Dataset(split, split, tuple("abcdefghij"), "random images"))
+    monkeypatch.setattr(command, "cifar10", lambda root: command.cifar10_sample())
     monkeypatch.setattr(command, "TIMED_STEPS", 1)
 
     def run(*arguments):
@@ -54,6 +55,6 @@ def test_ctrl_c_leaves_a_run_that_goes_on(run, monkeypatch, capsys):
         on_batch(self, progress)
     monkeypatch.setattr(Run, "on_batch", stopped)
     with pytest.raises(SystemExit, match="130"):
-        run()
-    assert "stopped in epoch 1, after batch 1; go on with: python -m tinynet alexnet-columns --resume " in (
-        capsys.readouterr().out)
+        run("--data", "full", "--root", "my pictures")
+    assert ("stopped in epoch 1, after batch 1; go on with: python -m tinynet alexnet-columns --root 'my pictures' "
+            "--resume ") in capsys.readouterr().out

@@ -67,6 +67,23 @@ def test_all_parts_and_that_what_is_there_is_not_done_again(command, tmp_path, c
     assert command() == rows and '{"part"' not in capsys.readouterr().out
 
 
+def test_what_is_told_and_drawn_is_of_the_layer_that_was_asked_for(command, monkeypatch, capsys):
+    """Also if there are rows of another one."""
+    shown = {"pool1": 0.25, "pool3": 0.75}
+    monkeypatch.setattr(feature_parts, "accuracy", lambda scores, labels: {"accuracy": shown[asked]})
+    monkeypatch.setattr(feature_parts, "average_precision", lambda scores, there: np.array([shown[asked]]))
+    drawn = []
+    monkeypatch.setattr(feature_parts, "draw_transfer", lambda path, curves, *_: drawn.append(curves))
+    for asked, expected in shown.items():
+        command("--parts", "shots", "collages", "--layers", asked)
+        told = [line for line in capsys.readouterr().out.splitlines() if line.endswith(f": {expected:.1%} ± 0.0%")]
+        assert [line.split(",")[0] for line in told if asked in line] == [
+            *2 * [f"softmax on {asked}"], *2 * [f"linear SVM on {asked}"],
+            f"softmax on {asked} of collages", f"sigmoid on {asked} of collages"]
+        assert {mean for name in (f"softmax on {asked}", f"linear SVM on {asked}")
+                for _, mean, _ in drawn[-1][name]} == {expected}
+
+
 def test_what_was_best_on_the_validation_photographs_is_shown_to_the_test(tmp_path):
     work = SimpleNamespace(folds=2)
     asked = []
@@ -79,6 +96,16 @@ def test_what_was_best_on_the_validation_photographs_is_shown_to_the_test(tmp_pa
     assert {at[:2] for at in asked[:6]} == {(0, "valid")} and asked[6:] == [(f, "test", 0.3, 20) for f in (0, 1)]
     assert results.rows[-1] == {"part": "shots", "k": 1, "fold": 1, "lr": 0.3, "steps": 20, "accuracy": 0.7}
     assert results.rows[0] == {"part": "tuning", "of": "shots", "k": 1, "lr": 0.1, "steps": 10, "accuracy": 0.2}
+
+
+def test_results_of_another_net_in_a_folder_of_the_same_name_are_not_given_out(command, tmp_path):
+    rows, path = command("--parts", "codes"), tmp_path / "out" / "results.jsonl"
+    build("cifar-80sec", rng=np.random.default_rng(1)).save(tmp_path / "run" / "net.npz")
+    with pytest.raises(SystemExit, match="results.jsonl is of another RUN"):
+        command("--parts", "codes")
+    del rows[0]["weights"]                                           # as the version before wrote it
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert command("--parts", "codes") == rows
 
 
 def test_the_three_sets_share_no_photograph(command, monkeypatch):

@@ -147,6 +147,14 @@ def test_first_layers_of_several_nets(run, tmp_path, columns):
     assert re.search(r"other +0\.\d+ +0\.\d+ +0\.\d+ +\d+ of 4 +\d+ of 12( +\d+%){4}$", lines[-2])
 
 
+def test_first_layers_of_nets_in_folders_of_one_name(run, tmp_path):
+    for i, folder in enumerate(("a/run", "b/run", "c/other")):
+        write(tmp_path / folder, "zfnet", 68, 64, width=0.05 * (i + 1))
+    printed, _ = run(tmp_path / "a/run", "--diagnosis", tmp_path / "b/run", tmp_path / "c/other", "--data", "somewhere")
+    rows = [line.split()[0] for line in printed.splitlines()[2:-1]]
+    assert rows == [str(tmp_path / "a/run"), str(tmp_path / "b/run"), "other"]
+
+
 def test_without_max_pooling_there_are_no_switches(run, tmp_path):
     net = build("cifar-resnet20", rng=np.random.default_rng(0))
     (tmp_path / "run").mkdir()

@@ -24,6 +24,11 @@ def test_the_images_of_a_step_can_be_shared(tmp_path, capsys):
     assert "columns" not in printed
 
 
+def test_the_heads_of_googlenet_are_summed_too(tmp_path, capsys):
+    main(["googlenet", "--machines", "1", "--out", str(tmp_path / "a.png")])
+    assert capsys.readouterr().out.startswith("googlenet: 53.5 MB of gradients; ")    # of 13,378,280 parameters
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["alexnet", "--machines", "0"], "expected a whole number, 1 or more, got 0"),
     (["alexnet", "--bandwidth", "0"], "expected a number above 0, got 0"),

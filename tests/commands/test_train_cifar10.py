@@ -1,6 +1,7 @@
 """The main job on a handful of images: every option runs, and says and writes what it promises."""
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -95,6 +96,26 @@ def test_the_figure_of_a_stopped_run_can_be_drawn(run, monkeypatch, capsys, all_
     run.command.main()
     assert "tanh has not reached 25% training error after 1 epochs" in capsys.readouterr().out
     assert (out / "relu_vs_tanh.png").exists()
+
+
+def test_the_figure_is_drawn_from_the_two_trainings_of_its_rates(run, monkeypatch):
+    _, out = run("--epochs", "1", "--rates", "0.1", "0.2")
+    shutil.copytree(out / "relu-0.1", out / "relu-0.3")              # as versions before left it, if told other rates
+    drawn = []
+    monkeypatch.setattr(cifar10_figure, "draw_relu_vs_tanh", lambda path, *curves, **_: drawn.append(curves))
+    cifar10_figure.draw(out)
+    (relu, tanh), = drawn
+    assert len(relu) == len(tanh) == 1
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (["--sweep", "0.01"], r"net 'sample', sweep \[0.01\]"), (["--net", "80sec"], "net '80sec', sweep None")])
+def test_a_run_without_a_figure_is_not_drawn(run, monkeypatch, arguments, told):
+    _, out = run("--epochs", "1", *arguments)
+    with pytest.raises(SystemExit, match="^DataError: .*config.json: expected a run of the figure, --net sample "
+                                         f"without --sweep, got {told}. Name another run.$"):
+        run.command.main(["--draw", str(out)])
+    assert not (out / "relu_vs_tanh.png").exists()
 
 
 def test_the_result_in_one_sentence(run, monkeypatch):
@@ -197,6 +218,40 @@ def test_ctrl_c_ends_with_a_message(run, monkeypatch, tmp_path, capsys):
     assert ("\nstopped; go on with: python -m tinynet train-cifar10 --resume 'my run'\n") in capsys.readouterr().out
 
 
+def stop_in(monkeypatch, epoch, net=""):
+    """Ctrl-C in this epoch, of the training in the folder whose name begins so."""
+    def on_batch(self, at, on_batch=Run.on_batch):
+        if at.epoch == epoch and self.folder.name.startswith(net):
+            signal.raise_signal(signal.SIGINT)
+        on_batch(self, at)
+    monkeypatch.setattr(Run, "on_batch", on_batch)
+
+
+def test_the_command_that_is_printed_goes_on_with_all_that_was_said(run, monkeypatch, capsys):
+    with monkeypatch.context() as patched:
+        stop_in(patched, 2)
+        with pytest.raises(SystemExit, match="130"):
+            run("--net", "80sec", "--epochs", "3", "--data", "full", "--root", "my root", "--keep-every", "1")
+    said = shlex.split(capsys.readouterr().out.splitlines()[-1].rpartition("train-cifar10 ")[2])
+    assert said[:2] == ["--root", "my root"]
+    run.command.main(said)
+    assert "data: all of it, in my root\n" in capsys.readouterr().out
+    kept = Path(said[-1], "80sec/checkpoints").glob("epoch-*.npz")
+    assert sorted(path.stem for path in kept) == ["epoch-0001", "epoch-0002", "epoch-0003"]
+
+
+def test_what_resume_was_told_is_told_to_the_resume_after_it(run, monkeypatch):
+    _, out = run("--net", "80sec", "--epochs", "1")
+    with monkeypatch.context() as patched:
+        stop_in(patched, 3)
+        with pytest.raises(SystemExit, match="130"):
+            run("--resume", str(out), "--epochs", "4", "--keep-every", "2")
+    assert load_net(out).config["options"]["epochs"] == 4            # which is still the net of the first time
+    printed, _ = run("--resume", str(out))
+    assert "parameters, 4 epochs" in printed and len(metrics(out)) == 4
+    assert (out / "80sec/checkpoints/epoch-0004.npz").exists()
+
+
 @pytest.mark.parametrize("arguments, stopped_in", [
     (["--epochs", "3"], "tanh"), (["--epochs", "3"], "relu"), (["--net", "80sec", "--epochs", "3"], "80sec"),
     (["--sweep", "0.01", "0.001", "--epochs", "2"], "relu-0.001")])
@@ -205,11 +260,7 @@ def test_a_run_that_was_stopped_goes_on(run, monkeypatch, tmp_path, arguments, s
     whole = metrics(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
     with monkeypatch.context() as patched:
-        def on_batch(self, at, on_batch=Run.on_batch):
-            if at.epoch == 2 and self.folder.name.startswith(stopped_in):
-                signal.raise_signal(signal.SIGINT)
-            on_batch(self, at)
-        patched.setattr(Run, "on_batch", on_batch)
+        stop_in(patched, 2, stopped_in)
         with pytest.raises(SystemExit, match="130"):
             run(*arguments)
     assert len(metrics(tmp_path / "out")) < len(whole)
@@ -232,6 +283,22 @@ def test_what_cannot_be_resumed_is_said(run, monkeypatch, tmp_path, capsys):
         run("--resume", str(out), "--seed", "5")
 
 
+@pytest.mark.parametrize("first, then, message", [
+    (["--rates", "1", "2"], ["--rates", "3", "2"], r"options.rates: now \[3.0, 2.0\], the run has \[1.0, 2.0\]"),
+    ([], ["--sweep", "0.1"], r"options.sweep: now \[0.1\], the run has None"),
+    (["--net", "80sec"], ["--net", "18pct"], "options.net: now '18pct', the run has '80sec'"),
+    (["--net", "80sec"], ["--data", "full"], "data: now 'all of it, in None', the run has 'forty random images'")])
+def test_a_run_does_not_go_on_as_another(run, first, then, message):
+    """Its trainings have other folders, and know nothing of each other."""
+    def files(out):
+        return {path: path.read_bytes() for path in out.rglob("*.*") if path.is_file()}
+    _, out = run("--epochs", "1", *first)
+    before = files(out)
+    with pytest.raises(SystemExit, match=f"ValueError: .* is another run than .*:(\n.*)*  {message}"):
+        run("--resume", str(out), *then)
+    assert files(out) == before
+
+
 @pytest.mark.parametrize("arguments, folder", [([], "relu-0.003"), (["--net", "80sec"], "80sec")])
 def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder):
     """There, each training's config.json had the options among its other entries."""
@@ -252,6 +319,7 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
     (["--sweep", "nan"], "--sweep: expected a number above 0, got nan"),
     (["--seed", "-1"], "--seed: expected a whole number, 0 or more, got -1"),
     (["--root", "there"], "--root: the bundled sample needs no folder"),
+    (["--rates", "1", "1", "--sweep"], "--rates: of the figure alone; the sweep's are those that follow --sweep"),
     (["--net", "80sec", "--init", "fan-in"], "--init: 80sec is trained by its published recipe"),
     (["--no-lrn"], "--no-lrn: the figure is of one net as it is; only the published nets"),
     (["--net", "80sec", "--no-lrn"], "80sec: changed: lrn: the net has no local response normalisation"),
@@ -288,7 +356,8 @@ def test_a_run_is_never_mixed_with_an_earlier_one(run):
 
 BROKEN = [b"", b"{", b"[]", b"null", b"\xff", b'{"options": null}', b'{"options": []}', b'{"options": {"rates": [1]}}',
           b'{"options": {"init": "2020"}}', b'{"options": {"seed": "x"}}', b'{"options": {"data": 7}, "data": 7}',
-          b'{"options": {"epochs": -1}}', b'{"options": {"sweep": [-1]}}', b'{"view": 3}']
+          b'{"options": {"epochs": -1}}', b'{"options": {"init": "2012", "seed": 0, "rates": [1, "x"]}}',
+          b'{"options": {"sweep": [-1]}}', b'{"view": 3}']
 
 
 @pytest.mark.parametrize("content", BROKEN)
@@ -347,6 +416,12 @@ def test_a_start_on_a_full_disk_can_be_made_again(run, monkeypatch, tmp_path):
             run("--epochs", "1")
     printed, _ = run("--epochs", "1")
     assert "the figure: " in printed
+
+
+def test_a_net_that_diverges_ends_in_a_line(run, monkeypatch):
+    monkeypatch.setattr(cifar10_run, "BATCH_SIZE", 20)
+    with pytest.raises(SystemExit, match="^Diverged: epoch 1, batch 2: "):
+        run("--net", "80sec", "--bias", "1e30")
 
 
 def test_no_memory_is_said_with_how_to_go_on(run, monkeypatch):

@@ -187,6 +187,11 @@ def test_what_the_net_sees(run, monkeypatch):
     np.testing.assert_allclose(seen[False][0], trained.view.center(images), rtol=1e-6)
 
 
+def test_a_rate_for_large_batches_is_warmed_up_to(run):
+    _, out = run(*TINY, "--epochs", "3", "--lr", "0.01", "--scale-rate", "2", "--warm-up", "2")
+    assert [r["lr"] for r in metrics(out)] == pytest.approx([0.01, 0.025, 0.04])                # --batch 8
+
+
 def test_the_schedule(run):
     _, out = run(*TINY, "--epochs", "3", "--steps", "2", "3")
     assert [r["lr"] for r in metrics(out)] == pytest.approx([0.01, 0.001, 0.0001])
@@ -237,6 +242,20 @@ def test_a_deep_vgg_starts_from_a_shallow_one(run, capsys):
         with pytest.raises(SystemExit):
             run("--net", net, "--start-from", start, out="new")
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option, first", [("--start-from", "fan-in"), ("--fine-tune", "fan-in"),
+                                           ("--start-from", "paper"), ("--fine-tune", "paper")])
+def test_a_net_that_starts_from_another_sees_images_on_the_same_scale(run, capsys, option, first):
+    tiny = ("--net", "vgg-a", "--size", "36", "--crop", "32", "--width", "0.05", "--batch", "8", "--epochs", "1")
+    run(*tiny, "--init", first, out="first")
+    other = {"fan-in": "paper", "paper": "fan-in"}[first]
+    with pytest.raises(SystemExit):
+        run(*tiny, option, "first", "--init", other, out="second")
+    assert f"{option}: expected --init {first}, as first has it, which scales the images that its layers know; got " \
+           f"--init {other}" in capsys.readouterr().err
+    run(*tiny, option, "first", "--init", first, out="second")
+    assert load_net("second").view.scale == load_net("first").view.scale
 
 
 @pytest.mark.parametrize("classes", [5, 6])
@@ -308,6 +327,22 @@ def test_a_run_that_was_stopped_goes_on(run, monkeypatch, arguments, capsys):
     assert metrics(Path("out")) == whole and "centre crop: top-1 error" in printed
 
 
+def test_the_command_that_is_printed_goes_on_with_all_that_was_said(run, monkeypatch, capsys):
+    with monkeypatch.context() as patched:
+        def on_batch(self, at, on_batch=Run.on_batch):
+            if at.epoch == 2:
+                signal.raise_signal(signal.SIGINT)
+            on_batch(self, at)
+        patched.setattr(Run, "on_batch", on_batch)
+        with pytest.raises(SystemExit, match="130"):
+            run(*TINY, "--epochs", "3", "--keep-every", "1", "--ten-crop", "--minutes", "7", "--cache", "my cache")
+    said = shlex.split(capsys.readouterr().out.splitlines()[-1].rpartition("train-imagenet ")[2])
+    assert run.command.parse(said).minutes == 7
+    run.command.main(said)
+    assert "ten crops: top-1 error" in capsys.readouterr().out and not list(Path("data").glob(".tinynet*"))
+    assert {path.name for path in Path("out/checkpoints").glob("epoch-*")} == {f"epoch-000{i}.npz" for i in (1, 2, 3)}
+
+
 def test_a_run_goes_on_with_data_in_a_folder_that_was_renamed(run, tmp_path):
     run(*TINY, "--epochs", "1")
     (tmp_path / "data").rename(tmp_path / "moved")
@@ -354,6 +389,16 @@ def test_a_rate_that_is_too_large_is_reported(run):
         run(*TINY, "--lr", "1e30")
 
 
+def test_squares_that_were_damaged_are_reported(run, data):
+    run(*TINY, "--epochs", "1")
+    squares, = (data / ".tinynet-44").glob("train-*/images.jpegs")
+    content = bytearray(squares.read_bytes())
+    content[len(content) // 2] ^= 0xff
+    squares.write_bytes(content)
+    with pytest.raises(SystemExit, match="^DataError: .*is damaged: delete this folder, and it is made again.$"):
+        run(*TINY, "--epochs", "1", out="other")
+
+
 def wrong(data, what):
     """Spoil the photographs, and say what is to be complained about."""
     if what == "no folder":
@@ -394,6 +439,7 @@ def test_wrong_photographs(run, data, what):
     (("--steps", "1"), "--steps: expected a whole number, 2 or more, got 1"),
     (("--jitter", "250", "240"), "--jitter: expected sizes from 224, the --crop, on, the smaller first, got [250, "),
     (("--jitter", "200", "240"), "--jitter: expected sizes from 224"),
+    (("--warm-up", "2"), "--warm-up: it leads up to the rate that --scale-rate gives: add --scale-rate BATCH"),
     (("--split", "test"), "--split: only --evaluate takes it; a training looks at val/ alone"),
     (("--net", "vgg-b", "--start-from", "nowhere"), "--start-from: nowhere holds no run"),
     (("--keep-every", "0"), "--keep-every: expected a whole number, 1 or more, got 0"),

@@ -67,6 +67,18 @@ def test_all_of_mnist(run, tmp_path):
     assert printed.startswith(f"data: MNIST, 32 training and 10 test images, read from {tmp_path}\n")
 
 
+@pytest.mark.parametrize("arguments, said", [
+    (("--data", "full", "--root", "my digits"), "--root 'my digits' --resume "), ((), "train-lenet5 --resume ")])
+def test_the_command_to_go_on_with_has_what_the_config_does_not_say(run, monkeypatch, capsys, arguments, said):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(command, "mnist", lambda root: command.mnist_sample())
+    monkeypatch.setattr(command, "learn", interrupted)
+    with pytest.raises(SystemExit, match="130"):
+        run(*arguments)
+    assert said in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_a_run_that_was_stopped_goes_on_to_the_same_end(run, tmp_path, monkeypatch, capsys):
     _, whole = run("--epochs", "2")
     whole = whole.rename(tmp_path / "whole")

@@ -53,6 +53,20 @@ def test_a_probe_begins_anew_each_time():
     np.testing.assert_array_equal(probe.fit(x, labels).scores(x), Probe(5, 2, rng).fit(x, labels).scores(x))
 
 
+def test_a_probe_keeps_what_it_has_learned_if_it_cannot_learn_something_else():
+    x = np.random.default_rng(3).normal(3, 1, (60, 5)).astype(np.float32)
+    labels, probe = (x[:, 0] > 3).astype(int), Probe(5, 2, np.random.default_rng(4))
+    with pytest.raises(ValueError, match="label"):
+        probe.fit(x, labels + 1)                                     # there is no class 2: found while it trains
+    with pytest.raises(RuntimeError, match="learned nothing yet"):
+        probe.scores(x)
+    learned = probe.fit(x, labels).scores(x)
+    for other, classes in (np.full((4, 5), 100), np.arange(4) % 2), (2 * x, labels + 1), (3 * x, labels[:-1]):
+        with pytest.raises(ValueError):
+            probe.fit(other, classes)
+        np.testing.assert_array_equal(probe.scores(x), learned)
+
+
 def test_what_a_probe_refuses():
     probe, x = Probe(3, 2, np.random.default_rng(0)), np.ones((4, 3), np.float32)
     with pytest.raises(RuntimeError, match=r"learned nothing yet; call fit\(x, labels\) first"):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tinynet.training.schedule import ByEpoch, Schedule, Steps, WhenStuck
+from tinynet.training.schedule import ByEpoch, Schedule, Steps, WarmUp, WhenStuck
 
 
 def rates(schedule, errors):
@@ -46,7 +46,9 @@ def test_a_rate_below_0_is_refused_when_it_is_given():
 @pytest.mark.parametrize("schedule, settings", [
     (Schedule(0.1), {"lr": 0.1}), (ByEpoch(lambda epoch: 1 / epoch), {"rate(1)": 1.0}),
     (Steps(1, at=(2, 4)), {"lr": 1.0, "at": [2, 4], "factor": 0.1}),
-    (WhenStuck(0.1, times=2), {"lr": 0.1, "factor": 0.1, "times": 2, "patience": 5})])
+    (WhenStuck(0.1, times=2), {"lr": 0.1, "factor": 0.1, "times": 2, "patience": 5}),
+    (WarmUp(Steps(1, at=(2,), factor=0.5), 8, 3),
+     {"of": {"Steps": {"lr": 1.0, "at": [2], "factor": 0.5}}, "factor": 8.0, "warm_up": 3})])
 def test_what_it_was_made_with_stays_known(schedule, settings):
     for error in 0.5, 0.5, 0.5:
         schedule.seen(error)
@@ -77,8 +79,35 @@ def test_when_stuck_never_gives_up_while_it_gets_better():
     assert schedule.finished and schedule.lr == 0.01
 
 
+def test_a_warm_up_grows_from_1_to_the_factor_and_stays_there():
+    assert rates(WarmUp(Schedule(0.1), 5, 4), [0.5] * 5) == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.5])
+    assert rates(WarmUp(Schedule(0.1), 0.5, 1), [0.5] * 2) == pytest.approx([0.1, 0.05, 0.05])    # smaller batches
+    assert rates(WarmUp(Schedule(0.1), 8, 0), [0.5]) == pytest.approx([0.8, 0.8])
+
+
+def test_a_warm_up_is_of_the_rate_that_the_schedule_within_has_by_then():
+    assert rates(WarmUp(Steps(1, at=(2, 4)), 3, 2), [0.5] * 3) == pytest.approx([1, 0.2, 0.3, 0.03])
+    schedule = WarmUp(WhenStuck(1, patience=1, times=1), 3, 2)
+    assert rates(schedule, [0.5, 0.5]) == pytest.approx([1, 2, 0.3]) and not schedule.finished
+    schedule.seen(0.5)
+    assert schedule.finished
+
+
+@pytest.mark.parametrize("state, message", [
+    ({"epoch": 1}, "WarmUp: expected a state of epoch, of, got {'epoch': 1}"),
+    ({"epoch": 0, "of": {"lr": 0.1, "epoch": 1}}, "WarmUp epoch: expected a whole number of 1 or more, got 0"),
+    ({"epoch": 2, "of": {"lr": 0.1, "epoch": 0}}, "Steps epoch: expected a whole number of 1 or more, got 0"),
+    ({"epoch": 2, "of": {"lr": 0.1}}, "Steps: expected a state of lr, epoch, got lr")])
+def test_a_state_that_a_warm_up_cannot_have_changes_nothing(state, message):
+    schedule = WarmUp(Steps(0.1, at=(2,)), 8)
+    with pytest.raises(ValueError, match=message):
+        schedule.restore(state)
+    assert schedule.state() == {"epoch": 1, "of": {"lr": 0.1, "epoch": 1}}
+
+
 @pytest.mark.parametrize("make", [lambda: Schedule(0.1), lambda: ByEpoch(lambda epoch: 0.1 / epoch),
-                                  lambda: Steps(0.1, at=(3, 5)), lambda: WhenStuck(0.1, patience=1, times=2)])
+                                  lambda: Steps(0.1, at=(3, 5)), lambda: WhenStuck(0.1, patience=1, times=2),
+                                  lambda: WarmUp(WhenStuck(0.1, patience=1, times=1), 4, 3)])
 def test_what_json_has_kept_goes_on_the_same(make):
     errors = [0.9, 0.8, 0.85, 0.7, 0.7, 0.6]
     for done in range(len(errors)):
@@ -105,9 +134,12 @@ def test_another_kind_of_state_is_refused_and_nothing_is_changed():
     (lambda: Steps(0.1, at=(2.5,)), r"epochs from 2 on in ascending order, whole numbers, got \(2.5,\)"),
     (lambda: Steps(0.1, at=(2,), factor=10), "Steps: expected a factor between 0 and 1, got 10"),
     (lambda: WhenStuck(0.1, factor=0), "WhenStuck: expected a factor between 0 and 1, got 0"),
-    (lambda: WhenStuck(0.1, times=-1), "times, whole, of 0 or more and a patience of 1 epoch or more, got -1 and 5"),
-    (lambda: WhenStuck(0.1, times=2.5), "times, whole, of 0 or more and a patience of 1 epoch or more, got 2.5 and 5"),
+    (lambda: WhenStuck(0.1, times=-1), "times of 0 or more and a patience of 1 epoch or more, got -1 and 5"),
+    (lambda: WhenStuck(0.1, times=2.5), "times of 0 or more and a patience of 1 epoch or more, got 2.5 and 5"),
     (lambda: WhenStuck(0.1, patience=0), "got 3 and 0"),
+    (lambda: WhenStuck(0.1, patience=1.5), "got 3 and 1.5"),
+    (lambda: WarmUp(Schedule(0.1), 0), "WarmUp: expected a factor above 0 and 0 epochs or more, got 0 and 5"),
+    (lambda: WarmUp(Schedule(0.1), 8, -1), "WarmUp: expected a factor above 0 and 0 epochs or more, got 8 and -1"),
 ])
 def test_senseless_schedules_are_refused(make, message):
     with pytest.raises(ValueError, match=message):

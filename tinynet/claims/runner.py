@@ -156,7 +156,7 @@ def _measure(claim: Claim, path: Path, rows: list[Row], here: Path, root: str | 
     """One training: its row is added to `rows` and to the file, its folder deleted."""
     training = here / f"{side}-{seed}-{rate:g}".replace(" ", "-").replace("/", "-").replace(",", "")
     work = Work(seed, rate, root, training, test=seed not in RATE_SEEDS, shared=here.parent / "shared",
-                how_to_resume=f"go on with: python -m tinynet claims run {claim.name}")
+                how_to_resume="the same command goes on")
     say(f"{claim.name}: {side}, {'to choose the rate, ' * (seed in RATE_SEEDS)}seed {seed}, rate {rate:g}")
     begin = time.perf_counter()
     try:

@@ -12,7 +12,6 @@ paper's section 3.2 compares with ("slightly less time").
 from __future__ import annotations
 
 import argparse
-import shlex
 import statistics
 import time
 from collections.abc import Sequence
@@ -40,7 +39,7 @@ from ..training.config import about_the_net, new_folder
 from ..training.finetune import start_by_fan_in
 from ..training.run import Run
 from ..training.train import say, train
-from .options import add_tensorboard, again_with, at_least, command_line, ends_in_a_line
+from .options import add_tensorboard, again_with, at_least, command_line, ends_in_a_line, go_on_with
 
 SIZE = {"classes": 10, "input_size": 64}
 KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # the paper's, about a third as wide
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     say(f"data: {data.source}, enlarged to 64x64; writing to {folder}")
     say(f"columns on {devices[0]} and {devices[1]}; {get_threads()} threads\n")
 
-    how = f"go on with: python -m tinynet alexnet-columns --resume {shlex.quote(str(folder))}"
+    how = go_on_with("alexnet-columns", args, folder, "root")
     config = config_of(args, data, view)
     with ends_in_a_line(how), Run(folder, config, resume=bool(args.resume), how_to_resume=how,
                                   tensorboard=args.tensorboard) as run:
@@ -84,7 +83,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=at_least(0), default=0)
     add_tensorboard(parser.add_argument)
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
-    parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
+    parser.add_argument("--resume", metavar="FOLDER",
+                        help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
     return again_with(parser, arguments, args, NOT_IN_CONFIG) if args.resume else args
 

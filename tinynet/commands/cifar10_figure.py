@@ -4,20 +4,21 @@ from __future__ import annotations
 import argparse
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import SGD, ReLU, Tanh, fan_in
 from ..data import Dataset, View
 from ..data.statistics import statistics_of
-from ..files.reading import entry, wrong
+from ..files.reading import entry, shortened, wrong
 from ..files.writing import write_json
 from ..look.curves import crossing, crossing_in_words, draw_relu_vs_tanh, ratio_in_words
 from ..models.cifar import MOMENTUM, cifar_sample
 from ..training.config import about_the_net, read_config
 from ..training.diverged import Diverged
 from ..training.metrics import flat_shares
-from ..training.records import expect_number, read_records
+from ..training.records import expect_number, is_number, read_records
 from ..training.train import Record, say, train
 from .cifar10_run import config_of, device, loader_of, start
 
@@ -37,11 +38,12 @@ def figure_1(args: argparse.Namespace, data: Dataset, out: Path) -> None:
 
 
 def draw(out: Path) -> None:
-    """The figure of a run, whole or stopped, from what it wrote down; and the result in one sentence."""
+    """The figure of a run, whole or stopped, from what it wrote down; and the result in one sentence. Raises DataError
+    for a run of something else."""
     config, path = read_config(out), out / "config.json"
     chosen = entry(path, config, "options", dict) if "options" in config else config
     init, seed = entry(path, chosen, "init", str), entry(path, chosen, "seed", int)
-    records = [record for file in sorted(out.rglob("metrics.jsonl")) for record in records_in(file)]
+    records = [record for file in files_of(out, chosen) for record in records_in(file)]
     relu, tanh = ([record["train_error"] for record in records if record["net"] == name] for name in ACTIVATIONS)
     last = {record["net"]: record for record in records}
     settings = ", ".join(f"{name} learning rate {record['lr']:g}" for name, record in last.items())
@@ -55,6 +57,25 @@ def draw(out: Path) -> None:
             shares = ", ".join(f"{layer} {share:.0%}" for layer, share in record["flat"].items())
             say(f"{name}, epoch {record['epoch']}: units that stand where its slope is below 0.1: {shares}")
     say(f"the figure: {out / 'relu_vs_tanh.png'}")
+
+
+def files_of(out: Path, chosen: dict[str, Any]) -> list[Path]:
+    """Where the epochs are of a run that has `chosen` these options: in a folder for each net; or, as the committed
+    results have it, in one file for both. Raises DataError if it is a run of something else."""
+    path = out / "config.json"
+    net, sweep, rates = chosen.get("net", "sample"), chosen.get("sweep"), chosen.get("rates")
+    if net != "sample" or sweep is not None:
+        raise wrong(path, "a run of the figure, --net sample without --sweep",
+                    f"net {shortened(net)}, sweep {shortened(sweep)}", "Name another run")
+    rates = rates or BEST.get(chosen["init"])
+    if not (isinstance(rates, (list, tuple)) and len(rates) == 2 and all(map(is_number, rates))):
+        raise wrong(path, "'rates', two numbers", shortened(rates))
+    folders = [out, *(folder_of(out, name, rate) for name, rate in zip(ACTIVATIONS, rates, strict=True))]
+    return [file for folder in folders if (file := folder / "metrics.jsonl").exists()]
+
+
+def folder_of(out: Path, name: str, rate: float) -> Path:
+    return out / f"{name}-{rate:g}"
 
 
 def records_in(file: Path) -> list[Record]:
@@ -81,7 +102,7 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
     sgd, view = SGD(net.parameters(), rate, MOMENTUM, weight_decay=0.0), View(found.mean, scale)
     loader, first_images = loader_of(args, data, view, rng_data), view.center(data.train.images[:256])
     config = config_of(args, data) | about_the_net(IN_CATALOGUE[name], {}, view, data.classes)
-    run, at = start(args, out / f"{name}-{rate:g}", config, view, net, sgd, loader)
+    run, at = start(args, folder_of(out, name, rate), config, view, net, sgd, loader)
 
     def past_level() -> bool:
         return len(at.history) > 2 and at.history[-3]["train_error"] <= LEVEL

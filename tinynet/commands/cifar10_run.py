@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 
@@ -16,19 +15,20 @@ from ..training.folder import hold
 from ..training.run import Run
 from ..training.schedule import Schedule
 from ..training.train import Progress
+from .options import go_on_with
 from .together import device_of_rank
 
-NOT_IN_CONFIG = ("root", "out", "draw", "resume", "keep_every", "ranks")
+NOT_IN_CONFIG = ("root", "out", "draw", "resume", "ranks")
 
 
 def config_of(args: argparse.Namespace, data: Dataset) -> dict:
-    """What decides the result."""
+    """What decides the result, and what is kept of the way to it."""
     options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
     return {"data": data.name, "options": options}
 
 
-def how_to_resume(out: Path) -> str:
-    return f"go on with: python -m tinynet train-cifar10 --resume {shlex.quote(str(out))}"
+def how_to_resume(args: argparse.Namespace, out: Path) -> str:
+    return go_on_with("train-cifar10", args, out, "root")
 
 
 def start(args: argparse.Namespace, folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,
@@ -39,8 +39,8 @@ def start(args: argparse.Namespace, folder: Path, config: dict, view: View, net:
         if there and "options" not in read_config(folder):
             raise ValueError(f"{folder} was written by tinynet 0.1.0, and this version cannot go on with it: begin "
                              "anew, in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
-        run = Run(folder, config, resume=there, keep_every=args.keep_every, how_to_resume=how_to_resume(folder.parent),
-                  ranks=args.ranks, tensorboard=args.tensorboard)
+        run = Run(folder, config, resume=there, keep_every=args.keep_every, ranks=args.ranks,
+                  how_to_resume=how_to_resume(args, folder.parent), tensorboard=args.tensorboard)
 
         def prepare() -> None:
             folder.mkdir(parents=True, exist_ok=True)

@@ -111,9 +111,10 @@ def freezing(work: Work, results: Results) -> None:
 
 def draw(work: Work, results: Results) -> None:
     last = work.layers[-1]
-    curves = {name: [(k, *results.told(f"{name}, {k} a class", part="shots", by=by, k=k)) for k in SHOTS]
-              for name, by in ((f"softmax on {last}", "softmax"), (f"linear SVM on {last}", "svm"),
-                               ("whole net, random weights", "scratch"))}
+    learners = {f"softmax on {last}": {"by": "softmax", "layer": last},
+                f"linear SVM on {last}": {"by": "svm", "layer": last}, "whole net, random weights": {"by": "scratch"}}
+    curves = {name: [(k, *results.told(f"{name}, {k} a class", part="shots", k=k, **key)) for k in SHOTS]
+              for name, key in learners.items()}
     draw_transfer(work.out / "shots.png", curves, 1 / work.classes,
                   f"{work.folds} folds, mean ± standard error; {len(work.test.labels)} test photographs")
 
@@ -143,7 +144,7 @@ def several_objects(work: Work, results: Results) -> None:
     for by in ("softmax", "sigmoid"):
         measured(work, results, {"part": "collages", "layer": layer, "by": by}, PROBE_RATES, PROBE_STEPS,
                  lambda *at, by=by: fitted(by, *at), "ap")
-        results.told(f"{by} on {layer} of collages, mean average precision", "ap", part="collages", by=by)
+        results.told(f"{by} on {layer} of collages, mean average precision", "ap", part="collages", layer=layer, by=by)
 
 
 def codes(work: Work, results: Results) -> None:

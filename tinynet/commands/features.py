@@ -26,7 +26,9 @@ import numpy as np
 
 from .. import cpu
 from ..data import ImageFolder, Split, cifar10
+from ..data.dataset import fingerprint
 from ..data.duplicates import near_duplicates, without
+from ..files.storage import arrays_of
 from ..layers.pool import AvgPool2d, MaxPool2d
 from ..training.evaluate import Trained
 from ..training.folder import held
@@ -58,8 +60,10 @@ def measure(args: argparse.Namespace, trained: Trained, layers: list[str], photo
             learned: np.ndarray) -> None:
     """All that was asked for and is not there."""
     results = Results(args.out / "results.jsonl")
-    told_now = {"run": Path(args.run).name, "folds": args.folds, "classes": list(photos.classes)}
-    if not told_now.items() <= results.add({"part": "settings"}, lambda: told_now).items():
+    told_now = {"run": Path(args.run).name, "weights": digest(trained), "folds": args.folds,
+                "classes": list(photos.classes)}
+    there = results.add({"part": "settings"}, lambda: told_now)
+    if not told_now.items() <= {"weights": told_now["weights"], **there}.items():  # files of before do not say them
         raise ValueError(f"{results.path} is of another RUN, or of other --folds or --photographs: name another "
                          "folder with --out")
     train, valid = to_learn(photos, args.folds * SHOTS[-1], learned, trained, results)
@@ -68,6 +72,11 @@ def measure(args: argparse.Namespace, trained: Trained, layers: list[str], photo
                 len(photos.classes))
     for part in args.parts:
         PARTS[part](work, results)
+
+
+def digest(trained: Trained) -> str:
+    """Eight digits that a net with other weights does not have."""
+    return fingerprint(np.concatenate([array.ravel() for array in arrays_of(trained.net).values()]))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

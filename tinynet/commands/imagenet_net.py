@@ -27,7 +27,7 @@ def check_net(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
     for name in OF_THE_NET:
         if getattr(args, name) is not None and name not in settings_of(args.net):
             parser.error(f"--{name.replace('_', '-')}: {args.net} has no such option")
-    if args.start_from and not args.resume:
+    if (args.start_from or args.fine_tune) and not args.resume:
         check_start(parser, args)
     try:
         with drawn_later():
@@ -37,16 +37,21 @@ def check_net(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
 
 
 def check_start(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """An error of the command line, if --start-from does not name a VGG to start a VGG from."""
-    if args.fine_tune:
+    """An error of the command line, if --start-from does not name a VGG to start a VGG from, or if that net or the one
+    of --fine-tune has seen images on another scale."""
+    if args.start_from and args.fine_tune:
         parser.error("--start-from and --fine-tune: a net has one start; give one of them")
+    option, run = ("--start-from", args.start_from) if args.start_from else ("--fine-tune", args.fine_tune)
     try:
-        before = read_config(args.start_from)
-        shallow = entry(Path(args.start_from) / "config.json", before, "net", str)
+        before = read_config(run)
+        name = entry(Path(run) / "config.json", before, "net", str)
     except (OSError, ValueError) as error:
-        parser.error(f"--start-from: {error}")
-    if not (args.net.startswith("vgg") and shallow.startswith("vgg")):
-        parser.error(f"--start-from: only VGG's nets start so, from another one; got {args.net} from {shallow}")
+        parser.error(f"{option}: {error}")
+    if args.start_from and not (args.net.startswith("vgg") and name.startswith("vgg")):
+        parser.error(f"--start-from: only VGG's nets start so, from another one; got {args.net} from {name}")
+    if before.get("init", args.init) != args.init:
+        parser.error(f"{option}: expected --init {before['init']}, as {run} has it, which scales the images that its "
+                     f"layers know; got --init {args.init}")
 
 
 def settings_in(args: argparse.Namespace) -> dict[str, Any]:

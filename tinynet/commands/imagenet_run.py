@@ -25,9 +25,10 @@ from ..training.schedule import Steps, WarmUp, WhenStuck
 from ..training.train import Progress, train
 from .imagenet_errors import errors
 from .imagenet_net import settings_in, start
+from .options import go_on_with
 from .together import shared
 
-NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "split", "minutes", "keep_every", "ten_crop")
+NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "split")
 
 
 def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path, ranks: Ranks | Alone
@@ -85,11 +86,9 @@ def name_of(data: Dataset, before: Path | None) -> str:
 
 def run_in(folder: Path, args: argparse.Namespace, config: dict, ranks: Ranks | Alone = ALONE) -> Run:
     options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
-    cache = f" --cache {shlex.quote(args.cache)}" if args.cache else ""
     return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
                minutes=args.minutes, ranks=ranks, tensorboard=args.tensorboard,
-               how_to_resume=f"go on with: python -m tinynet train-imagenet {shlex.quote(args.data)}{cache} "
-               f"--resume {shlex.quote(str(folder))}")
+               how_to_resume=go_on_with(f"train-imagenet {shlex.quote(args.data)}", args, folder, "cache"))
 
 
 def new_view(args: argparse.Namespace, data: Dataset) -> View:

@@ -30,6 +30,7 @@ pictures tell: docs/looking-inside.md.
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -115,7 +116,8 @@ def draw_those(args: argparse.Namespace, trained: Trained, out: Path, device: De
     maps = maps_of(shapes, None if every else args.map)
     square, stride = sizes(trained, args.square, args.stride)
     kept = kept_in(args.run) if args.evolution else None
-    others = {Path(run).name: net_of(run, device) for run in args.diagnosis or ()}
+    called = names_of([args.run, *(args.diagnosis or ())])
+    others = {called[run]: net_of(run, device) for run in args.diagnosis or ()}
     data = data_of(args, trained.config)
     chosen = images_of(args, trained, data) if args.ways or args.compare or args.occlusion else None
     out.mkdir(parents=True, exist_ok=True)
@@ -131,9 +133,15 @@ def draw_those(args: argparse.Namespace, trained: Trained, out: Path, device: De
     elif args.occlusion:
         hide(out, trained, chosen, at, square, stride)
     if args.diagnosis is not None:
-        diagnose(out, {Path(args.run).name: trained, **others}, need(data, "--diagnosis"))
+        diagnose(out, {called[args.run]: trained, **others}, need(data, "--diagnosis"))
     if args.evolution:
         evolution(out, kept, trained, need(data, "--evolution"), layers, maps, args.seed)
+
+
+def names_of(runs: Sequence[str]) -> dict[str, str]:
+    """What each run is called: as its folder; where two folders have one name, as it was given."""
+    counts = Counter(Path(run).name for run in set(runs))
+    return {run: Path(run).name if counts[Path(run).name] == 1 else run for run in runs}
 
 
 def last_of_maps(shapes: dict[str, tuple[int, ...]]) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,6 +100,13 @@ def again_with(parser: argparse.ArgumentParser, arguments: Sequence[str] | None,
     except (OSError, ValueError) as error:
         parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
     return parser.parse_args(arguments)
+
+
+def go_on_with(command: str, args: argparse.Namespace, folder: Path, *paths: str) -> str:
+    """What to type to go on with the run in `folder`. Its config.json has the options; but for those that are `paths`,
+    which are given again, since on another machine they would be others."""
+    given = "".join(f" --{name} {shlex.quote(path)}" for name in paths if (path := getattr(args, name)))
+    return f"go on with: python -m tinynet {command}{given} --resume {shlex.quote(str(folder))}"
 
 
 @contextmanager

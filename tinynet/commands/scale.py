@@ -17,7 +17,9 @@ from pathlib import Path
 from ..init import zeros
 from ..look.figure import COLORS, figure
 from ..models.catalogue import NETS, build
-from ..summary import summary
+from ..models.googlenet import GoogLeNet
+from ..net import Sequential
+from ..summary import Row, summary
 from ..training.scaling import WAYS, Net, Wire, pays_until, step, two_columns
 from ..training.train import say
 from .options import at_least, command_line, ends_in_a_line, positive
@@ -27,7 +29,7 @@ MACHINES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
-    rows = summary(build(args.net, rng=zeros()), show=False)
+    rows = rows_of(build(args.net, rng=zeros()))
     net, wire = Net.of(rows), Wire(1e-6 * args.latency, 1e9 * args.bandwidth)
     seconds = args.seconds or 6e-9 * sum(row.multiply_adds for row in rows) * args.batch / args.gflops
     machines = sorted(set(args.machines))
@@ -61,6 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
         draw(args, machines, {way: [speed(p, way) for p in machines] for way in WAYS})
     say(f"the picture: {args.out}")
+
+
+def rows_of(net: Sequential) -> list[Row]:
+    """The summary of all that learns, in the order of forward: each head of GoogLeNet, which at test is not there, is
+    behind the module that it looks at."""
+    rows = summary(net, show=False)
+    for name, module in (("head1", "inception4a"), ("head2", "inception4d")) if isinstance(net, GoogLeNet) else ():
+        head, last = net.heads[name], max(i for i, row in enumerate(rows) if row.name.startswith(module))
+        shape = (*rows[last].shape[:2], head["conv"].in_channels)
+        rows[last + 1:last + 1] = summary(head, shape, show=False)
+    return rows
 
 
 def draw(args: argparse.Namespace, machines: list[int], speeds: dict[str, list[float]]) -> None:

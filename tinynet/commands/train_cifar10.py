@@ -29,7 +29,7 @@ from ..files.writing import write_json
 from ..models.catalogue import build
 from ..models.cifar import BATCH_SIZE, RECIPES
 from ..parameter import drawn_later
-from ..training.config import new_folder, read_config, take_options
+from ..training.config import expect_same_run, new_folder, read_config, take_options
 from ..training.folder import held
 from ..training.train import say
 from .cifar10_figure import RATES, draw, figure_1, sweep
@@ -41,6 +41,7 @@ from .options import (
     add_tensorboard,
     at_least,
     command_line,
+    ends_in_a_line,
     not_negative,
     positive,
     switched,
@@ -71,28 +72,27 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
             data = cifar10(args.root) if args.data == "full" else cifar10_sample()
             out = Path(args.resume) if args.resume else ranks.first(
                 lambda: new_folder(args.out, f"cifar10-{args.net}"))
+            config = config_of(args, data)
 
             def prepare() -> None:
                 out.mkdir(parents=True, exist_ok=True)
                 until_the_end.enter_context(held(out))
-                if not args.resume:
-                    write_json(new_folder(out, "") / "config.json", config_of(args, data))  # if nobody came before us
+                before = read_config(out) if args.resume else {}
+                if args.resume:
+                    known = {name: before["options"].get(name) for name in config["options"]}
+                    expect_same_run(out, {"data": before.get("data"), "options": known}, config)
+                else:
+                    new_folder(out, "")  # if nobody came before us
+                write_json(out / "config.json", {**before, **config})
 
-            ranks.expect_same(config=config_of(args, data))
+            ranks.expect_same(config=config)
             ranks.first(prepare)
         except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
             sys.exit(f"{type(error).__name__}: {error}")
         say(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}"
             f"{in_words(ranks)}")
-        try:
+        with ends_in_a_line(how_to_resume(args, out)):
             learn(args, data, out)
-        except KeyboardInterrupt:
-            say(f"\nstopped; {how_to_resume(out)}")
-            sys.exit(130)
-        except MemoryError as error:
-            sys.exit(f"MemoryError: {error}; {how_to_resume(out)}")
-        except (ImportError, OSError, RuntimeError) as error:
-            sys.exit(f"{type(error).__name__}: {error}")
 
 
 def learn(args: argparse.Namespace, data: Dataset, out: Path) -> None:
@@ -131,7 +131,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="keep every K-th epoch, beside the last and the best: look --evolution shows them")
     add_tensorboard(parser.add_argument)
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
-    parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
+    parser.add_argument("--resume", metavar="FOLDER",
+                        help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
     if args.resume:
         try:
@@ -145,6 +146,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in ("rates", "sweep"):
         if args.net != "sample" and getattr(args, name) is not None:
             parser.error(f"--{name}: {args.net} is trained by its published recipe; only --net sample takes it")
+    if args.rates and args.sweep is not None:
+        parser.error("--rates: of the figure alone; the sweep's are those that follow --sweep")
     if args.net != "sample" and args.init != "2012":
         parser.error(f"--init: {args.net} is trained by its published recipe; only --net sample takes it")
     if args.net == "sample":

@@ -30,7 +30,6 @@ from ..data.view import MOST_SIDE
 from ..distributed import Alone, Ranks, program
 from ..models.catalogue import NETS, settings_of
 from ..training.config import new_folder, read_config, take_options
-from ..training.diverged import Diverged
 from ..training.evaluate import probabilities, weights_in
 from ..training.train import say
 from .imagenet_errors import evaluate, photographs, report
@@ -43,6 +42,7 @@ from .options import (
     add_tensorboard,
     at_least,
     command_line,
+    ends_in_a_line,
     not_negative,
     positive,
 )
@@ -79,7 +79,7 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
         say("\nstopped before the training began")
         sys.exit(130)
     say(f"{args.net}: {count_parameters(net):,} parameters")
-    try:
+    with ends_in_a_line(run.how_to_resume):
         with run:
             learn()
         if ranks.rank:
@@ -88,13 +88,6 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
         for ten in (False, True) if args.ten_crop else (False,):
             answers = probabilities(net, data.test, view, ten, args.batch, args.workers)
             report(answers, data, "ten crops" if ten else "centre crop")
-    except (Diverged, OSError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except MemoryError as error:
-        sys.exit(f"MemoryError: {error}; {run.how_to_resume}")
-    except KeyboardInterrupt:
-        say(f"\nstopped; {run.how_to_resume}")
-        sys.exit(130)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -140,7 +133,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add_tensorboard(add)
     add("--out", help="the folder to write to (default: a new one below runs/)")
     add("--ten-crop", action="store_true", help="at the end, also the error of the mean over ten crops")
-    add("--resume", metavar="RUN", help="go on with the run in this folder, with the options it had")
+    add("--resume", metavar="RUN", help="go on with the run in this folder, with the options it had, but for DATA and "
+        "--cache")
     add("--evaluate", metavar="RUN", nargs="+", help="only the error of these runs' best nets, together")
     add("--split", choices=("val", "test"), help="of DATA, for --evaluate: the folder it reads (default: val)")
     add("--start-from", metavar="RUN", help="of VGG: take the first four convolutions and the fully-connected layers "
@@ -169,6 +163,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                      f"{args.size} and {args.workers}")
     if args.steps and args.steps != sorted(set(args.steps)):
         parser.error(f"--steps: expected epochs in ascending order, got {args.steps}")
+    if args.warm_up is not None and not (args.scale_rate or args.resume):
+        parser.error("--warm-up: it leads up to the rate that --scale-rate gives: add --scale-rate BATCH")
     if args.split and not args.evaluate:
         parser.error("--split: only --evaluate takes it; a training looks at val/ alone")
     if not args.evaluate:

@@ -11,7 +11,6 @@ metrics.jsonl, curves.png, checkpoints; at the end what was taken for what as a 
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from ..training.metrics import confusion_matrix, confusion_table, top_k_error
 from ..training.run import Run
 from ..training.schedule import ByEpoch
 from ..training.train import say, train
-from .options import add_tensorboard, again_with, at_least, command_line, ends_in_a_line, positive
+from .options import add_tensorboard, again_with, at_least, command_line, ends_in_a_line, go_on_with, positive
 
 LOSSES = {"rbf": MAPLoss, "linear": SoftmaxCrossEntropy}
 RATES = {"rbf": 0.002, "linear": 0.03}  # of the first epoch; distances are steeper than learned units
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data = mnist(args.root) if args.data == "full" else mnist_sample()
         folder = Path(args.resume) if args.resume else new_folder(args.out, f"lenet5-{args.output}")
     say(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {folder}")
-    how = f"go on with: python -m tinynet train-lenet5 --resume {shlex.quote(str(folder))}"
+    how = go_on_with("train-lenet5", args, folder, "root")
     with ends_in_a_line(how), Run(folder, config_of(args, data), resume=bool(args.resume), how_to_resume=how,
                                   tensorboard=args.tensorboard) as run:
         learn(net, args, data, rng_data, run)
@@ -64,7 +63,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=at_least(0), default=0)
     add_tensorboard(parser.add_argument)
     parser.add_argument("--out", help="the folder to write to, a new one (default: one below runs/)")
-    parser.add_argument("--resume", metavar="FOLDER", help="go on with the run in FOLDER, with the options it had")
+    parser.add_argument("--resume", metavar="FOLDER",
+                        help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
     if args.resume:
         args = again_with(parser, arguments, args, NOT_IN_CONFIG)

@@ -5,7 +5,7 @@ Of K classes, guessing is wrong in a share of 1 - 1/K, give or take what luck do
     chance = 1 - 1/K - 3 √((1 - 1/K) / (K N))                                        (1)
 
 The rule: after the third epoch, if the training error was at least (1) in all three. So slow starts are no alarm:
-ZFNet with the paper's N(0, 0.01) learns nothing for an epoch or two (examples/results/zfnet), and is off in the third.
+ZFNet with --init fan-in learns nothing for two epochs (examples/results/zfnet), and is off in the third.
 Nothing is said of less than 500 images, where luck is too large.
 
 Scores that hardly differ have a loss of ln K. Then the signal fades from layer to layer: four convolutions that start

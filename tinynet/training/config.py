@@ -26,7 +26,8 @@ from ..files.arrays import ArrayFile
 from ..files.reading import DataError, entry, read_json, shortened, wrong
 
 ENTRIES = ("net", "settings", "view", "classes")
-MAY_DIFFER = ("device", "epochs", "workers", "tensorboard")  # in the config of a run that is resumed
+# What may differ in the config of a run that is resumed: where it is trained, how long, and what is kept of it.
+MAY_DIFFER = ("device", "epochs", "workers", "tensorboard", "minutes", "keep_every", "ten_crop")
 
 
 def about_the_net(net: str, settings: dict[str, Any], view: View, classes: Sequence[str]) -> dict[str, Any]:
@@ -117,11 +118,14 @@ def _fits(action: argparse.Action, value: Any) -> bool:
         return False
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """In words, what differs between the configs of a run and of one that is to go on with it, where it must not."""
+def expect_same_run(folder: str | os.PathLike, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise ValueError that lists what differs between the configs of the run in `folder`, as it was `before` and as it
+    is to go on, where it must not."""
     before, now = dict(_flat(before)), dict(_flat(now))
-    return [f"{name}: now {now.get(name)!r}, the run has {shortened(before.get(name))}" for name in {**before, **now}
-            if name.split(".")[-1] not in MAY_DIFFER and before.get(name) != now.get(name)]
+    wrong = [f"{name}: now {now.get(name)!r}, the run has {shortened(before.get(name))}" for name in {**before, **now}
+             if name.split(".")[-1] not in MAY_DIFFER and before.get(name) != now.get(name)]
+    if wrong:
+        raise ValueError(f"{folder} is another run than the one to be resumed:\n  " + "\n  ".join(wrong))
 
 
 def _flat(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:

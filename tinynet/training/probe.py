@@ -60,24 +60,25 @@ class Probe:
 
     def __init__(self, features: int, classes: int, rng: np.random.Generator) -> None:
         self.features, self.classes, self.rng = features, classes, rng
-        self.net: Sequential | None = None  # until `fit`
+        self.net: Sequential | None = None  # until `fit`, which leaves a net, mean and scale that belong together
 
     def fit(self, x: np.ndarray, labels: np.ndarray, *, loss: Any = None, decay: float = 1e-3, steps: int = 300,
             lr: float = 1.0, batch_size: int = 128) -> Probe:
         """Train on features x (N, D) and their labels, from new weights, whatever was learned before. Raises ValueError
         for features that do not fit, are NaN, or are all the same; TypeError for masked arrays, tensors and the
-        like."""
+        like; and what `train` raises. After an error, what was learned before stays."""
         check_kind(labels, "Probe", "labels")
         x = self._checked(x)
-        self.mean, spread = x.mean(axis=0), float((x - x.mean(axis=0)).std())
+        mean, spread = x.mean(axis=0), float((x - x.mean(axis=0)).std())
         if not spread:
             raise ValueError(f"Probe: the {len(x)} features are all the same: there is nothing to tell apart")
-        self.scale = spread * x.shape[1] ** 0.5
-        self.net = Sequential(fc=Linear(self.features, self.classes, rng=self.rng, weight_init=gaussian(0.01)))
-        loader = Loader(Split(self._scaled(x), np.asarray(labels)), min(batch_size, len(x)), self.rng)
+        scale = spread * x.shape[1] ** 0.5
+        net = Sequential(fc=Linear(self.features, self.classes, rng=self.rng, weight_init=gaussian(0.01)))
+        loader = Loader(Split(scaled(x, mean, scale), np.asarray(labels)), min(batch_size, len(x)), self.rng)
         epochs = -(-steps // len(loader))
-        train(self.net, SGD(self.net.parameters(), lr, weight_decay=decay), loader, epochs, loss=loss,
+        train(net, SGD(net.parameters(), lr, weight_decay=decay), loader, epochs, loss=loss,
               metric=lambda scores, targets: 0.0, schedule=falling(lr, epochs))
+        self.mean, self.scale, self.net = mean, scale, net
         return self
 
     def scores(self, x: np.ndarray) -> np.ndarray:
@@ -85,10 +86,7 @@ class Probe:
         x = self._checked(x)
         if self.net is None:
             raise RuntimeError("Probe: it has learned nothing yet; call fit(x, labels) first")
-        return self.net.forward(self._scaled(x))
-
-    def _scaled(self, x: np.ndarray) -> np.ndarray:
-        return ((x - self.mean) / self.scale).astype(np.float32)                     # eq. (1)
+        return self.net.forward(scaled(x, self.mean, self.scale))
 
     def _checked(self, x: np.ndarray) -> np.ndarray:
         check_kind(x, "Probe", "features")
@@ -96,6 +94,11 @@ class Probe:
         if x.ndim != 2 or x.shape[1] != self.features or not len(x) or not np.isfinite(x).all():
             raise ValueError(f"Probe: expected finite features (N, {self.features}), got shape {x.shape}")
         return x
+
+
+def scaled(x: np.ndarray, mean: np.ndarray, scale: float) -> np.ndarray:
+    """Features as a probe sees them: eq. (1), with `scale` for s √D."""
+    return ((x - mean) / scale).astype(np.float32)
 
 
 def learn(net: Sequential, split: Split, view: View, rng: np.random.Generator, *, frozen: Sequence[str] = (),

@@ -41,7 +41,7 @@ from ..files.storage import arrays_of
 from ..files.writing import link_or_copy, remove_torn, write_json, write_text
 from ..layer import Layer
 from . import checkpoint
-from .config import differences, read_config
+from .config import expect_same_run, read_config
 from .events import EventFile
 from .folder import expect_room, hold, let_go, writing
 from .optimizer import Optimizer
@@ -62,9 +62,10 @@ def in_words(record: Record) -> str:
 class Run:
     """The folder of one training, its hooks for `train`, and, within `with run:`, an end in good order.
 
-    `config` is what a reader should know about the run and what must not change when it is resumed, but for
-    `device`, `epochs` and `workers`; numbers, texts and lists, which JSON can hold. Checkpoints are written after each
-    epoch and every `minutes` within one. `how_to_resume` is what the message after Ctrl-C says.
+    `config` is what a reader should know about the run and what must not change when it is resumed, but for what
+    config.MAY_DIFFER names, `device` and `epochs` for example; numbers, texts and lists, which JSON can hold.
+    Checkpoints are written after each epoch and every `minutes` within one. `how_to_resume` is what the message after
+    Ctrl-C says.
 
     Within `with run:`, Ctrl-C and SIGTERM let the step in progress finish, write a checkpoint and end the program with
     status 130 or 143. A second one stops it at once.
@@ -250,8 +251,7 @@ class Run:
             raise FileNotFoundError(f"{self.folder} holds no run that could be resumed: there is no config.json in it")
         before = read_config(self.folder)
         self._environment = before.pop("environment", {})
-        if wrong := differences(before, self.config):
-            raise ValueError(f"{self.folder} is another run than the one to be resumed:\n  " + "\n  ".join(wrong))
+        expect_same_run(self.folder, before, self.config)
 
     def _check_room(self, net: Layer, optimizer: Optimizer) -> None:
         """last, best, and the one that is being written: each holds the net and the slots."""

@@ -116,9 +116,9 @@ class WhenStuck(Schedule):
 
     def __init__(self, lr: float, factor: float = 0.1, times: int = 3, patience: int = 5) -> None:
         super().__init__(lr, factor=_below_1(self, factor), times=times, patience=patience)
-        if times < 0 or times % 1 > 0 or patience < 1:
-            raise ValueError("WhenStuck: expected times, whole, of 0 or more and a patience of 1 epoch or more, got "
-                             f"{times} and {patience}")
+        if times < 0 or times % 1 > 0 or patience < 1 or patience % 1 > 0:
+            raise ValueError("WhenStuck: expected whole numbers, times of 0 or more and a patience of 1 epoch or more, "
+                             f"got {times} and {patience}")
         self.factor, self.times, self.patience = float(factor), times, patience
         self.best, self.waited, self.drops, self.finished = float("inf"), 0, 0, False
 
@@ -155,7 +155,7 @@ class WarmUp(Schedule):
         if not 0 < factor < math.inf or epochs < 0:
             raise ValueError(f"WarmUp: expected a factor above 0 and 0 epochs or more, got {factor!r} and {epochs!r}")
         self.schedule, self.factor, self.epochs, self.epoch = schedule, float(factor), epochs, 1
-        self.settings = {"of": type(schedule).__name__, **schedule.settings, "factor": self.factor, "warm_up": epochs}
+        self.settings = {"of": {type(schedule).__name__: schedule.settings}, "factor": self.factor, "warm_up": epochs}
 
     @property
     def lr(self) -> float:

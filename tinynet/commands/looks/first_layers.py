@@ -29,7 +29,7 @@ def diagnose(out: Path, nets: dict[str, Trained], data: Dataset) -> None:
             shown[label] = FirstLayers(W, conv.stride, second)
             rms = np.sqrt((W * W).mean(axis=(0, 1, 2)))
             low, between, high = bands(W).mean(axis=0)
-            say(f"{label:<24}{rms.min():.4f} {np.median(rms):7.4f} {rms.max():7.4f}   " + " ".join(
+            say(f"{label:<23} {rms.min():.4f} {np.median(rms):7.4f} {rms.max():7.4f}   " + " ".join(
                 f"{silent.sum():>3} of {len(silent)}" for silent in silents)
                 + f"   {low:5.0%} {between:7.0%} {high:6.0%} {aliased(W, conv.stride).mean():7.0%}")
     path = out / "diagnosis.png"
