@@ -14,7 +14,7 @@ from tinynet.data import Loader, Split
 from tinynet.data.dataset import fingerprint
 from tinynet.training.checkpoint import REST, plain, restore, save
 from tinynet.training.diverged import Diverged
-from tinynet.training.schedule import ByEpoch, Schedule, Steps, WarmUp, WhenStuck
+from tinynet.training.schedule import ByEpoch, Steps, WarmUp, WhenStuck
 from tinynet.training.train import Progress, train
 
 
@@ -268,37 +268,13 @@ def test_the_fingerprint_of_very_many_labels_looks_at_a_part_of_them():
     assert fingerprint(labels) != before
 
 
-WITHIN = [lambda factor: WhenStuck(0.1, factor, patience=1), lambda factor: Steps(0.1, at=(3,), factor=factor)]
-
-
-@pytest.mark.parametrize("within", WITHIN)
+@pytest.mark.parametrize("within", [lambda factor: WhenStuck(0.1, factor, patience=1),
+                                    lambda factor: Steps(0.1, at=(3,), factor=factor)])
 def test_another_factor_of_the_schedule_within_a_warm_up_is_refused(tmp_path, within):
     first, second = Training(), Training()
     first.schedule, second.schedule = WarmUp(within(0.5), 8), WarmUp(within(0.1), 8)
     first.save(tmp_path / "c.npz")
     refused(tmp_path / "c.npz", second, "the schedule: expected WarmUp.*'factor': 0.1.* the file has .*'factor': 0.5")
-
-
-def flat(arrays, rest):
-    """The settings of a WarmUp as they were written at first: beside those of the schedule within."""
-    of_warm_up = rest["schedule"]["settings"]
-    (kind, within), = of_warm_up["of"].items()
-    rest["schedule"]["settings"] = {"of": kind, **within, **{name: of_warm_up[name] for name in ("factor", "warm_up")}}
-
-
-@pytest.mark.parametrize("within", [*WITHIN, lambda factor: Schedule(0.1)])
-def test_a_checkpoint_with_the_settings_of_a_warm_up_side_by_side_goes_on(tmp_path, within):
-    first, second = Training(), Training()
-    for training in first, second:
-        training.schedule = WarmUp(within(0.1), 8)
-    first.train(2)
-    first.save(tmp_path / "c.npz")
-    rewrite(tmp_path / "c.npz", flat)
-    second.at = restore(tmp_path / "c.npz", *second.parts)
-    assert second.everything() == first.everything()
-    for other in WarmUp(within(0.1), 4), WarmUp(within(0.1), 8, 6), WarmUp(WhenStuck(0.2), 8):
-        second.schedule = other
-        refused(tmp_path / "c.npz", second, "the schedule: expected WarmUp.* the file has WarmUp")
 
 
 def test_without_the_schedule(path):

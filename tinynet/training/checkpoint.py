@@ -118,7 +118,6 @@ def _checked(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: 
         there = read_rest(path, file)
         try:
             there = _from_format_1(there, here) if there["format"] == 1 else there
-            there = _from_flat_warm_up(there, here)
             differs = [*_wrong_arrays(file.headers, there, net, optimizer),
                        *_wrong_settings(_outline(there), _outline(here))]
             progress = None if differs else expect_rest(there, loader, schedule, generators_of(net, loader))
@@ -182,18 +181,6 @@ def _from_format_1(there: dict[str, Any], here: dict[str, Any]) -> dict[str, Any
         schedule = {**schedule, "settings": (here["schedule"] or {}).get("settings", {}), "state": state}
     return {**there, "progress": progress, "optimizer": optimizer, "schedule": schedule,
             "loader": {**here["loader"], **there["loader"]}, "frozen": here["frozen"]}
-
-
-def _from_flat_warm_up(there: dict[str, Any], here: dict[str, Any]) -> dict[str, Any]:
-    """A rest whose WarmUp has its settings beside those of the schedule within, as they were written at first, as one
-    that has them around these. The factor of the schedule within was lost; it is taken to be as it is here."""
-    was, now = there["schedule"], here["schedule"]
-    if not (was and now and was["kind"] == now["kind"] == "WarmUp"):
-        return there
-    (kind, within), = now["settings"]["of"].items()
-    if was["settings"] != {**within, **now["settings"], "of": kind}:
-        return there
-    return {**there, "schedule": {**was, "settings": now["settings"]}}
 
 
 def _wrong_arrays(found: dict[str, Header], there: dict[str, Any], net: Layer, optimizer: Optimizer) -> Iterator[str]:
