@@ -141,6 +141,9 @@ def test_a_net_moves_to_another_pair():
         net.to(cpu)
     with pytest.raises(TypeError, match=r"conv1 \(Columns\): expected two devices, as pair\(\) gives them, got cpu"):
         net["conv1"].to(cpu)
+    with pytest.raises(TypeError, match=r"conv1 \(Columns\): expected two devices, .* got \(cpu, 'gpu'\)"):
+        net["conv1"].to((cpu, "gpu"))
+    assert {p.device.name for _, p in net["conv1"].parameters()} == {"simulated(0)", "simulated(1)"}
 
 
 def test_what_is_sent_is_recorded_with_names_and_bytes(devices):

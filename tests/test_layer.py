@@ -283,6 +283,15 @@ def test_an_array_of_another_device_is_refused(case):
         layer.to(simulated(0)).forward(simulated(1).asarray(x))
 
 
+@pytest.mark.parametrize("name", ["gpu", None, (simulated(0), "cuda")])
+def test_the_name_of_a_device_is_none(name, case):
+    layer, x = case
+    net = Sequential(layer7=layer.to(simulated(0)))
+    with pytest.raises(TypeError, match="Sequential: expected a device, tinynet.cpu or tinynet.gpu"):
+        net.to(name)
+    assert layer.device is simulated(0) and all(p.device is simulated(0) for _, p in layer.parameters())
+
+
 def test_a_net_takes_host_arrays_wherever_it_lives_but_a_layer_does_not():
     net, x, device = small_net(), distinct(*MAPS, dtype=np.float32), simulated(0)
     expected = net.forward(x)

@@ -4,7 +4,7 @@ import copy
 import numpy as np
 import pytest
 
-from tinynet import SGD, Conv2d, Linear, Parameter, gradcheck, simulated
+from tinynet import SGD, Conv2d, Linear, Parameter, cpu, gradcheck, simulated
 from tinynet.devices.simulated import must_be_current
 
 
@@ -57,6 +57,14 @@ def test_a_gradient_goes_with_the_parameters_device_and_dtype():
     assert p.grad is None and p.gradient().dtype == np.float64
     p.to(simulated(0))
     assert p.grad is None and simulated(0).holds(p.gradient())
+
+
+def test_the_name_of_a_device_is_none():
+    p = Parameter(np.zeros(3))
+    for call in (lambda: Parameter(np.zeros(3), "gpu"), lambda: p.to("gpu"), lambda: Conv2d(1, 1, 3, device=None)):
+        with pytest.raises(TypeError, match="Parameter: expected a device, tinynet.cpu or tinynet.gpu"):
+            call()
+    assert p.device is cpu
 
 
 def test_a_copy_does_not_write_where_the_original_does():

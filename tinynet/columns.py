@@ -43,6 +43,12 @@ class Pair(tuple):
         return pair
 
 
+def expect_two(devices: Any, who: str) -> None:
+    """Raise TypeError, in the name of `who`, for anything but a tuple of two devices."""
+    if not isinstance(devices, tuple) or len(devices) != 2 or not all(isinstance(d, Device) for d in devices):
+        raise TypeError(f"{who}: expected two devices, as pair() gives them, got {devices!r}")
+
+
 class _OnPairs(Layer):
     """What the layers between Fork and Join share: they take pairs."""
 
@@ -102,8 +108,7 @@ class Fork(Layer):
         return dx if here else left.tohost(dx)
 
     def to(self, device: Any) -> Fork:
-        if not isinstance(device, tuple) or len(device) != 2 or not all(isinstance(d, Device) for d in device):
-            raise TypeError(f"{self.label}: expected two devices, as pair() gives them, got {device!r}")
+        expect_two(device, self.label)
         self._device, self._kept = device, None
         return self
 
@@ -150,8 +155,7 @@ class Columns(_OnPairs, Container):
         return self.left.device, self.right.device
 
     def to(self, device: Any) -> Columns:
-        if not isinstance(device, tuple) or len(device) != 2:
-            raise TypeError(f"{self.label}: expected two devices, as pair() gives them, got {device!r}")
+        expect_two(device, self.label)
         for (_, layer), place in zip(self.children(), device, strict=True):
             layer.to(place)
         return self

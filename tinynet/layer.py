@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .described import described, table
-from .devices.device import Device, check_kind, cpu, device_of, place_of
+from .devices.device import Device, check_device, check_kind, cpu, device_of, place_of
 from .fast.parallel import caller, one_blas_thread
 from .keeping import Kept, refuse_another
 from .parameter import Parameter, select
@@ -123,9 +123,13 @@ class Layer:
     def to(self, device: Any) -> Layer:
         """Move the layer, with its parameters, to `device`; returns the layer.
 
-        A net of two columns takes a pair of devices; what is in neither column goes to the first.
+        A net of two columns takes a pair of devices; what is in neither column goes to the first. Raises TypeError for
+        what is no device.
         """
-        self._device, self._kept = device[0] if isinstance(device, tuple) else device, None
+        places = device if isinstance(device, tuple) else (device,)
+        for place in places:
+            check_device(place, self.label)
+        self._device, self._kept = places[0], None
         for value in vars(self).values():
             if isinstance(value, Parameter):
                 value.to(self._device)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .devices.device import Device, check_kind, cpu
+from .devices.device import Device, check_device, check_kind, cpu
 from .init import Initialiser, generator
 
 _later: ContextVar[bool] = ContextVar("parameters get their numbers later", default=False)
@@ -42,7 +42,7 @@ class Parameter:
     decay      multiplies the optimiser's weight decay
     trainable  False: the optimiser leaves the value as it is ("frozen"), and backward writes no gradient
 
-    Raises TypeError for a value that is not float32 or float64.
+    Raises TypeError for a value that is not float32 or float64, and for a device that is none.
     """
 
     _place: Any = None  # where an optimiser wants the gradient: a part of its flat buffer
@@ -51,6 +51,7 @@ class Parameter:
     def __init__(self, value: np.ndarray, device: Device = cpu, lr: float = 1.0, decay: float = 1.0,
                  trainable: bool = True) -> None:
         check_kind(value, "Parameter", "value")
+        check_device(device, "Parameter")
         value = np.array(value)
         if value.dtype not in (np.float32, np.float64):
             raise TypeError(f"Parameter: expected an array of float32 or float64, got {value.dtype}; convert it first: "
@@ -133,7 +134,9 @@ class Parameter:
         return self.value.size
 
     def to(self, device: Device) -> Parameter:
-        """Move the value to `device`. The gradient stays behind: the next backward writes it there."""
+        """Move the value to `device`. The gradient stays behind: the next backward writes it there. Raises TypeError
+        for what is no device."""
+        check_device(device, "Parameter")
         if self._init is not None:
             self.device = device
         elif device is not self.device:

@@ -29,7 +29,7 @@ def test_the_crossing_in_words():
     assert crossing_in_words("ReLU", [0.5, 0.3, 0.2], 0.25) == "ReLU reaches 25% training error after 2.5 epochs"
     assert crossing_in_words("tanh", [0.5, 0.31], 0.3) == (
         "tanh has not reached 30% training error after 2 epochs (it is at 31.0%)")
-    assert crossing_in_words("tanh", [], 0.3) == "tanh diverged in the first epoch"
+    assert crossing_in_words("tanh", [], 0.3) == "tanh has not finished an epoch"
 
 
 def test_the_ratio_says_more_than_when_the_second_curve_has_not_crossed():

@@ -154,8 +154,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         args = parser.parse_args(arguments)
     if not 1 <= args.crop <= args.size:
         parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
-    if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1]:
-        parser.error(f"--jitter: expected sizes from {args.crop}, the --crop, on, the smaller first, got {args.jitter}")
+    if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1] <= MOST_SIDE:
+        parser.error(f"--jitter: expected sizes from {args.crop}, the --crop, to {MOST_SIDE}, the smaller first, got "
+                     f"{args.jitter}")
     if args.jitter and args.crops not in (None, "random"):
         parser.error(f"--jitter: its crops are from anywhere: --crops random, not {args.crops}")
     if args.size > MOST_SIDE or not 0 <= args.workers <= MOST_WORKERS:

@@ -241,6 +241,12 @@ def check_kind(x: Any, who: str, what: str = "x") -> None:
                         f"its own; convert it first: {convert}")
 
 
+def check_device(device: Any, who: str) -> None:
+    """Raise TypeError, in the name of `who`, for what is no device: a name of one, None."""
+    if not isinstance(device, Device):
+        raise TypeError(f"{who}: expected a device, tinynet.cpu or tinynet.gpu() for example, got {device!r}")
+
+
 def device_of(x: Any) -> Device:
     """The device an array lives on. Raises TypeError for what is not an array."""
     check_kind(x, "device_of")

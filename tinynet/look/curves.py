@@ -28,7 +28,7 @@ def crossing_in_words(name: str, errors: Sequence[float], level: float) -> str:
     if at is not None:
         return f"{name} reaches {level:.0%} training error after {at:.1f} epochs"
     if not errors:
-        return f"{name} diverged in the first epoch"
+        return f"{name} has not finished an epoch"
     return f"{name} has not reached {level:.0%} training error after {len(errors)} epochs (it is at {errors[-1]:.1%})"
 
 

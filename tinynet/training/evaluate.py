@@ -19,7 +19,7 @@ import numpy as np
 from ..data import Loader, Split, View
 from ..data.photos.photograph import read_square
 from ..data.view import MOST_SIDE
-from ..devices.device import Device, cpu, device_of
+from ..devices.device import Device, check_device, cpu, device_of
 from ..files.reading import DataError, entry, shortened, wrong
 from ..net import Sequential
 from .config import ENTRIES, read_config, view_of
@@ -93,8 +93,9 @@ def load_net(folder: str | os.PathLike, device: Device = cpu) -> Trained:
     """The net that a run left in `folder`: the best it had, or if there is none yet, the last.
 
     Raises FileNotFoundError if a file is missing; DataError, a ValueError, for the folder of something else and for
-    files that do not say what they should.
+    files that do not say what they should; TypeError for a device that is none.
     """
+    check_device(device, "load_net")
     config, path = read_config(folder), Path(folder) / "config.json"
     missing = [name for name in ENTRIES if name not in config]
     if missing:
