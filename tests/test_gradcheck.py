@@ -25,6 +25,7 @@ from tinynet import (
     Sequential,
     SoftmaxCrossEntropy,
     Tanh,
+    constant,
     gaussian,
     gradcheck,
     pair,
@@ -165,6 +166,9 @@ WRONG = {
     "a small one among large ones": (
         lambda: WrongInSmallNumbers(2, 1, weight_init=lambda rng, shape: np.array([[1.0], [0.002]])), (1, 2),
         r"x at \(0, 1\)", {}),
+    "a small one, and nothing large in its array": (
+        lambda: ScaledLinear(1, 1, weight_init=constant(1e-5), bias_init=constant(1.0)), (1, 1), "x", {}),
+    "a very small one": (lambda: ScaledLinear(1, 1, weight_init=constant(1e-7)), (1, 1), "x", {}),
     "NaN": (lambda: linear(NotANumber), (2, 3), "x", {}),
     "LRN without its second term": (lambda: HalfLRN(3, 1, 0.5, 0.75), (1, 2, 2, 4), "x", {}),
     "ReLU without its mask": (MasklessReLU, (2, 3), "x", {}),
@@ -290,6 +294,16 @@ def test_samples_checks_only_so_many_elements_of_each_array():
     gradcheck(everything, x)
     assert few.calls < more.calls < everything.calls / 5
     assert set(gradcheck(few, x, samples=10 ** 6)) == {"x", "W", "b"}  # more than there are: all
+
+
+def test_which_elements_are_checked_is_drawn():
+    found = 0
+    for seed in range(20):  # 5 of 20 are checked, and one of these is wrong
+        try:
+            gradcheck(linear(WrongInOnePlace, 10, 10), distinct(2, 10), samples=5, seed=seed)
+        except AssertionError:
+            found += 1
+    assert 0 < found < 20
 
 
 def test_of_very_many_elements_a_thousand_are_drawn_and_that_is_said(capsys):

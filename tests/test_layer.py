@@ -343,7 +343,7 @@ def test_backward_writes_gradients_and_never_adds(case):
     assert_same(run(layer, x), run(layer, x), exactly=True)
 
 
-@pytest.mark.parametrize("name", ["local", "table conv", "subsample", "batch norm"])
+@pytest.mark.parametrize("name", [name for name, (make, _) in CASES.items() if len(make().parameters()) == 2])
 def test_a_frozen_parameter_gets_no_gradient_and_the_others_theirs(name):
     make, shape = CASES[name]
     full, x = make().astype(np.float64), distinct(*shape)

@@ -18,10 +18,10 @@ def test_only_floating_point_numbers_of_single_and_double_precision(dtype):
 
 def test_an_initialisers_array_is_copied():
     W0 = np.ones((1, 1, 2, 3), np.float32)
-    first, second = (Conv2d(2, 3, 1, weight_init=lambda rng, shape: W0) for _ in range(2))
+    first, second, third = (Conv2d(2, 3, 1, weight_init=lambda rng, shape: W0) for _ in range(3))
     SGD([("W", first.W)], 0.1, weight_decay=1.0)  # takes the value in, too
-    first.W.value[...] = 7
-    assert (W0 == 1).all() and (second.W.value == 1).all()
+    first.W.value[...] = second.W.value[...] = 7
+    assert (W0 == 1).all() and (third.W.value == 1).all()
 
 
 @pytest.mark.parametrize("device", [simulated(0), None])

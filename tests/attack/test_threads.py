@@ -166,7 +166,8 @@ def test_of_three_trainings_of_one_net_one_goes_on_and_the_others_are_refused_at
         result = trained(net)
     for ours, expected in zip(result, alone, strict=True):
         np.testing.assert_array_equal(ours, expected)
-    assert trained(net)  # and then anybody may
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(trained, net).result()  # and then anybody may
 
 
 def test_a_thread_that_is_gone_stands_in_nobodys_way():
@@ -205,6 +206,19 @@ def test_a_copy_or_a_pickled_net_is_in_nobodys_training():
     with pytest.raises(RuntimeError, match="backward has nothing to work from"):
         copy.deepcopy(net).backward(np.ones((4, 5), np.float32))
     net.backward(np.ones((4, 5), np.float32))
+
+
+def test_between_a_backward_and_its_step_a_net_is_in_training_and_can_be_copied():
+    net, (x, labels), copies = net_of_everything(), batch(0), []
+
+    def before_step():
+        copies.append(copy.deepcopy(net))
+        with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match=REFUSED):
+            pool.submit(net.forward, x, train=True).result()
+
+    train(net, SGD(net.parameters(), 0.01), Loader(Split(x, labels), 4, np.random.default_rng(1)), 1,
+          before_step=before_step)
+    assert copies
 
 
 def test_average_pooling_of_two_sizes_at_once():

@@ -52,8 +52,14 @@ def test_by_hand():
     np.testing.assert_array_equal(y, [[1, 2, 11, 20, 10], [2, 4, 22, 40, 20], [1, 2, 11, 20, 10]])
 
 
+def test_multiply_adds_are_those_of_each_kernel_at_each_pixel_that_comes_in():
+    up = ConvTranspose2d(4, 6, 3, stride=2, groups=2)
+    assert up.multiply_adds((1, 5, 7, 4), up.forward(np.zeros((1, 5, 7, 4), np.float32)).shape) == 5 * 7 * 4 * 3 * 9
+
+
 @pytest.mark.parametrize("arguments, message", [
     ((4, 6, 3, 1, 0, 1), "ConvTranspose2d: output_padding (1, 1) must be smaller than the stride (1, 1)"),
+    ((4, 6, 3, (3, 1), 0, (0, 1)), "ConvTranspose2d: output_padding (0, 1) must be smaller than the stride (3, 1)"),
     ((4, 6, 3, 2, 0, 0, 3), "ConvTranspose2d: groups=3 must divide in_channels=4 and out_channels=6"),
     ((4, 0, 3), "ConvTranspose2d out_channels: expected a whole number of 1 or more, got 0"),
 ])

@@ -49,7 +49,9 @@ def test_a_window_of_0_wipes_nothing_out():
     pool = MaxPool2d(3, 2)
     pool.forward(image([0, 0, 0, 0, 0], [0, 0, 9, 0, 0], [0, 0, 0, 0, 0]), keep=True)
     for numbers in [3, 0], [0, 3]:
-        np.testing.assert_array_equal(Unpool2d(pool).forward(image(numbers))[0, 1, :, 0], [0, 0, 3, 0, 0])
+        back = Unpool2d(pool)
+        np.testing.assert_array_equal(back.forward(image(numbers), keep=True)[0, 1, :, 0], [0, 0, 3, 0, 0])
+        np.testing.assert_array_equal(back.backward(np.full((1, 3, 5, 1), 7.0)), image([7 * (n > 0) for n in numbers]))
 
 
 def test_without_switches():
