@@ -237,11 +237,14 @@ def test_squared_error_refuses_what_does_not_fit():
         loss.forward(y, np.zeros((2, 1)))
     with pytest.raises(TypeError, match="MeanSquaredError: expected float64 for target, as its input was, got float32"):
         loss.forward(y, np.zeros((2, 3), np.float32))
-    for wrong in np.nan, np.inf, 1e300:
-        with pytest.raises(ValueError, match="MeanSquaredError: the loss is (nan|inf)"):
-            loss.forward(y, np.full((2, 3), wrong))
-        with pytest.raises(RuntimeError, match="MeanSquaredError: backward has nothing to work from"):
-            loss.backward()
+    for wrong in np.nan, np.inf:
+        for name, arguments in ("target", (y, np.full((2, 3), wrong))), ("y", (np.full((2, 3), wrong), y)):
+            with pytest.raises(ValueError, match=f"MeanSquaredError: the loss is (nan|inf): {name} holds NaN or inf"):
+                loss.forward(*arguments)
+            with pytest.raises(RuntimeError, match="MeanSquaredError: backward has nothing to work from"):
+                loss.backward()
+    assert loss.forward(y, np.full((2, 3), 1e300)) == np.inf
+    assert np.isfinite(loss.backward()).all()
     loss.forward(y, y)
     loss.backward()
     with pytest.raises(RuntimeError, match="MeanSquaredError: backward has nothing to work from"):

@@ -25,6 +25,7 @@ import numpy as np
 from .container import current
 from .devices.device import Device, device_of
 from .layer import Layer
+from .overlooked import expect_children, expect_state
 
 ALL, SOME = 5000, 1000  # samples="auto" checks all of up to ALL elements; of more, about SOME
 
@@ -46,7 +47,8 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
     With `train` the layer runs in training mode; its generators are wound back before each forward, so that every
     forward draws the same numbers. Afterwards the layer is as it was, and keeps nothing.
 
-    Raises AssertionError that names array and index, with the expected (numerical) and the computed gradient.
+    Raises AssertionError that names array and index, with the expected (numerical) and the computed gradient; and what
+    `expect_children` and `expect_state` raise.
     """
     if not (samples is None or samples == "auto" or isinstance(samples, int) and samples >= 1):
         raise ValueError(f"gradcheck: expected samples of 1 or more, None for all, or 'auto', got {samples!r}")
@@ -56,6 +58,8 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
         except TypeError as error:
             raise TypeError(f"gradcheck: {layer.label} takes more than x ({error}): of a loss, say gradcheck(loss, x, "
                             "labels=...), the labels or targets") from error
+    expect_children(layer)
+    expect_state(layer)
     with current(layer.device), _in_float64(layer):
         probe = _Probe(layer, x, labels, train, eps, np.random.default_rng(seed))
         try:

@@ -83,7 +83,7 @@ class Layer:
         return self.forward(*args, **options)
 
     def children(self) -> list[tuple[str, Layer]]:
-        """The layers that this layer is made of."""
+        """The layers that this layer is made of, with their names: a layer of one's own that holds others says so."""
         return []
 
     def walk(self) -> Iterator[tuple[str, Layer]]:
@@ -101,7 +101,8 @@ class Layer:
         return own + [(f"{child}.{name}", p) for child, layer in self.children() for name, p in layer.parameters()]
 
     def state(self) -> list[tuple[str, Any]]:
-        """What is not a parameter but must survive a restart: arrays of running statistics, random Generators."""
+        """What is not a parameter but must survive a restart: arrays of running statistics, random Generators. A layer
+        of one's own that has some says so, and adds super().state() if it has children."""
         return [(f"{child}.{name}", s) for child, layer in self.children() for name, s in layer.state()]
 
     def multiply_adds(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:

@@ -108,7 +108,8 @@ class MeanSquaredError(Layer):
     def forward(self, y: Any, target: Any) -> Any:
         """L for outputs y (N, ...) and a target of the same shape, from the host or from where y is: a number as above.
 
-        Raises ValueError for another shape, and for outputs or targets that are NaN or infinite.
+        Raises ValueError for another shape, and for outputs or targets that are NaN or infinite. L is infinite if the
+        squares of finite ones are too large.
         """
         self._device = None  # as above
         xp = self.expect(y, what="y")
@@ -119,8 +120,9 @@ class MeanSquaredError(Layer):
             difference = y - target
             L = self.device.number(xp.mean(difference * difference))                 # eq. (4)
         if isinstance(L, float) and not np.isfinite(L):
-            raise ValueError(f"{self.label}: the loss is {L}: the target is not finite, or the training has diverged; "
-                             "a smaller learning rate may help")
+            for name, array in ("y", y), ("target", target):
+                if not xp.isfinite(array).all():
+                    raise ValueError(f"{self.label}: the loss is {L}: {name} holds NaN or infinity")
         self._kept = Kept(caller(), difference)
         return L
 

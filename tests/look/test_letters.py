@@ -47,3 +47,19 @@ def test_a_font_file_that_is_gone_is_passed_over(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(font_manager.fontManager, "ttflist", [gone, *font_manager.fontManager.ttflist])
     draw(tmp_path / "p.png", RARE)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", ["a$\\frac$b", "caf\udce9", "$x$"])
+def test_a_name_is_no_formula_and_may_have_bytes_that_are_no_letters(name, tmp_path):
+    path = tmp_path / "p.png"
+    with figure(path, 4, 3, note=name) as ax:
+        ax.set_title(name)
+        ax.plot([1, 2], [1, 2], label=name)
+        ax.legend()
+        ax.set_xticks([1, 2], [name, name])
+        ax.set_yscale("log")
+        ax.annotate(name, (1, 1))
+    assert path.exists()
+    assert ax.get_title().replace("\\$", "$") == name.replace("\udce9", "?")
+    assert ax.get_xticklabels()[0].get_text().replace("\\$", "$") == name.replace("\udce9", "?")
+    assert any("mathdefault" in label.get_text() for label in ax.get_yticklabels(which="both"))

@@ -233,6 +233,8 @@ def test_adam_has_the_papers_constants_and_refuses_senseless_ones():
     for wrong in {"beta1": 1}, {"beta2": 1.5}, {"eps": 0}, {"beta1": math.nan}:
         with pytest.raises(ValueError, match="Adam: expected beta1 and beta2 below 1 and eps above 0, got beta1="):
             Adam([], **wrong)
+    with pytest.raises(TypeError, match="SGD: expected a number for lr, got '0.1'"):
+        SGD([], lr="0.1")
     with pytest.raises(ValueError, match="Adam: expected beta1 of 0 or more, got -0.5"):
         Adam([], beta1=-0.5)
 

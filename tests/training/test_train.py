@@ -227,10 +227,17 @@ def test_a_loss_of_numbers_that_is_not_finite_is_explained_too():
     targets = split.labels.copy()
     targets[:] = np.inf
     net["fc1"].W.value[...] = 1
-    with pytest.raises(ValueError, match="MeanSquaredError: the loss is inf: the target is not finite") as error:
+    with pytest.raises(ValueError, match="MeanSquaredError: the loss is inf: target holds NaN or infinity") as error:
         train(net, SGD(net.parameters(), 0.1), Loader(Split(split.images, targets), 16, np.random.default_rng(1)), 1,
               loss=MeanSquaredError())
     assert not isinstance(error.value, Diverged)
+
+
+@pytest.mark.parametrize("lr", [1e10, 1e18, 1e19, 1e25])
+def test_numbers_whose_squares_are_too_large_have_diverged(lr):
+    split, net = regression()
+    with pytest.raises(Diverged, match="^epoch 1, batch "):
+        train(net, SGD(net.parameters(), lr), Loader(split, 16, np.random.default_rng(1)), 2, loss=MeanSquaredError())
 
 
 class Mute(SoftmaxCrossEntropy):
@@ -532,3 +539,28 @@ def test_what_is_no_optimiser_is_refused_before_anything_is_computed():
     split, net = toy()
     with pytest.raises(TypeError, match=r"train: expected an optimiser, got a float; write train\(net, SGD\(net\.par"):
         train(net, 0.1, loader(split), 3)
+
+
+def test_what_is_no_loss_is_refused_before_anything_is_computed():
+    split, net = toy()
+    for wrong in MeanSquaredError, lambda scores, labels: 0:
+        with pytest.raises(TypeError, match="train: expected a loss with forward and backward, Soft"):
+            train(net, SGD(net.parameters(), 0.1), loader(split), 1, loss=wrong)
+
+
+def test_an_optimiser_of_parameters_that_are_not_the_nets_is_refused():
+    """Their gradients are those of the last backward of long ago: a step would move them, and not this net."""
+    split, net = toy()
+    _, other = toy()
+    sgd = SGD(net.parameters(), 0.1)
+    train(net, sgd, loader(split), 1)
+    before = values(net)
+    with pytest.raises(ValueError, match=r"SGD holds fc1.W, fc1.b, fc2.W, fc2.b, not \(or no longer\) this net's"):
+        train(other, sgd, loader(split), 1)
+    fc2 = net["fc2"]
+    net["fc2"] = Linear(16, 4, rng=np.random.default_rng(3))
+    with pytest.raises(ValueError, match=r"SGD holds fc2.W, fc2.b, not .* make a new one, SGD\(net.parameters\(\), lr"):
+        train(net, sgd, loader(split), 1)
+    net["fc2"] = fc2
+    assert_values(net, before)
+    train(net.freeze("fc1.W"), SGD([("fc2.W", fc2.W), ("fc2.b", fc2.b)], 0.1), loader(split), 1)  # of a part of it

@@ -1,4 +1,5 @@
-"""What a trained net has learned. RUN is the folder of a run, or 80sec, a net that comes with tinynet.
+"""What a trained net has learned. RUN is the folder of a run of train-imagenet, or of train-cifar10 --net ..., or
+80sec, a net that comes with tinynet.
 
     python -m tinynet look RUN --data DATA        AlexNet's Figures 3 and 4, and section 6.1's search by short codes
     python -m tinynet look 80sec                  the same, at once: that net, and a sample of CIFAR-10

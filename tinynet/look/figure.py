@@ -10,7 +10,7 @@ from typing import Any
 
 from ..files.writing import atomic_write
 from ..training.progress import say
-from .letters import give_fonts, in_words
+from .letters import as_they_stand, give_fonts, in_words
 
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")  # Okabe and Ito's
 LETTERS, LINE = 18, 0.13  # of small print in an inch; the height of its lines, inches
@@ -31,6 +31,7 @@ def figure(path: str | os.PathLike, width: float, height: float, note: str = "",
     fig = Figure(figsize=(width, height + more), dpi=120, layout="constrained")
     yield fig.subplots(*grid, squeeze=False) if grid else fig.add_subplot()
     fig.supxlabel("\n".join(lines), x=0.01, ha="left", fontsize=8, color="0.4")
+    as_they_stand(fig)
     if missing := give_fonts(fig):
         say(f"{path}: {in_words(missing)}")
     with atomic_write(path) as file, warnings.catch_warnings():

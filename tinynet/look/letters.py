@@ -1,5 +1,6 @@
-"""Letters that matplotlib's own font lacks: class names in Chinese, Japanese or Korean, and whatever else folders are
-called. A font of this machine that has them is taken; if there is none, a line says so, and boxes stand for them.
+"""Names in a figure, whatever files and folders are called: what they hold is no formula, and letters that matplotlib's
+own font lacks, Chinese, Japanese or Korean ones for example, are of a font of this machine that has them; if there is
+none, a line says so, and boxes stand for them.
 """
 from __future__ import annotations
 
@@ -8,6 +9,23 @@ from typing import Any
 from ..files.terminal import width_of
 
 NEVER = ("lastresort", "last resort", "emoji")  # have a picture for every letter, or pictures that cannot be drawn
+
+
+def as_they_stand(fig: Any) -> None:
+    """Let the texts of a matplotlib Figure be drawn as they are: a $ begins no formula. Bytes of a name that are no
+    letters, as a file from an old archive may have, become question marks."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FuncFormatter
+
+    def drawn(text: str) -> str:
+        return text.encode("utf-8", "replace").decode().replace("$", r"\$")
+
+    for text in fig.findobj(Text):
+        text.set_text(drawn(text.get_text()))
+    for axis in (axis for ax in fig.axes for axis in (ax.xaxis, ax.yaxis)):
+        said = axis.get_major_formatter()
+        if isinstance(said, FuncFormatter):  # our own labels; those of logarithms are formulas
+            axis.set_major_formatter(FuncFormatter(lambda x, at, said=said: drawn(said(x, at))))
 
 
 def give_fonts(fig: Any) -> str:

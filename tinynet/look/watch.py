@@ -62,6 +62,7 @@ def draw_runs(path: str | os.PathLike, runs: Mapping[str, list[Record]]) -> None
     with figure(path, 8, 5) as ax:
         errors = any("train_error" in record for of in runs.values() for record in of)
         for color, (name, records) in zip(COLORS, runs.items(), strict=False):
+            name = f"./{name}" if name.startswith("_") else name  # else matplotlib hides it
             for key, style in _lines(records, errors):
                 points = [(record["epoch"], record[key]) for record in records if key in record]
                 ax.plot(*zip(*points, strict=True), style, color=color, marker="." if len(points) < 40 else None,

@@ -34,6 +34,7 @@ from ..files.reading import DataError
 from ..files.storage import TRAINING, arrays_of, not_finite, write_into
 from ..files.writing import atomic_write
 from ..layer import Layer
+from ..overlooked import expect_state
 from .diverged import Diverged
 from .optimizer import Optimizer
 from .progress import Progress, say
@@ -157,7 +158,8 @@ def _states(net: Layer, loader: Loader) -> dict[str, Any]:
 
 def generators_of(net: Layer, loader: Loader) -> dict[str, np.random.Generator]:
     """All random generators of a training, by name. Raises ValueError for a loader without one, and for a layer that
-    draws from the loader's."""
+    draws from the loader's; and what `expect_state` raises."""
+    expect_state(net)
     if loader.rng is None:
         raise ValueError("the loader gives the images in order, in every epoch the same; expected one with a random "
                          "order: Loader(split, batch_size, rng)")

@@ -30,7 +30,7 @@ class Optimizer:
     and its slots follow it. So it is at each step if two optimisers share it: correct, but slow.
 
     A subclass names its `SLOTS` and has `_update`, the equations. Raises ValueError for two parameters of one name, one
-    of two names, and settings that are below 0 or not finite.
+    of two names, and settings that are below 0 or not finite; TypeError for settings that are no numbers.
     """
 
     SLOTS: tuple[str, ...] = ()
@@ -80,7 +80,8 @@ class Optimizer:
         missing = [name for name, p in self.parameters.items() if p.trainable and p.grad is None]
         if missing:
             raise RuntimeError(f"{self._kind}: no gradient in {', '.join(missing)}: call the net's backward before "
-                               "step(), or freeze what is not to be trained")
+                               "step(), or freeze what is not to be trained; if the layer was replaced in the net, "
+                               "make a new optimiser")
         for flat in self._flats:
             with flat.device:
                 for held in flat.held.values():
@@ -181,7 +182,11 @@ class Optimizer:
         return found
 
     def _checked(self, name: str, value: float) -> float:
-        if not value >= 0:  # also true of NaN
+        try:
+            below_0 = not value >= 0  # also true of NaN
+        except TypeError:
+            raise TypeError(f"{self._kind}: expected a number for {name}, got {value!r}") from None
+        if below_0:
             raise ValueError(f"{self._kind}: expected {name} of 0 or more, got {value!r}")
         if value == math.inf:
             raise ValueError(f"{self._kind}: expected a finite {name}, got {value!r}")

@@ -35,6 +35,7 @@ from ..fast.parallel import one_blas_thread
 from ..keeping import by_one_thread
 from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
+from ..overlooked import expect_children
 from .chance import at_chance
 from .diverged import check_step, checked_loss
 from .mean import Mean
@@ -73,7 +74,9 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     epochs, a line says so, once, with the likely cause (chance.py).
 
     Raises Diverged, and leaves the step out, when scores, loss or a gradient are not finite (on a GPU it is found some
-    steps later); ValueError for a loader without an rng; Failed on all ranks if one of them fails.
+    steps later); ValueError for a loader without an rng, and for an optimiser of parameters that are not the net's;
+    TypeError for what is no loader, optimiser or loss, and what `expect_children` raises; Failed on all ranks if one of
+    them fails.
     """
     if not hasattr(loader, "epoch"):
         raise TypeError(f"train: expected a Loader, got a {type(loader).__name__}; write Loader(Split(images, labels), "
@@ -81,6 +84,11 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     if not hasattr(optimizer, "step"):
         raise TypeError(f"train: expected an optimiser, got a {type(optimizer).__name__}; write "
                         "train(net, SGD(net.parameters(), lr), loader, epochs)")
+    if loss is not None and (isinstance(loss, type) or not hasattr(loss, "backward")):
+        raise TypeError(f"train: expected a loss with forward and backward, SoftmaxCrossEntropy() for example, got "
+                        f"{loss!r}")
+    expect_children(net)
+    _expect_parameters_of(net, optimizer)
     if loader.rng is None:
         raise ValueError("train: the loader gives the images in order, in every epoch the same; expected one with a "
                          "random order: Loader(split, batch_size, rng)")
@@ -121,6 +129,16 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
         if on_epoch and on_epoch(record):
             break
     return progress.history
+
+
+def _expect_parameters_of(net: Layer, optimizer: Optimizer) -> None:
+    """Raise ValueError if the optimiser would train what is not in the net, by the gradients of long ago."""
+    ours = {id(p) for _, p in net.parameters()}
+    others = [name for name, p in optimizer.parameters.items() if p.trainable and id(p) not in ours]
+    if others:
+        kind = type(optimizer).__name__
+        raise ValueError(f"train: {kind} holds {', '.join(others)}, not (or no longer) this net's: another net's, or "
+                         f"of a layer that was replaced; make a new one, {kind}(net.parameters(), lr)")
 
 
 def wrong_answers(scores: Any, labels: np.ndarray) -> Any:
