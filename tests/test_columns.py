@@ -146,6 +146,13 @@ def test_a_net_moves_to_another_pair():
     assert {p.device.name for _, p in net["conv1"].parameters()} == {"simulated(0)", "simulated(1)"}
 
 
+def test_a_net_that_cannot_move_stays_where_it_is():
+    net = Sequential(c0=Conv2d(2, 2, 1), fork=Fork(pair("cpu")), c1=Columns(Conv2d(2, 2, 1), Conv2d(2, 2, 1)))
+    with pytest.raises(TypeError, match=r"fork \(Fork\): expected two devices"):
+        net.to(simulated(0))
+    assert net.device is cpu and net["c0"].device is cpu and net["c0"].W.device is cpu
+
+
 def test_what_is_sent_is_recorded_with_names_and_bytes(devices):
     net = small_net(devices, np.random.default_rng(0))
     left, right = (device.name for device in devices)

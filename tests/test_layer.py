@@ -289,6 +289,8 @@ def test_the_name_of_a_device_is_none(name, case):
     net = Sequential(layer7=layer.to(simulated(0)))
     with pytest.raises(TypeError, match="Sequential: expected a device, tinynet.cpu or tinynet.gpu"):
         net.to(name)
+    with pytest.raises(TypeError, match=r"expected a device, .* got \(\)"):
+        layer.to(())
     assert layer.device is simulated(0) and all(p.device is simulated(0) for _, p in layer.parameters())
 
 

@@ -107,8 +107,11 @@ class Fork(Layer):
             dx = d_left + d_other                                                    # (N, ..., C)
         return dx if here else left.tohost(dx)
 
-    def to(self, device: Any) -> Fork:
+    def expect_place(self, device: Any) -> None:
         expect_two(device, self.label)
+
+    def to(self, device: Any) -> Fork:
+        self.expect_place(device)
         self._device, self._kept = device, None
         return self
 
@@ -154,8 +157,11 @@ class Columns(_OnPairs, Container):
     def device(self) -> tuple[Device, Device]:
         return self.left.device, self.right.device
 
-    def to(self, device: Any) -> Columns:
+    def expect_place(self, device: Any) -> None:
         expect_two(device, self.label)
+
+    def to(self, device: Any) -> Columns:
+        self.expect_place(device)
         for (_, layer), place in zip(self.children(), device, strict=True):
             layer.to(place)
         return self

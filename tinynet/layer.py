@@ -127,16 +127,20 @@ class Layer:
         A net of two columns takes a pair of devices; what is in neither column goes to the first. Raises TypeError for
         what is no device.
         """
-        places = device if isinstance(device, tuple) else (device,)
-        for place in places:
-            check_device(place, self.label)
-        self._device, self._kept = places[0], None
+        for layer in (self, *(layer for _, layer in self.walk())):  # all of them, before the first one is moved
+            layer.expect_place(device)
+        self._device, self._kept = device[0] if isinstance(device, tuple) else device, None
         for value in vars(self).values():
             if isinstance(value, Parameter):
                 value.to(self._device)
         for _, layer in self.children():
             layer.to(device)
         return self
+
+    def expect_place(self, device: Any) -> None:
+        """Raise TypeError for anything but a device, or a tuple of devices."""
+        for place in device if isinstance(device, tuple) and device else (device,):
+            check_device(place, self.label)
 
     def settle(self, device: Any) -> None:
         """Put those on `device`, of this layer and the layers inside, that were put nowhere. What they keep stays, for

@@ -28,7 +28,7 @@ class Sequential(Container):
 
     `net["fc8"] = Linear(4096, 10, rng=rng)` puts another layer in the place of one; an optimiser made before still has
     the old one's parameters, so make a new one. Raises KeyError for a name that is not there, TypeError for what is no
-    layer, ValueError for a layer that is elsewhere in the net, or on another device; the net is then as it was.
+    layer, ValueError for a layer that is elsewhere in it, or on another device; the net is then as it was.
     """
 
     def __init__(self, *unnamed: Layer, **layers: Layer) -> None:

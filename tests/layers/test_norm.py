@@ -95,6 +95,37 @@ def test_large_maps_are_summed_in_pieces_to_the_last_digits(threads):
 
 
 @pytest.mark.parametrize("fast", [True, False])
+def test_maps_of_one_number_have_no_variance_and_no_negative_one(fast):
+    norm, x = BatchNorm2d(4), np.full((16, 56, 56, 4), 1013.3, np.float32)
+    with nullcontext() if fast else plain():
+        for _ in range(3):
+            assert np.abs(norm.forward(x, train=True)).max() < 0.1
+    assert (norm.running_var >= 0).all() and (norm.running_var < 1).all()
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("mean, spread", [(1e7, 2), (1e6, 1), (1e5, 0.1), (-3e4, 1e-2)])
+def test_many_data_far_from_zero(mean, spread, fast):
+    x = (mean + spread * np.random.default_rng(0).normal(size=(16, 56, 56, 2))).astype(np.float32)
+    norm, exact = BatchNorm2d(2, momentum=1.0), x.astype(np.float64)
+    with nullcontext() if fast else plain():
+        norm.forward(x, train=True)
+    np.testing.assert_allclose(norm.running_mean, exact.mean(axis=(0, 1, 2)), rtol=1e-7)
+    np.testing.assert_allclose(norm.running_var, exact.var(axis=(0, 1, 2), ddof=1), rtol=0.02)
+
+
+def test_a_batch_that_is_not_finite_leaves_no_mark_in_the_averages():
+    norm, x = BatchNorm2d(2), distinct(4, 3, 3, 2, dtype=np.float32)
+    norm.forward(x, train=True)
+    before = [average.copy() for _, average in norm.state()]
+    bad = x.copy()
+    bad[0, 0, 0, 1] = np.nan
+    norm.forward(bad, train=True)
+    for (_, average), old in zip(norm.state(), before, strict=True):
+        assert average[1] == old[1] and average[0] != old[0]
+
+
+@pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("shape", [(32, 16, 16, 8), (3, 7, 5, 4)])
 def test_data_far_from_zero_lose_no_more_digits_than_their_mean_has(fast, shape):
     x = (1000 + np.random.default_rng(0).normal(size=shape)).astype(np.float32)

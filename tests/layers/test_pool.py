@@ -14,6 +14,7 @@ from tinynet.fast import parallel
 from tinynet.fast.operation import plain
 from tinynet.fast.parallel import pieces
 from tinynet.layer import aside
+from tinynet.models.changed import changed
 from tinynet.sizes import as_pair
 
 GRID = [  # x (N, H, W, C), kernel, stride, padding, ceil_mode
@@ -297,6 +298,12 @@ def test_the_areas_of_the_windows_are_counted_once_for_a_shape(monkeypatch):
         np.testing.assert_array_equal(pool.forward(a), AvgPool2d(3, 2, 1).forward(a))
     device = simulated(0)
     assert_close(device.tohost(pool.to(device).forward(device.asarray(x))), first)
+
+
+def test_a_pooling_that_is_changed_counts_anew():
+    net, x = Sequential(pool=AvgPool2d(3, 2)), distinct(1, 7, 7, 2)
+    net.forward(x)
+    np.testing.assert_array_equal(changed(net, pool=2).forward(x), AvgPool2d(2).forward(x))
 
 
 @pytest.mark.parametrize("padding, ceil_mode", [(0, True), (1, False), (1, True)])

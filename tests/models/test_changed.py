@@ -105,6 +105,16 @@ def test_what_cannot_be_changed(change, message):
         made("alexnet", **change)
 
 
+def test_a_net_that_lacks_one_of_the_things_to_change_stays_as_it_was():
+    net = vgg("A-LRN", classes=3, width=0.05, input_size=64, rng=np.random.default_rng(0))
+    layers = list(net.layers)
+    with pytest.raises(ValueError, match="changed: pool: the net has no overlapping pooling"):
+        changed(net, lrn=False, dropout=False, pool=2)
+    assert list(net.layers) == layers
+    assert "norm1" in layers and "norm1" not in changed(net, lrn=False, dropout=0.2, bias=0.0).layers
+    assert {layer.p for layer in net if isinstance(layer, Dropout)} == {0.2}
+
+
 @pytest.mark.parametrize("names", [("conv2",), ("conv3",), ("conv4", "conv5"), ("fc7",), ("fc6", "fc7"),
                                    ("conv3", "conv4", "fc7")])
 @pytest.mark.parametrize("variant", ["paper", "source"])

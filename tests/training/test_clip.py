@@ -10,6 +10,7 @@ from naive import assert_close
 from tinynet import SGD, Linear, Sequential, clip_gradients, simulated
 from tinynet.data import Loader, Split
 from tinynet.training.diverged import Diverged
+from tinynet.training.optim import gradient_norm
 from tinynet.training.train import train
 
 
@@ -43,6 +44,24 @@ def test_what_is_not_finite_does_not_get_through(value):
     with np.errstate(invalid="ignore"):
         clip_gradients(sgd, 1.0)()
     assert np.isnan(net["one"].W.grad).all() and (net["two"].W.grad != [[0], [4]]).any()
+
+
+def test_after_a_gradient_that_was_not_finite_the_next_is_clipped_as_ever():
+    net, sgd = parts()
+    clip = clip_gradients(sgd, 2.5)
+    net["one"].W.grad[:] = math.nan
+    clip()                                                      # NaN all over the flat array, between parameters too
+    net["one"].W.grad[:], net["two"].W.grad[:] = [[3.0, 0.0]], [[0.0], [4.0]]
+    assert gradient_norm(sgd) == 5
+    clip()
+    assert_close(net["one"].W.grad, [[1.5, 0]])
+
+
+def test_what_a_hook_writes_between_the_parameters_does_not_count():
+    net, sgd = parts()
+    for g in sgd.gradients():
+        g += 1
+    assert gradient_norm(sgd) == pytest.approx(math.sqrt(4 ** 2 + 1 + 1 + 5 ** 2))
 
 
 def test_in_a_training():

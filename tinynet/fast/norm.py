@@ -11,8 +11,9 @@ from .parallel import over_batch, pieces
 
 
 def batch_statistics(x, mean, var, xp) -> None:
-    m = x.size // x.shape[-1]
-    rough = _sum(lambda n: x[n], x) / m  # far from zero, this has lost digits: what it is off by is found on the way
+    m, first = x.size // x.shape[-1], x[0, 0, 0]
+    differences = _sum(lambda n: np.subtract(x[n], first, out=scratch("part", x[n].shape, x.dtype)), x)
+    rough = first + differences / m  # far from the first, it has lost digits: what it is off by is found on the way
 
     def moments(n: slice) -> Any:
         part = np.subtract(x[n], rough, out=scratch("part", x[n].shape, x.dtype)).reshape(-1, x.shape[-1])
@@ -22,7 +23,7 @@ def batch_statistics(x, mean, var, xp) -> None:
 
     off, squares = sum(_in_pieces(moments, x)) / m
     mean[...] = rough + off                                                          # eq. (1)
-    var[...] = squares - off * off                                                   # eq. (2)
+    var[...] = np.maximum(squares - off * off, 0)                                    # eq. (2), where rounding is all
 
 
 def batch_norm_forward(x, mean, inv_std, gamma, beta, y, xp) -> None:

@@ -27,8 +27,9 @@ class ConvTranspose2d(Layer):
     """Transposed convolution of (N, P, Q, in_channels) maps to (N, H, W, out_channels).
 
     H = (P - 1) · stride - padding + kernel + output_padding: of the sizes that a convolution takes to P, the smallest,
-    or up to stride - 1 more. The other arguments are those of Conv2d. ValueError for an output_padding that is not
-    smaller than the stride.
+    or up to stride - 1 more. The other arguments are those of Conv2d. An output has about in_channels / groups ·
+    KH·KW / (SH·SW) inputs, which `fan_in` cannot know: for weights of that scale give gaussian(std). ValueError for an
+    output_padding that is not smaller than the stride.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int],

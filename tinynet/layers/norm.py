@@ -121,7 +121,7 @@ class BatchNorm2d(Layer):
         return dx
 
     def _of_batch(self, x: Any, xp: Any) -> tuple[Any, Any]:
-        """μ and σ² of the batch; the running averages take note of them."""
+        """μ and σ² of the batch; the running averages take note of those that are finite."""
         m = x.size // self.channels
         if m < 2:
             raise ValueError(f"{self.label}: training needs two values or more in every map to have a variance, got x "
@@ -130,8 +130,8 @@ class BatchNorm2d(Layer):
         mean, var = self.empty((self.channels,), x.dtype), self.empty((self.channels,), x.dtype)
         batch_statistics(_maps(x), mean, var, xp)                                    # eq. (1), (2)
         for running, newest in (self.running_mean, mean), (self.running_var, var * (m / (m - 1))):
-            running *= 1 - self.momentum
-            running += self.momentum * newest                                        # eq. (8)
+            averaged = (1 - self.momentum) * running + self.momentum * newest        # eq. (8)
+            running[...] = xp.where(xp.isfinite(newest), averaged, running)  # what ends in Diverged leaves no mark
         return mean, var
 
     def state(self) -> list[tuple[str, Any]]:

@@ -162,8 +162,10 @@ class AvgPool2d(_Pool2d):
         return dx
 
     def _share(self, H: int, W_: int, dtype: Any) -> Any:
-        """1 / area of every window, (P, Q, 1). It is the same for every batch of one shape, so it is kept."""
-        key, (known, share) = (H, W_, dtype, self.device), self._shares  # read once: another thread may be predicting
+        """1 / area of every window, (P, Q, 1). It is the same for every batch of one shape, so it is kept, as long as
+        the layer is what it was (models/changed.py)."""
+        key = (H, W_, dtype, self.device, self.kernel_size, self.stride, self.padding, self.ceil_mode)
+        known, share = self._shares  # read once: another thread may be predicting
         if known != key:
             sides = []
             for length, windows, K, S, p in zip((H, W_), self.output_size(H, W_), self.kernel_size, self.stride,

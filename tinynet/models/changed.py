@@ -2,7 +2,7 @@
 
     build("alexnet", without=("conv3", "conv4"), dropout=False)      catalogue.py: by name
     alexnet(without=("fc7",)), zfnet(...)                            ZFNet, Table 2
-    changed(vgg("A-LRN"), lrn=False, pool=2, bias=0.0)               a net that is there already
+    changed(vgg("A-LRN"), lrn=False, dropout=0.2, bias=0.0)          a net that is there already
 
 What needs no other weights is changed in a net that is there. A net that loses a layer, or gets another width, is built
 without numbers first (`drawn_later`); then the layers that no longer fit what they see are made to fit, and only then
@@ -11,7 +11,7 @@ the weights are drawn.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,25 +41,29 @@ def changed(net: Sequential, *, lrn: bool = True, pool: int = 3, dropout: bool |
 
     lrn       False: without local response normalisation, across maps or within them
     pool      2: 2x2 windows side by side where 3x3 windows, 2 apart, overlap (AlexNet, section 3.4). Both leave maps
-              of the same size, so nothing else changes
+              of the same size, so nothing else changes, in the nets here: these pool odd maps, or round up (ceil_mode),
+              without padding. Elsewhere what follows may not fit
     dropout   False: none; a number: with this probability
     bias      the initial biases of all layers, where the paper has ones and zeros (AlexNet, section 5)
 
-    Raises ValueError for other values, and for a net that has nothing of the kind.
+    Raises ValueError for other values, and for a net that has nothing of the kind; the net is then as it was.
     """
     if pool not in (2, 3):
         raise ValueError(f"changed: pool: expected 3 or 2, the side of the windows, got {pool!r}")
+    changes = []  # found first, all of them, and made then
     if not lrn:
-        _drop(net, (LRN, WithinMapNorm), "lrn: the net has no local response normalisation")
+        changes.append(_drop(net, (LRN, WithinMapNorm), "lrn: the net has no local response normalisation"))
     if dropout is False:
-        _drop(net, Dropout, "dropout: the net has none")
+        changes.append(_drop(net, Dropout, "dropout: the net has none"))
     elif dropout is not True:
-        _each(net, Dropout, lambda layer: True, "dropout: the net has none", p=Dropout(dropout).p)
+        changes.append(_each(net, Dropout, lambda layer: True, "dropout: the net has none", p=Dropout(dropout).p))
     if pool == 2:
         def overlapping(layer: Any) -> bool:
             return (layer.kernel_size, layer.stride) == ((3, 3), (2, 2))
-        _each(net, (MaxPool2d, AvgPool2d), overlapping, "pool: the net has no overlapping pooling",
-              kernel_size=(2, 2), ceil_mode=False)
+        changes.append(_each(net, (MaxPool2d, AvgPool2d), overlapping, "pool: the net has no overlapping pooling",
+                             kernel_size=(2, 2), ceil_mode=False))
+    for change in changes:
+        change()
     if bias is not None:
         for _, layer in net.walk():
             if isinstance(b := getattr(layer, "b", None), Parameter):
@@ -72,24 +76,28 @@ def _kind(layer: Layer) -> Layer:
     return layer.left if isinstance(layer, Columns) else layer
 
 
-def _drop(net: Sequential, kinds: Any, problem: str) -> None:
-    """Take out the layers of these kinds, also inside other layers. Raises ValueError if there are none."""
-    count = 0
-    for part in [net, *(layer for _, layer in net.walk() if isinstance(layer, Sequential))]:
-        kept = {name: layer for name, layer in part.layers.items() if not isinstance(_kind(layer), kinds)}
-        count += len(part.layers) - len(kept)
-        part.layers = kept
-    if not count:
+def _drop(net: Sequential, kinds: Any, problem: str) -> Callable[[], None]:
+    """What takes out the layers of these kinds, also inside other layers. Raises ValueError if there are none."""
+    parts = [net, *(layer for _, layer in net.walk() if isinstance(layer, Sequential))]
+    if not any(isinstance(_kind(layer), kinds) for part in parts for layer in part):
         raise ValueError(f"changed: {problem}")
 
+    def change() -> None:
+        for part in parts:
+            part.layers = {name: layer for name, layer in part.layers.items() if not isinstance(_kind(layer), kinds)}
+    return change
 
-def _each(net: Sequential, kinds: Any, wanted: Any, problem: str, **attributes: Any) -> None:
-    """Set attributes of the layers of these kinds that are `wanted`. Raises ValueError if there are none."""
+
+def _each(net: Sequential, kinds: Any, wanted: Any, problem: str, **attributes: Any) -> Callable[[], None]:
+    """What sets attributes of the layers of these kinds that are `wanted`. Raises ValueError if there are none."""
     found = [layer for _, layer in net.walk() if isinstance(layer, kinds) and wanted(layer)]
     if not found:
         raise ValueError(f"changed: {problem}")
-    for layer in found:
-        vars(layer).update(attributes)
+
+    def change() -> None:
+        for layer in found:
+            vars(layer).update(attributes)
+    return change
 
 
 def left_out(net: Sequential, names: Sequence[str], rng: np.random.Generator, width: float = 1.0) -> Sequential:

@@ -78,7 +78,7 @@ class Buckets:
         return all(math.isfinite(float(square)) for square in self._squares)
 
     def _divided(self, flats: list[Flat]) -> list[Bucket]:
-        place, buckets = {name: i for i, (name, _) in enumerate(self.net.parameters())}, []
+        place, buckets = {id(p): i for i, (_, p) in enumerate(self.net.parameters())}, []
         for flat in flats:
             held, size = [], 0
             for each in flat.held.values():
@@ -88,7 +88,7 @@ class Buckets:
                     held, size = [], 0
             if held:
                 buckets.append(Bucket(flat, held))
-        return sorted(buckets, key=lambda bucket: -min(place[held.name] for held in bucket.held))
+        return sorted(buckets, key=lambda bucket: -min(place[id(held.parameter)] for held in bucket.held))
 
     def _filled(self, layer: Layer) -> None:
         """Send what is full, after those before it. Only the thread that called backward sends; the columns' threads do
