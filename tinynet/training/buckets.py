@@ -55,6 +55,8 @@ class Buckets:
             self.flats, self._buckets = flats, self._divided(flats)
             for flat in flats:
                 self.ranks.sums_on(flat.device)  # now: later, sums are on their way
+        for flat in flats:
+            flat.clear_gaps()
         self._squares: list[Any] = []
         for bucket in self._buckets:
             bucket.missing, bucket.request = {id(held.parameter) for held in bucket.held}, None

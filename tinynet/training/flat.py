@@ -78,10 +78,11 @@ class Flat:
                 self._take_in(held, slots)
 
     def clear_gaps(self) -> None:
-        """Between the parameters the gradient is 0, whatever was written over all of it."""
-        for held in self.held.values():
-            if held.g.size % ALIGNED:
-                self.g[held.part.start + held.g.size:held.part.stop] = 0
+        """Between the parameters the gradient becomes 0, whatever a hook has written over all of it."""
+        with self.device:
+            for held in self.held.values():
+                if held.g.size % ALIGNED:
+                    self.g[held.part.start + held.g.size:held.part.stop] = 0
 
     def _take_in(self, held: Held, slots: dict[str, dict[str, Any]]) -> None:
         p, start = held.parameter, held.part.start

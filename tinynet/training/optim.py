@@ -102,7 +102,10 @@ class Adam(Optimizer):
 def gradient_norm(optimizer: Optimizer) -> Any:
     """√Σ g² over all that `optimizer` trains: the length of the gradient, a float. On GPUs it is an array of no
     dimension on the first of them, for which nobody has to wait. Raises what `optimizer.gradients` raises."""
-    squares = [_square(g) for g in optimizer.gradients()]
+    gradients = optimizer.gradients()
+    for flat in optimizer.flats():
+        flat.clear_gaps()
+    squares = [_square(g) for g in gradients]
     if squares and all(hasattr(square, "shape") for square in squares):
         with device_of(squares[0]) as device:
             return sum(at_hand(square, device) for square in squares) ** 0.5

@@ -86,7 +86,6 @@ class Optimizer:
             with flat.device:
                 for held in flat.held.values():
                     held.bring_gradient(self._kind)
-                flat.clear_gaps()
         return [flat.g for flat in self._flats]
 
     def flats(self) -> list[Flat]:
