@@ -8,9 +8,10 @@ import pytest
 from tinynet.claims import training
 from tinynet.claims.catalogue import CLAIMS, TABLES
 from tinynet.claims.recipes import INPUTS, start_as_published
-from tinynet.claims.training import Work, cifar_in_three
-from tinynet.data import Dataset, Split
+from tinynet.claims.training import Work, cifar_in_three, fit
+from tinynet.data import Dataset, Split, View
 from tinynet.training.run import Run
+from tinynet.training.schedule import Schedule
 
 ALL = {**CLAIMS, **TABLES}
 
@@ -97,6 +98,24 @@ def test_trainings_that_differ_in_anything_have_other_names(tiny):
     names = [name(), name(seed=4), name(count=39), name(of=frozen), name(of=faster), name(mean=127.0),
              name(config={"rate": 0.2}), name(dropout=False), name(lrn=False), name(groups=1), name(bias=0.0)]
     assert len(set(names)) == len(names) and name() == names[0] and all(re.fullmatch("[0-9a-f]{16}", n) for n in names)
+
+
+def test_trainings_that_are_told_something_else_share_no_folder(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "train", lambda *args, **how: [])
+    some = cifar_in_three.__wrapped__(None, 40)[0]
+
+    def folders(own, part=some, view=None, **how):
+        """How many are shared after this training."""
+        work = Work(3, 0.001, None, tmp_path / own, shared=tmp_path / "shared")
+        net = training.build("cifar-18pct", width=0.1, rng=work.generators()[0])
+        fit(work, net, [part], view or View(128.0), **{"epochs": 3, **how})
+        return len(list((tmp_path / "shared").glob("*/run")))
+    told = [{}, {"epochs": 2}, {"falls": (2,)}, {"decay": 0.1}, {"view": View(128.0, mirror=True)},
+            {"part": Split(some.images, some.labels[::-1])}]
+    assert [folders("own", **how) for how in [*told, {}]] == [1, 2, 3, 4, 5, 6, 6]
+    its_own = {"validate": dict, "until": bool, "keep_every": 1, "schedule": Schedule(0.001), "after_step": int}
+    for name, value in its_own.items():                                  # of which a shared folder's name says nothing
+        assert folders(name, **{name: value}) == 6 and (tmp_path / name / "config.json").exists()
 
 
 def fitted(folder, until=None):

@@ -12,6 +12,8 @@ from tinynet.claims.claim import WORDS, T, interval, verdict
 def test_the_interval_by_hand():
     mean, low, high = interval([1.0, 2.0, 3.0])                      # s = 1, t(2) = 4.303
     assert mean == 2 and high - mean == pytest.approx(4.303 / math.sqrt(3)) == mean - low
+    mean, low, high = interval([0.0, 1.0] * 15)                      # of more pairs than the table has, its last
+    assert mean == 0.5 and high - mean == pytest.approx(T[-1] * math.sqrt(7.5 / 29 / 30)) == mean - low
 
 
 @pytest.mark.parametrize("n", [2, 3, 6, 12])
@@ -44,6 +46,7 @@ def test_verdicts_of_factors():
     assert claim.difference(30.0, 10.0) == 3
     said = verdict(claim, [3.0, 3.0 * 1.1, 3.0 / 1.1])
     assert said.word == "held" and said.mean == pytest.approx(3.0)   # ln 3 is more than half of ln 6
+    assert said.low < 3 and said.low * said.high == pytest.approx(9)
     assert verdict(claim, [1.2, 1.25, 1.15]).word == "held weaker"
     assert verdict(claim, [0.5, 0.55, 0.45]).word == "contradicted"
     assert verdict(replace(claim, published=None), [1.2, 1.25, 1.15]).word == "held"

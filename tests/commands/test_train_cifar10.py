@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinynet.commands import cifar10_figure, cifar10_run
+from tinynet import SGD
+from tinynet.commands import cifar10_figure, cifar10_net, cifar10_run
 from tinynet.commands import train_cifar10 as command
 from tinynet.data import Dataset, Loader, Split, View
 from tinynet.models.cifar import RECIPES
 from tinynet.training.evaluate import load_net
 from tinynet.training.metrics import top_k_error
 from tinynet.training.run import Run
+from tinynet.training.train import train
 
 
 @pytest.fixture
@@ -46,9 +48,13 @@ def test_the_default_rates_are_the_best_of_the_committed_sweeps(init):
     assert (list(sweep), tuple(map(float, best))) == (["relu", "tanh"], cifar10_figure.BEST[init])
 
 
-def test_a_published_net_with_something_changed(run):
+def test_a_published_net_with_something_changed(run, monkeypatch):
+    sgds, told = [], []
+    monkeypatch.setattr(cifar10_net, "SGD", lambda *args: sgds.append(args) or SGD(*args))
+    monkeypatch.setattr(cifar10_net, "train", lambda *args, **how: told.append(how) or train(*args, **how))
     _, out = run("--net", "18pct", "--no-lrn", "--pool", "2", "--width", "0.5", "--decay", "0", "--momentum", "0.5",
-                 "--epochs", "2", "--keep-every", "1")
+                 "--epochs", "2", "--keep-every", "1", "--accumulate", "2")
+    assert sgds[0][2:] == (0.5, 0.0) and told[0]["accumulate"] == 2
     trained = load_net(out)
     assert "norm1" not in trained.net.layers and trained.net["conv1"].out_channels == 16
     assert trained.net["pool3"].kernel_size == (2, 2)
@@ -202,10 +208,11 @@ def test_two_nets_see_the_images_in_the_same_order(run, monkeypatch):
             orders.append(self.rng.bit_generator.state["state"])
             return super().epoch(skip)
     monkeypatch.setattr(cifar10_run, "Loader", Noted)
-    for net in "sample", "80sec", "13pct":
-        _, out = run("--net", net, "--epochs", "1")
+    for net, seed in ("sample", "0"), ("80sec", "0"), ("13pct", "0"), ("80sec", "1"):
+        _, out = run("--net", net, "--epochs", "1", "--seed", seed)
         shutil.rmtree(out)
-    assert len(orders) == 4 and all(order == orders[0] for order in orders)
+    assert len(orders) == 5 and all(order == orders[0] for order in orders[:4])
+    assert orders[4] != orders[0]                    # of another seed
 
 
 def test_ctrl_c_ends_with_a_message(run, monkeypatch, tmp_path, capsys):

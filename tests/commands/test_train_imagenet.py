@@ -160,9 +160,11 @@ def test_what_was_changed_is_recorded_and_built_again(run, monkeypatch):
 
 
 def test_zfnet_by_its_own_recipe(run, monkeypatch):
+    sgds = []
+    monkeypatch.setattr(imagenet_run, "SGD", lambda *args, made=SGD: sgds.append(args) or made(*args))
     _, out = run(*TINY[:-2], "--recipe", "zfnet", "--size", "64", "--crop", "60", "--epochs", "1")
     config, trained = json.loads((out / "config.json").read_text()), load_net(out)
-    assert (config["net"], config["decay"], config["recipe"]) == ("zfnet", 0.0, "zfnet")
+    assert (config["net"], config["decay"], config["recipe"]) == ("zfnet", 0.0, "zfnet") and sgds[0][2:] == (0.9, 0.0)
     view = trained.view
     assert (view.crops, view.mirror, view.color, view.scale) == ("ten", True, None, 1.0)
     defaults = run.command.parse(["data", "--recipe", "zfnet"])
@@ -178,7 +180,8 @@ def test_what_the_net_sees(run, monkeypatch):
         seen[train].append(x)
         return original(net, x, train, keep)
     monkeypatch.setattr(Sequential, "forward", forward)
-    _, out = run(*TINY, "--epochs", "8", "--init", "fan-in")
+    _, out = run(*TINY, "--epochs", "8", "--init", "fan-in", "--accumulate", "2")
+    assert [len(x) for x in seen[True][:6]] == [4, 4, 4, 4, 2, 3]                               # of 21; --batch 8
     for x in map(np.concatenate, seen.values()):
         assert x.dtype == np.float32 and x.shape[1:] == (40, 40, 3)
         assert abs(x.mean()) < 0.3 and x.std() == pytest.approx(1, rel=0.25)
@@ -190,6 +193,8 @@ def test_what_the_net_sees(run, monkeypatch):
 def test_a_rate_for_large_batches_is_warmed_up_to(run):
     _, out = run(*TINY, "--epochs", "3", "--lr", "0.01", "--scale-rate", "2", "--warm-up", "2")
     assert [r["lr"] for r in metrics(out)] == pytest.approx([0.01, 0.025, 0.04])                # --batch 8
+    _, out = run(*TINY, "--epochs", "2", "--lr", "0.01", "--scale-rate", "2", "--warm-up", "0", out="at once")
+    assert [r["lr"] for r in metrics(out)] == pytest.approx([0.04, 0.04])
 
 
 def test_the_schedule(run):
@@ -270,32 +275,47 @@ def test_the_five_best_of_more_than_five_classes(run, data, classes):
     assert printed.endswith(f"centre crop: top-1 error {record['val_error']:.2%}{five} on {2 * classes} images\n")
 
 
-def test_nets_are_evaluated_alone_and_together(run):
+def test_nets_are_evaluated_alone_and_together(run, monkeypatch):
+    answers, report = [], imagenet_errors.report
+    monkeypatch.setattr(imagenet_errors, "report", lambda found, *rest: answers.append(found) or report(found, *rest))
     for seed, crop in ("0", "40"), ("1", "42"):
-        run(*TINY, "--epochs", "1", "--seed", seed, "--crop", crop, out=f"run{seed}")
+        run(*TINY, "--init", "fan-in", "--epochs", "1", "--seed", seed, "--crop", crop, out=f"run{seed}")
     printed, _ = run("--evaluate", "run0", "run1", out=None)
     lines = re.findall(r"^(.*): top-1 error (.*)% on 6 images$", printed, re.MULTILINE)
     assert [name for name, _ in lines] == ["run0", "run1", "these 2 nets together"]
     test = imagenet("data", 44).test
     p = [load_net(name).probabilities(test) for name in ("run0", "run1")]
-    errors = [100 * (answers.argmax(axis=1) != test.labels).mean() for answers in (*p, p[0] + p[1])]
+    np.testing.assert_allclose(answers, [*p, (p[0] + p[1]) / 2], rtol=1e-5)
+    errors = [100 * (each.argmax(axis=1) != test.labels).mean() for each in answers]
     assert [float(error) for _, error in lines] == pytest.approx(errors, abs=0.005)
     printed, _ = run("--evaluate", "run0", "--ten-crop", out=None)
-    ten = 100 * (load_net("run0").probabilities(test, ten=True).argmax(axis=1) != test.labels).mean()
-    assert f"run0: top-1 error {ten:.2f}%" in printed and "together" not in printed
+    ten = load_net("run0").probabilities(test, ten=True)
+    np.testing.assert_allclose(answers[3], ten, rtol=1e-5)
+    error = 100 * (ten.argmax(axis=1) != test.labels).mean()
+    assert f"run0: top-1 error {error:.2f}%" in printed and "together" not in printed
 
 
-@pytest.mark.parametrize("net", ["alexnet", "googlenet"])
-def test_fine_tuning_starts_from_the_other_net_with_a_new_last_layer(run, net):
+def test_at_the_end_it_is_the_best_net_that_is_tested(run, monkeypatch):
+    errors, tested, probabilities = iter([0.5, 0.25, 0.75]), [], command.probabilities
+    monkeypatch.setattr(imagenet_run, "errors", lambda *_: {1: next(errors)})
+    monkeypatch.setattr(command, "probabilities", lambda net, *how: (
+        tested.append(net["fc8"].W.value.copy()), probabilities(net, *how))[1])
+    _, out = run(*TINY, "--epochs", "3", "--keep-every", "1")
+    second, last = (np.load(out / f"checkpoints/epoch-000{epoch}.npz")["fc8.W"] for epoch in (2, 3))
+    assert (tested == second).all() and (second != last).any()
+
+
+@pytest.mark.parametrize("net, classes", [("alexnet", 2), ("googlenet", 2), ("alexnet", 3)])
+def test_fine_tuning_starts_from_the_other_net_with_a_new_last_layer(run, net, classes):
     sizes = TINY if net == "alexnet" else ("--net", net, "--size", "84", "--crop", "79", "--width", "0.1")
-    _, out = run(*sizes, "--epochs", "1", "--classes", "2", out="first")
+    _, out = run(*sizes, "--epochs", "1", "--classes", str(classes), out="first")
     before = load_net(out).net
     printed, out = run("--fine-tune", "first", "--epochs", "1", "--lr", "1e-30")     # the sizes are the other run's
     after = load_net(out).net
     last = {"alexnet": ("fc8.",), "googlenet": ("fc.", "head1.fc2.", "head2.fc2.")}[net]
     for (name, p), (_, q) in zip(before.parameters(), after.parameters(), strict=True):
         if name.startswith(last):
-            assert (p.shape[-1], q.shape[-1]) == (2, 3)
+            assert (p.shape[-1], q.shape[-1]) == (classes, 3) and not np.array_equal(p.value, q.value)
         else:
             np.testing.assert_array_equal(p.value, q.value, err_msg=name)
     shutil.rmtree("first")

@@ -11,8 +11,9 @@ import pytest
 
 from tinynet.commands import train_lenet5 as command
 from tinynet.data import Dataset, Split
-from tinynet.models.lenet5 import lenet5
+from tinynet.models.lenet5 import lenet5, normalised
 from tinynet.training.run import Run
+from tinynet.training.train import train
 
 
 @pytest.fixture
@@ -30,9 +31,13 @@ def run(tmp_path, monkeypatch, capsys):
     return run
 
 
-@pytest.mark.parametrize("output, parameters", [("rbf", "60,000"), ("linear", "60,850")])
-def test_it_trains_and_leaves_a_picture_and_the_net(run, output, parameters):
+@pytest.mark.parametrize("output, parameters, loss", [
+    ("rbf", "60,000", "MAPLoss"), ("linear", "60,850", "SoftmaxCrossEntropy")])
+def test_it_trains_and_leaves_a_picture_and_the_net(run, monkeypatch, output, parameters, loss):
+    told = []
+    monkeypatch.setattr(command, "train", lambda *args, **how: told.append(how) or train(*args, **how))
     printed, out = run("--epochs", "2", "--output", output)
+    assert type(told[0]["loss"]).__name__ == loss
     assert printed.startswith(f"data: forty random images\n{parameters} parameters; ")
     errors = re.findall(r"^out  epoch   (\d).*test error (\S+)%", printed, re.MULTILINE)
     assert [epoch for epoch, _ in errors] == ["1", "2"]
@@ -46,6 +51,15 @@ def test_the_rate_falls_from_epoch_to_epoch(run):
     _, out = run("--epochs", "3", "--rate", "0.01")
     rates = [json.loads(line)["lr"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     np.testing.assert_allclose(rates, [0.01, 0.009, 0.0081])
+
+
+def test_a_batch_is_shifted_down_and_to_the_left_as_drawn():
+    class Says:
+        def integers(self, low, high, n):
+            assert (low, high, n) == (-2, 3, 2)
+            return np.array([1, -2])
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
+    np.testing.assert_array_equal(command.shifted(images, Says())[:, 1:, :-2], normalised(images)[:, :-1, 2:])
 
 
 def test_the_same_seed_gives_the_same_net_and_another_another(run, tmp_path):

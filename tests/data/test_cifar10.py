@@ -233,6 +233,15 @@ def test_a_batch_under_two_names_is_said(tmp_path, write, suffix):
     assert said in cifar10(folder).source
 
 
+@pytest.mark.parametrize("place", [0, -1])                              # the first label, the last pixel
+def test_batches_that_differ_in_anything_are_not_the_same(tmp_path, place):
+    folder = write_binary(tmp_path / "data")
+    content = bytearray((folder / "data_batch_2.bin").read_bytes())
+    content[place] ^= 1
+    (folder / "data_batch_4.bin").write_bytes(content)
+    assert "15 training and 3 test images, read from" in cifar10(folder).source
+
+
 @pytest.mark.parametrize("write, suffix", [(write_binary, ".bin"), (write_pickles, "")])
 def test_wrong_number_of_files(tmp_path, write, suffix):
     folder = write(tmp_path / CALLED[write])

@@ -317,6 +317,8 @@ def test_a_loader_is_an_epoch_of_batches():
     ((SPLIT, B), {"device": (cpu, cpu)}, TypeError, r"expected one device, as gpu\(0\) gives it, got \(cpu, cpu"),
     ((SPLIT, B), {"workers": -1}, ValueError, "Loader workers: expected a whole number of 0 or more, got -1"),
     ((SPLIT, B), {"workers": 1.5}, ValueError, "Loader workers: .* got 1.5"),
+    ((SPLIT, B), {"share": (0, 5)}, ValueError, "ranks as images in a batch, got 5 ranks and batches of 4"),
+    ((SPLIT, 99), {"share": (0, 24)}, ValueError, "ranks as images in a batch, got 24 ranks and batches of 23"),
 ])
 def test_wrong_arguments(arguments, options, error, message):
     with pytest.raises(error, match=message):
@@ -409,3 +411,17 @@ def test_a_transform_gets_the_same_generators_without_the_last_batch():
 def test_no_batch_left():
     with pytest.raises(ValueError, match="Loader: drop_last leaves no batch: 3 images, batch_size=4"):
         Loader(Split(np.zeros((3, 1)), np.arange(3)), 4, drop_last=True)
+
+
+# ---------------------------------------------------------------------------------------- one of several ranks
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_each_rank_has_its_part_of_each_batch_about_as_many_images(ranks, shuffled):
+    whole, *loaders = (Loader(SPLIT, 10, np.random.default_rng(0) if shuffled else None, share=share)
+                       for share in [(0, 1), *((rank, ranks) for rank in range(ranks))])
+    for batch, *parts in zip(whole, *loaders, strict=True):
+        same([tuple(map(np.concatenate, zip(*parts, strict=True)))], [batch])
+        counts = [len(labels) for _, labels in parts]
+        assert max(counts) - min(counts) <= 1                                        # of the last three images, too

@@ -22,6 +22,7 @@ def test_the_mean_of_bytes_is_exact(n):
 def test_the_mean_of_other_types():
     assert mean_image(np.full((3, 1, 1, 1), 2**40)) == 2**40
     assert mean_image(np.full((1000, 1, 1, 1), 0.5, np.float32)) == 0.5
+    assert mean_image(np.array([2**24, 1, 1, -2**24], np.float32).reshape(4, 1, 1, 1)) == 0.5    # summed in float64
     with pytest.raises(ValueError, match="at least one image"):
         mean_image(IMAGES[:0])
 

@@ -144,6 +144,15 @@ def test_a_loader_takes_it(workers):
         np.testing.assert_array_equal(x, view.center(IMAGES[labels]))
 
 
+@pytest.mark.parametrize("options", [{"crop": S}, {"crop": S, "jitter": (7, 14)}, {"pad": 2}])
+def test_a_part_of_a_batch_is_seen_as_in_the_whole(options):
+    view = View(100.0, 60.0, mirror=True, color=COLOR, **options)
+    whole = view.train(IMAGES, np.random.default_rng(5))
+    for start, stop in (0, 15), (15, 40):
+        part = view.train(IMAGES[start:stop], np.random.default_rng(5), (start, N))
+        np.testing.assert_array_equal(part, whole[start:stop])
+
+
 def test_ten_fixed_crops():
     """Each of the ten, and nothing else, as often as the others."""
     view, many = View(MEAN, 60.0, S, mirror=True, crops="ten"), IMAGES[:1].repeat(2000, axis=0)

@@ -24,6 +24,7 @@ from tinynet import (
     Sum,
     Tanh,
     Unpool2d,
+    WithinMapNorm,
     constant,
     gaussian,
     pair,
@@ -119,6 +120,15 @@ def test_relu_lets_through_what_its_method_says():
     x = np.array([[2.0, 1.0, -1.0]])                                      # positive, positive, negative; y = 1
     for method, expected in {"gradient": [1, -1, 0], "deconvnet": [1, 0, 1], "guided": [1, 0, 0]}.items():
         np.testing.assert_array_equal(project(net, x, "fc2", 0, None, method), [expected])
+
+
+@pytest.mark.parametrize("layer", [LRN(3, 1.0, 0.5, 0.75), WithinMapNorm(3, 0.5, 0.75), MaxPool2d(3, 2)])
+def test_of_normalisation_and_overlapping_windows_guided_takes_the_gradient_and_the_deconvnet_does_not(layer):
+    net = Sequential(conv1=Conv2d(3, 4, 3, **start(1)), layer=layer, conv2=Conv2d(4, 2, 2, **start(2)))
+    x = 10 * distinct(*IMAGES)
+    deconvnet, gradient, guided = (project(net.astype(np.float64), x, "conv2", 1, (1, 0), how) for how in METHODS)
+    np.testing.assert_array_equal(guided, gradient)
+    assert np.abs(deconvnet - gradient).max() > 1e-3 * np.abs(gradient).max()
 
 
 def test_each_image_has_its_own_strongest_place_and_may_have_its_own_unit():

@@ -9,6 +9,7 @@ from tinynet import (
     Branches,
     Conv2d,
     Flatten,
+    GlobalAvgPool2d,
     Identity,
     Linear,
     LocallyConnected2d,
@@ -37,6 +38,7 @@ NETS = {  # all weights 1, nothing that could hide a pixel
     "others": lambda: Sequential(a=TableConv2d(1, [(0,), (0,)], (3, 2), **ONES), b=Subsample2d(2, 2),
                                  c=LocallyConnected2d(2, 1, 3, (4, 5), padding=1, **ONES)),
     "norm": lambda: Sequential(a=Conv2d(1, 1, 2, **ONES), b=WithinMapNorm(3, 0.5, 0.75)),
+    "mean": lambda: Sequential(a=Conv2d(1, 1, 2, **ONES), b=GlobalAvgPool2d()),
     "full": lambda: Sequential(a=Conv2d(1, 1, 2, **ONES), flat=Flatten(), c=Linear(90, 1, **ONES)),
 }
 

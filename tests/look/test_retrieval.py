@@ -5,6 +5,7 @@ import pytest
 from tinynet import simulated
 from tinynet.look.neighbors import nearest
 from tinynet.look.retrieval import Autoencoder, Round, agreement, hamming, least, same_class
+from tinynet.training.train import train
 
 
 def clusters(n=600, D=20, seed=1):
@@ -52,6 +53,17 @@ def test_the_loss_is_that_of_what_the_net_gives_back():
     (L,) = net.fit(x, 1, np.random.default_rng(0), lr=0.0, batch_size=10)  # no step is taken, the last batch is short
     z = (x - x.mean(axis=0)) / (x - x.mean(axis=0)).std()
     assert np.isclose(L, ((net.forward(z) - z) ** 2).mean(), rtol=1e-4)
+
+
+def test_the_rate_falls_in_a_straight_line(monkeypatch):
+    records = []
+
+    def noted(*args, **how):
+        records.extend(train(*args, **how))
+        return records
+    monkeypatch.setattr("tinynet.look.retrieval.train", noted)
+    coder(8).fit(clusters(20)[0], 4, np.random.default_rng(0), lr=0.4)
+    assert [record["lr"] for record in records] == pytest.approx([0.4, 0.3, 0.2, 0.1])
 
 
 def test_codes_of_near_vectors_are_near(fitted):

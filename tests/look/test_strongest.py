@@ -11,7 +11,7 @@ from tinynet.look.strongest import as_picture, draw_strongest, pieces, strongest
 from tinynet.models import alexnet
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (25, 9, 8, 3), dtype=np.uint8)
-AT = ["relu1", "mix.two", "fc"]
+AT = ["relu1", "fc", "mix.two"]
 
 
 def prepare(images):
@@ -48,6 +48,13 @@ def test_they_are_the_first_of_all_sorted(batch_size, count):
             np.testing.assert_array_equal(found[at].images[f, :len(order)], order)
             np.testing.assert_allclose(found[at].values[f, :len(order)], largest[order], rtol=1e-5)
             assert (found[at].images[f, len(order):] == -1).all()
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 6])
+def test_of_equally_strong_ones_the_earlier_image_stays(batch_size):
+    images = np.array([5, 9, 5, 9, 9, 5], np.uint8).reshape(6, 1, 1, 1)
+    found = strongest(Sequential(relu=ReLU()), images, ["relu"], lambda x: x.astype(np.float32), 4, batch_size)
+    np.testing.assert_array_equal(found["relu"].images, [[1, 3, 4, 0]])
 
 
 def test_places():

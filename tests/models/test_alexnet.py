@@ -165,10 +165,12 @@ def test_convert_refuses_what_does_not_fit_and_changes_nothing():
         np.testing.assert_array_equal(value, p.value)
 
 
-def test_the_paper_starts_as_section_5_says():
-    net = alexnet(columns=1, rng=np.random.default_rng(0), **{**SMALL, "kernels": (48, 64, 64, 64, 64), "hidden": 512})
+@pytest.mark.parametrize("columns", [1, 2])
+def test_the_paper_starts_as_section_5_says(columns):
+    net = alexnet(columns=columns, devices=cpu if columns == 1 else pair("cpu"), rng=np.random.default_rng(0),
+                  **{**SMALL, "kernels": (96, 64, 64, 64, 64), "hidden": 512})
     for name, p in net.parameters():
-        layer, kind = name.split(".")
+        layer, *_, kind = name.split(".")
         if kind == "W":
             assert p.value.std() == pytest.approx(0.01, rel=0.05), name
         else:
@@ -230,6 +232,7 @@ def test_the_sixth_convolution_starts_as_its_variant_does(variant, std, rate, de
 def test_every_input_size_that_fits(size, places):
     net = alexnet(10, columns=1, input_size=size, kernels=(2, 2, 2, 2, 4), hidden=2, rng=np.random.default_rng(0))
     assert net["fc6"].in_features == places * 4
+    assert net["conv1"].padding == ((0, -(size - 11) % 4),) * 2            # at the bottom and the right alone
     assert net.forward(np.zeros((1, size, size, 3), np.float32)).shape == (1, 10)
 
 

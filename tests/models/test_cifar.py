@@ -53,6 +53,29 @@ def test_biases_learn_twice_as_fast_and_never_decay():
     assert [net["conv1"].W.decay, net["conv1"].b.decay, net["fc64"].W.decay] == [0.004, 0, 0.03]
 
 
+DECAYS = {cifar_80sec: [0.004, 0.004, 0.004, 0.03, 0.03], cifar_18pct: [0.004, 0.004, 0.004, 1],
+          cifar_13pct: [0, 0, 0.004, 0.004, 0.004], cifar_11pct: [0, 0, 0.004, 0.004, 0.01]}
+STDS = {cifar_80sec: [1e-4, 0.01, 0.01, 0.1, 0.1], cifar_18pct: [1e-4, 0.01, 0.01, 0.01],
+        cifar_13pct: [1e-4, 0.01, 0.04, 0.04, 0.01], cifar_11pct: [1e-4, 0.01, 0.04, 0.04, 0.01]}
+
+
+@pytest.mark.parametrize("build", DECAYS)
+def test_weights_start_and_decay_layer_by_layer_as_published(build):
+    weights = [p for name, p in build(np.random.default_rng(0)).parameters() if name.endswith("W")]
+    assert [p.decay for p in weights] == DECAYS[build]
+    assert [p.value.std() for p in weights] == pytest.approx(STDS[build], rel=0.1)
+
+
+@pytest.mark.parametrize("build, order, settings", [
+    (cifar_18pct, "conv1 relu1 pool1 norm1 conv2 relu2 pool2 norm2", {"size": 3, "k": 1, "alpha": 5e-5 / 9}),
+    (cifar_11pct, "conv1 relu1 pool1 norm1 conv2 relu2 norm2 pool2", {"n": 9, "k": 1, "alpha": 1e-3 / 9})])
+def test_where_the_normalisations_stand_and_their_constants(build, order, settings):
+    net = build(np.random.default_rng(0))
+    assert list(net.layers)[:8] == order.split()
+    for norm in net["norm1"], net["norm2"]:
+        assert {name: getattr(norm, name) for name in settings} == settings and norm.beta == 0.75
+
+
 def test_the_sample_net_is_not_regularised_and_takes_other_activations_and_weights():
     net = cifar_sample(np.random.default_rng(0), Tanh, fan_in(1.0))
     assert all(p.decay == 0 for _, p in net.parameters())
@@ -66,6 +89,10 @@ def test_schedules():
     assert recipe.epochs == 10
     assert [recipe.rate(epoch) for epoch in (1, 8, 9, 10, 11)] == [1e-3, 1e-3, 1e-4, 1e-4, 1e-4]
     assert RECIPES["18pct"].epochs == 140 and RECIPES["18pct"].rate(131) == 1e-5
+
+
+def test_the_two_best_of_cuda_convnet_see_crops_and_are_tested_on_ten():
+    assert {name: recipe.crop for name, recipe in RECIPES.items() if recipe.ten} == {"13pct": 24, "11pct": 24}
 
 
 def test_nin_starts_from_weights_scaled_by_fan_in_and_with_no_class_silent():

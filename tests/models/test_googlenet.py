@@ -51,6 +51,7 @@ def test_the_table_of_the_paper(full):
         x = layer.forward(x)
         shapes[name] = x.shape[1:]
     assert {name: shapes[name] for name in SHAPES} == SHAPES
+    assert list(shapes)[:10] == "conv1 relu1 pool1 norm1 reduce2 relu_reduce2 conv2 relu2 norm2 pool2".split()
 
 
 def test_parameters_with_and_without_heads(full):

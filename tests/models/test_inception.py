@@ -119,6 +119,14 @@ def test_the_expanded_module_sees_a_cross():
     assert three["split"].branches["wide"]["conv1"].in_channels == three["conv1"].out_channels
 
 
+@pytest.mark.parametrize("name, n", [("v3", 3), ("v4 b", 7)])
+def test_a_large_kernel_is_a_wide_one_and_then_a_tall_one(name, n):
+    branches = SMALL[name][0]().branches
+    for branch, times in ("once", 1), ("twice", 2):
+        kernels = [layer.kernel_size for layer in _leaves(branches[branch]) if isinstance(layer, Conv2d)]
+        assert kernels == [(1, 1), *[(1, n), (n, 1)] * times]
+
+
 # ---------------------------------------------------------------------------------------- counts
 
 

@@ -15,7 +15,8 @@ SCALED = {nin_cifar: ((4, 5, 3), (4, 3, 4), (5, 4)), nin_small: ((3, 4), (4, 5),
 
 
 def test_the_authors_net():
-    rows = {row.name: row for row in summary(nin_cifar(rng=np.random.default_rng(0)), show=False)}
+    net = nin_cifar(rng=np.random.default_rng(0))
+    rows = {row.name: row for row in summary(net, show=False)}
     assert {name: row.parameters for name, row in rows.items() if row.parameters} == CIFAR
     assert sum(CIFAR.values()) == 966_986
     shapes = {"mlpconv1.relu": (32, 32, 192), "mlpconv1.relu1": (32, 32, 160), "mlpconv1.relu2": (32, 32, 96),
@@ -25,6 +26,7 @@ def test_the_authors_net():
     assert [row.kind for row in rows.values()] == \
         ["Conv2d", "ReLU"] * 3 + ["MaxPool2d", "Dropout"] + ["Conv2d", "ReLU"] * 3 + ["MaxPool2d", "Dropout"] + \
         ["Conv2d", "ReLU"] * 3 + ["GlobalAvgPool2d"]
+    assert [net["drop1"].p, net["drop2"].p] == [0.5, 0.5]
 
 
 def test_the_textbooks_net():

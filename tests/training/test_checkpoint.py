@@ -174,6 +174,14 @@ def test_restored_velocities_are_not_shared_with_anything(tmp_path):
     assert training.everything() == before
 
 
+def test_numbers_that_a_gpu_has_not_given_yet_are_in_it(tmp_path):
+    training = Training()
+    training.at = Progress(order=training.loader.rng.bit_generator.state)
+    training.at.count(4, np.array(2.0), None, np.array(1.0))             # these are not read at once
+    training.save(tmp_path / "c.npz")
+    assert restore(tmp_path / "c.npz", *training.parts).loss == 8
+
+
 # ---------------------------------------------------------------------------------------- what does not fit
 
 

@@ -77,6 +77,14 @@ def test_a_net_comes_back_with_what_it_needs(folder):
         trained.probabilities(split(1, 40))
 
 
+def test_pictures_become_squares_of_the_mean_image_s_size(folder):
+    Image = pytest.importorskip("PIL.Image")
+    Image.new("RGB", (60, 50)).save(folder / "one.png")
+    trained = load_net(folder)
+    assert trained.squares([folder / "one.png"]).shape == (1, 44, 44, 3)             # the config has no size
+    assert trained.predict([folder / "one.png"]).shape == (1, 3)
+
+
 def test_the_best_weights_are_taken_then_the_last_then_the_net_alone(folder):
     best = folder / "checkpoints" / "best.npz"
     for place in "checkpoints/last.npz", "net.npz":

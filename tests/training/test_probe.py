@@ -6,7 +6,8 @@ from tinynet import HingeLoss, Linear, ReLU, Sequential, SigmoidCrossEntropy
 from tinynet.data import Split, View
 from tinynet.layers.pool import GlobalAvgPool2d
 from tinynet.training.evaluate import probabilities
-from tinynet.training.probe import Probe, draw_per_class, learn, mean_and_error
+from tinynet.training.probe import Probe, draw_per_class, learn, mean_and_error, scaled
+from tinynet.training.train import train
 
 LABELS = np.random.default_rng(0).integers(0, 4, 200)
 
@@ -33,8 +34,16 @@ def test_a_probe_tells_clouds_apart_whatever_their_scale(loss, scale):
     centres = rng.normal(0, 1, (4, 20))
     x, labels = clouds(rng, centres, 40, scale)
     unseen, truth = clouds(rng, centres, 400, scale)
-    scores = Probe(20, 4, rng).fit(x, labels, loss=loss, steps=100).scores(unseen)
-    assert (scores.argmax(axis=1) == truth).mean() > 0.95
+    probe = Probe(20, 4, rng).fit(x, labels, loss=loss, steps=100)
+    assert (probe.scores(unseen).argmax(axis=1) == truth).mean() > 0.95
+    assert (scaled(x, probe.mean, probe.scale) ** 2).sum(axis=1).mean() == pytest.approx(1, rel=1e-4)      # eq. (1)
+
+
+def test_decay_keeps_the_weights_of_a_probe_small():
+    x, labels = clouds(np.random.default_rng(1), np.eye(4, 20), 40)
+    free, held = (np.abs(Probe(20, 4, np.random.default_rng(2)).fit(x, labels, decay=decay).net["fc"].W.value).sum()
+                  for decay in (0.0, 0.1))
+    assert held < free / 2
 
 
 def test_a_probe_of_several_objects():
@@ -108,6 +117,21 @@ def test_a_net_learns_from_few_images_but_for_what_is_frozen():
     assert (probabilities(net, Split(images, labels), view, batch_size=7).argmax(axis=1) == labels).all()
     same = {name: np.array_equal(p.value, before[name]) for name, p in net.parameters()}
     assert same == {"fc1.W": True, "fc1.b": True, "fc2.W": False, "fc2.b": False}
+
+
+def test_the_rate_falls_from_epoch_to_epoch_in_a_straight_line(monkeypatch):
+    records, split = [], Split(np.arange(48, dtype=np.uint8).reshape(4, 2, 2, 3), np.arange(4) % 2)
+
+    def noted(*args, **how):
+        records[:] = train(*args, **how)
+        return records
+    monkeypatch.setattr("tinynet.training.probe.train", noted)
+    rng = np.random.default_rng(0)
+    net = Sequential(pool=GlobalAvgPool2d(), fc=Linear(3, 2, rng=rng))
+    for how in (lambda: Probe(3, 2, rng).fit(split.images[:, 0, 0], split.labels, steps=4, lr=0.4),
+                lambda: learn(net, split, View(20.0), rng, steps=4, lr=0.4)):
+        how()
+        assert [record["lr"] for record in records] == pytest.approx([0.4, 0.3, 0.2, 0.1])
 
 
 def test_mean_and_error_by_hand():

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
@@ -168,15 +169,17 @@ def test_the_first_checkpoint_is_there_before_the_first_batch(tmp_path):
     assert seen == [True] * 3
 
 
-@pytest.mark.parametrize("minutes, expected", [(0, [1, 2, 3]), (10, [])])
+@pytest.mark.parametrize("minutes, expected", [(0, [1, 2, 3, 1, 2, 3]), (10, [2, 2]), (60, [])])
 def test_checkpoints_within_an_epoch(tmp_path, monkeypatch, minutes, expected):
-    saved, save = [], Run._save
+    """On a clock by which a batch takes 400 seconds. That of the end of an epoch counts, too."""
+    saved, save, done = [], Run._save, []
+    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: 400 * len(done)))
 
     def noted(self, *names, like=None):
         saved.append(self.progress.batch)
         save(self, *names, like=like)
     monkeypatch.setattr(Run, "_save", noted)
-    go(tmp_path / "run", epochs=1, minutes=minutes)
+    go(tmp_path / "run", epochs=2, minutes=minutes, hook=lambda net, at: done.append(at))
     assert saved[:1] == [0] and [batch for batch in saved if batch] == expected
 
 

@@ -1,4 +1,5 @@
 """Learning rates over the epochs, written out by hand."""
+import copy
 import json
 import math
 
@@ -102,6 +103,12 @@ def test_a_state_that_a_warm_up_cannot_have_changes_nothing(state, message):
     schedule = WarmUp(Steps(0.1, at=(2,)), 8)
     with pytest.raises(ValueError, match=message):
         schedule.restore(state)
+    assert schedule.state() == {"epoch": 1, "of": {"lr": 0.1, "epoch": 1}}
+
+
+def test_a_copy_of_a_warm_up_can_be_restored_for_a_trial():
+    schedule = WarmUp(Steps(0.1, at=(2,)), 8)
+    copy.copy(schedule).restore({"epoch": 3, "of": {"lr": 0.01, "epoch": 3}})
     assert schedule.state() == {"epoch": 1, "of": {"lr": 0.1, "epoch": 1}}
 
 

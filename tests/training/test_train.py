@@ -139,6 +139,19 @@ def test_a_hook_after_a_batch_can_stop_it_within_an_epoch():
     assert_values(twin, values(net))
 
 
+@pytest.mark.parametrize("accumulate", [2, 3, 99])          # of unequal sizes; more than the last batch has images
+def test_small_batches_that_are_accumulated_are_as_the_whole(accumulate):
+    split, net = toy()
+    _, twin = toy()
+    whole = train(twin, SGD(twin.parameters(), 0.1), loader(split), 3)
+    records = train(net, SGD(net.parameters(), 0.1), loader(split), 3, accumulate=accumulate)
+    for name, value in values(net).items():
+        np.testing.assert_allclose(value, values(twin)[name], rtol=1e-4, atol=1e-6)
+    for record, other in zip(records, whole, strict=True):
+        for name in "train_loss", "train_error", "grad_norm":
+            assert record[name] == pytest.approx(other[name], rel=1e-4), name
+
+
 def test_before_a_step_the_gradients_can_be_changed():
     split, net = toy()
     _, twin = toy()
@@ -320,9 +333,10 @@ def test_times_of_an_interrupted_epoch_are_added():
     split, net = toy()
     given = loader(split)
     progress = Progress(batch=1, images=16, seconds=100.0, waited=25.0, order=given.rng.bit_generator.state)
-    (record,) = train(net, SGD(net.parameters(), 0.1), given, 1, progress=progress)
+    record, after = train(net, SGD(net.parameters(), 0.1), given, 2, progress=progress)
     assert record["waited"] == pytest.approx(0.25, rel=0.05)             # 25 of 100 seconds, and what it took here
     assert record["images_per_second"] == pytest.approx(0.4, rel=0.05)   # 40 images
+    assert after["images_per_second"] > 0.4 and after["waited"] <= 1     # and not to those of the next
 
 
 class TwoHeads(Layer):
