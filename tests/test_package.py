@@ -20,7 +20,7 @@ FLOORS = [
     {"parameter", "keeping"},
     {"described"},
     {"layer"},
-    {"container"},
+    {"container", "overlooked"},
     {"layers", "net", "columns", "loss"},
     {"one_vs_rest"},
     {"models", "files", "gradcheck", "summary"},
