@@ -28,7 +28,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError
 import tinynet
 
 LESSONS = Path(__file__).parent
-SECONDS, ALL_SECONDS, BYTES = 120, 480, 1_500_000  # CPU seconds of one lesson and of all; bytes of one
+SECONDS, ALL_SECONDS, BYTES = 120, 720, 1_500_000  # CPU seconds of one lesson and of all; bytes of one
 DESCRIPTION = 400  # characters of a figure's description
 PATIENCE = 10  # a cell that takes more than PATIENCE * SECONDS by the clock hangs
 SPENT = "import time\nprint(time.process_time())"  # by the kernel, all its threads together
