@@ -407,7 +407,8 @@ if check("13.3", honest):
 # The last deception is the best hidden: to decide what one has been looking for when one has seen what there is. The
 # remedy is old: write down *before* the first run what is compared, what is kept equal, how many pairs there will be,
 # and what would refute the claim (**preregistration**). The library has done so for each claim of the papers that a
-# small machine can test. This one's plan:
+# small machine can test. Not all of it could be kept; what was changed after the first runs, each plan says, in
+# brackets. This one's:
 
 # %%
 from tinynet.claims.catalogue import CLAIMS

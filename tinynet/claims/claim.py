@@ -1,9 +1,10 @@
-"""A claim of a paper as an experiment: two sides that differ in one thing, trained from the same starts on the same
-images in the same order.
+"""A claim of a paper as an experiment: two sides that differ in one thing, or in what the claim lists, trained on the
+same images in the same order.
 
 A claim's file says in its header what the paper says, what is compared, what is kept equal and what would refute it; it
-was written before the first run. What is compared is one number of each training, smaller by the claim on the second
-side. The differences d of the pairs, one for each seed, have an interval (Student's t):
+was written before the first run, and what was changed later stands in brackets. What is compared is one number of each
+training, smaller by the claim on the second side. The differences d of the pairs, one for each seed, have an interval
+(Student's t):
 
     mean ± t(n - 1) · s / √n         s² = Σ (d - mean)² / (n - 1), t: 95 % of repetitions hold the true mean     (1)
 

@@ -5,7 +5,8 @@ what that costs.
 
 Compared    a small AlexNet of two columns, computed as one net in two groups, and the same number of kernels that see
             all maps (more weights in conv2, conv4 and conv5)
-Equal       images and their order, epochs; each side has the best of the same learning rates
+Equal       images and their order, epochs; each side has the best of the same learning rates. The starts differ, as the
+            sizes do
 Refuted     that columns cost something, if the interval of the difference lies below 0
 """
 from .claim import Claim

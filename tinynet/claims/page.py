@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from ..files.writing import write_text
 from ..look.figure import figure
-from .claim import WORDS, Claim, Table, Verdict, interval, verdict
+from .claim import FEWEST, WORDS, Claim, Table, Verdict, interval, verdict
 from .runner import Row, best_rate, pairs, read_rows, sweep
 
 COLORS = {"held": "#009E73", "held weaker": "#56B4E9", "not seen at this scale": "#999999", "contradicted": "#D55E00",
@@ -17,18 +18,21 @@ POINTS = (-40, -20, -10, -4, -2, 0, 2, 4, 10, 20, 40)
 LINEAR = 4  # points, beyond which the figure is logarithmic: most differences are small, some are very large
 HEAD = """# The papers' claims, run
 
-Each row is an experiment in miniature: two sides that differ in one thing, trained from the same starts on the same
-images in the same order. The learning rate of each side is chosen by one training with each rate and, where the effect
-is small, by two more with the best two, without the test images. The difference has an interval of 95 % (Student's t
-over the pairs). What counts as held was fixed before the first run, in `tinynet/claims/claim.py`; each claim's file in
-`tinynet/claims/` begins with what is compared, and what would refute it, and says what was changed after that: five
-claims got more rates, and two of them more pairs, when the test errors of their first pairs were known, which are still
-in the files; and top-1 errors of the papers took the place of top-5 errors, by which `no-fc7` has its sides the other
-way round. "Not seen at this scale" says no more than that: nets that are mostly a half to a sixteenth as wide as the
-published ones, mostly 5,000 or 10,000 images of CIFAR-10 (45,000 for ReLU against tanh, 150 for frozen features; in the
-committed runs, stored as JPEG once), minutes of training. And of so many intervals one in twenty misses the truth by
-chance: one that ends just beside 0 says little. Where the best learning rate is the smallest or the largest of those
-tried, a better one may lie beyond: the trainings below say so.
+Each row is an experiment in miniature: two sides that differ in one thing or, where whole nets or recipes are compared
+(`filters`, `dead`, `recipes`), in what the claim lists, trained on the same images in the same order; and from the same
+starts, but for layers whose sizes differ and, mostly, those after them. The learning rate of each side is chosen by one
+training with each rate and, where the effect is small, by two more with the best two, without the test images. The
+difference has an interval of 95 % (Student's t over the pairs). What counts as held was fixed before the first run, in
+`tinynet/claims/claim.py`; each claim's file in `tinynet/claims/` begins with what is compared, and what would refute
+it, and says what was changed after that. Five claims got more rates, and two of them more pairs, when the test errors
+of their first pairs were known, which are still in the files; `relu-scaled` lost its first pairs, when the rule that
+chooses its rates and the number of images were changed; top-1 errors of the papers took the place of top-5 errors, by
+which `no-fc7` has its sides the other way round; and `halfway` is measured by a number that the paper was read to
+give after the runs. "Not seen at this scale" says no more than that: nets that are mostly a half to a sixteenth as wide
+as the published ones, mostly 5,000 or 10,000 images of CIFAR-10 (45,000 for ReLU against tanh, 150 for frozen features;
+in the committed runs, stored as JPEG once), minutes of training. And of so many intervals one in twenty misses the
+truth by chance: one that ends just beside 0 says little. Where the best learning rate is the smallest or the largest of
+those tried, a better one may lie beyond: the trainings below say so.
 
     python -m tinynet claims                              lists them
     python -m tinynet claims show lrn                     says what is compared
@@ -86,20 +90,30 @@ def count(claim: Claim, rows: list[Row]) -> str:
 
 
 def of_paper(table: Table, rows: list[Row]) -> str:
-    """A table of a paper, and beside its errors ours: means over the seeds, and how much less than the first row's."""
-    complete = pairs(table, rows)
+    """A table of a paper, and beside its errors ours, means over the seeds; and of every two rows, which is better."""
+    complete = [[row[table.number] for row in of] for of in pairs(table, rows).values()]
     lines = [f"## {table.title}, in miniature\n", f"Top-1 errors of {table.paper}, and of small nets, "
              f"means of {len(complete)} of {table.seeds} seeds. How: `tinynet/claims/tables.py`, `python -m tinynet "
-             f"claims show {table.name}`.\n", "| net | published | here | less than the first: published | here |",
-             "|---|---:|---:|---:|---:|"]
+             f"claims show {table.name}`.\n", "| net | published | here |", "|---|---:|---:|"]
     for i, (side, printed) in enumerate(zip(table.sides, table.printed, strict=True)):
-        ours = [of[i][table.number] for of in complete.values()]
-        less = [table.difference(of[0][table.number], of[i][table.number]) for of in complete.values()]
-        error = f"{sum(ours) / len(ours):.1%}" if ours else "not run yet"
-        published = amount(table, table.printed[0] - printed) if i else ""
-        found = with_interval(table, *interval(less)) if i and len(less) > 1 else ""
-        lines.append(f"| {side} | {printed:.1f}% | {error} | {published} | {found} |")
-    return "\n".join(lines) + f"{rates_of(table, rows)}{remark(table)}\n\n"
+        error = f"{sum(of[i] for of in complete) / len(complete):.1%}" if complete else "not run yet"
+        lines.append(f"| {side} | {printed:.1f}% | {error} |")
+    return "\n".join(lines + orders(table, complete)) + f"{rates_of(table, rows)}{remark(table)}\n\n"
+
+
+def orders(table: Table, complete: list[list[float]]) -> list[str]:
+    """Of every two rows, by how much the one is better that is the better one in the paper."""
+    if len(complete) < FEWEST:
+        return []
+    lines = ["\n| two rows | published | here | their order |", "|---|---:|---:|---|"]
+    for a, b in combinations(range(len(table.sides)), 2):
+        worse, better = (a, b) if table.printed[a] > table.printed[b] else (b, a)
+        mean, low, high = interval([table.difference(of[worse], of[better]) for of in complete])
+        order = "the paper's" if low > 0 else "the reverse" if high < 0 else "not seen"
+        published = amount(table, table.printed[worse] - table.printed[better])
+        lines.append(f"| {table.sides[worse]} less {table.sides[better]} | {published} | "
+                     f"{with_interval(table, mean, low, high)} | {order} |")
+    return lines
 
 
 def amount(claim: Claim, value: float) -> str:
@@ -125,7 +139,8 @@ def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
         a, b = first[claim.number], second[claim.number]
         shown = (f"{a:.1%}", f"{b:.1%}") if claim.unit == "points" else (f"{a:.1f}", f"{b:.1f}")
         lines.append(f"| {seed} | {' | '.join(shown)} | {amount(claim, claim.difference(a, b))} |")
-    return "\n".join(lines) + f"{rates_of(claim, rows)}{training_errors(claim, rows)}{remark(claim)}\n\n"
+    return "\n".join(lines) + f"{rates_of(claim, rows)}{training_errors(claim, rows)}{parameters(claim, rows)}" \
+        f"{remark(claim)}\n\n"
 
 
 def remark(claim: Claim) -> str:
@@ -140,6 +155,15 @@ def training_errors(claim: Claim, rows: list[Row]) -> str:
     means = [sum(row["train_error"] for row in of) / len(of) for of in zip(*complete, strict=True)]
     named = (f"{side} {mean:.1%}" for side, mean in zip(claim.sides, means, strict=True))
     return f" Training error: {', '.join(named)}."
+
+
+def parameters(claim: Claim, rows: list[Row]) -> str:
+    """How many each side's net has, where that was written down."""
+    first = next(iter(pairs(claim, rows).values()), ())
+    if not first or not all("parameters" in row for row in first):
+        return ""
+    named = (f"{side} {row['parameters']:,}" for side, row in zip(claim.sides, first, strict=True))
+    return f" Parameters: {', '.join(named)}."
 
 
 def rates_of(claim: Claim, rows: list[Row]) -> str:
