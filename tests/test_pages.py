@@ -82,6 +82,9 @@ def test_weights_in_and_out(monkeypatch):
                     ("googlenet.safetensors", None, ("aux1", "aux2"))]
     order = [*given["net"].layers]
     assert order.index("pool1") < order.index("norm1") and order.index("pool2") < order.index("norm2")
+    assert tinynet.summary(given["net"], show=False)
+    assert {(norm.k, norm.alpha) for name, norm in given["two"].walk() if name.startswith("norm")
+            and isinstance(norm, tinynet.LRN)} == {(1.0, 1e-4 / 5)}
 
 
 def test_gpus(monkeypatch):

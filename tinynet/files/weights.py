@@ -18,8 +18,9 @@ raises an error; each costs accuracy:
     pooling    PyTorch rounds down unless told otherwise, Caffe rounds up: `ceil_mode=True`. Where a mean reaches over
                the edge, both count the padding, AvgPool2d does not
 
-Nets of two columns: load into the net of one column, then `models.convert` it; the normalisation stays inside a column
-there. docs/weights.md has whole examples.
+Nets of two columns: load into the net of one column, then `models.convert` it. That deals out the parameters alone: the
+constants and the order of above are set there, too, and the normalisation stays inside a column. docs/weights.md has
+whole examples.
 """
 from __future__ import annotations
 

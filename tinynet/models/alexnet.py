@@ -131,7 +131,8 @@ def alexnet_half(classes: int = 1000, device: Device = cpu, variant: str = "pape
 def convert(source: Layer, target: Layer) -> Layer:
     """Copy all parameters of one AlexNet into another, of another number of columns; returns `target`.
 
-    A layer on one device holds both columns' weights and biases, joined along the last axis, left first. Raises
+    A layer on one device holds both columns' weights and biases, joined along the last axis, left first. Nothing but
+    parameters is copied: a normalisation's constants, dropout and the order of the layers stay `target`'s. Raises
     ValueError if the two nets do not fit; `target` is unchanged then.
     """
     columns: dict[str, list[np.ndarray]] = {}
