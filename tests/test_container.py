@@ -188,6 +188,17 @@ def unplaced_first():
                       flat=Flatten(), fc=Linear(7 * 6 * 8, 3, device=simulated(1)))
 
 
+@pytest.mark.parametrize("kind", [Branches, Sum])
+def test_layers_side_by_side_take_host_arrays_wherever_they_live(kind):
+    x, net = distinct(*MAPS, dtype=np.float32), kind(a=Conv2d(MAPS[-1], 2, 1), b=Conv2d(MAPS[-1], 2, 1))
+    expected = net.forward(x)
+    net.to(simulated(1))
+    y = net.forward(x, train=True)
+    assert device_of(y) is simulated(1)
+    np.testing.assert_array_equal(net.device.tohost(y), expected)
+    assert device_of(net.backward(y, input_grad=True)) is simulated(1)
+
+
 @pytest.mark.parametrize("make", [
     unplaced_first, lambda: two_columns(pair("simulated")),
     lambda: inception_v1(4, 2, (2, 2), (2, 2), 2, device=simulated(1)),

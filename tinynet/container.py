@@ -12,6 +12,8 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from .devices.device import Device, cpu, place_of
 from .layer import Layer
 from .parameter import Parameter
@@ -71,6 +73,10 @@ class Container(Layer):
         if input_grad is not None:
             return input_grad
         return any(p.trainable for p in self.lowest()) or not trains(self)
+
+    def bring(self, x: Any) -> Any:
+        """x where the net is: a net takes host arrays wherever it lives."""
+        return self.device.asarray(x) if isinstance(x, np.ndarray) and isinstance(self.device, Device) else x
 
     def lowest(self) -> list[Parameter]:
         """The parameters that are the first on the input's way: of layers side by side, those of each."""

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from .container import Container, Seen, lowest, run, run_back, trains, whole
 from .devices.device import Device
 from .layer import Layer
@@ -41,8 +39,7 @@ class Sequential(Container):
 
     @whole
     def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
-        if isinstance(x, np.ndarray) and isinstance(self.device, Device):
-            x = self.device.asarray(x)  # a net takes host arrays wherever it lives
+        x = self.bring(x)
         for name, layer in self.layers.items():
             x = run(name, layer, x, train, keep, seen)
         return x
@@ -116,6 +113,7 @@ class Branches(Container):
 
     @whole
     def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
+        x = self.bring(x)
         outputs = [run(name, branch, x, train, keep, seen) for name, branch in self.branches.items()]
         sizes = {y.shape[:-1] for y in outputs}
         if len(sizes) > 1:
@@ -156,6 +154,7 @@ class Sum(Container):
 
     @whole
     def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
+        x = self.bring(x)
         outputs = [run(name, branch, x, train, keep, seen) for name, branch in self.branches.items()]
         if len({y.shape for y in outputs}) > 1:
             shapes = ", ".join(f"{name} {tuple(y.shape)}" for name, y in zip(self.branches, outputs, strict=True))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from naive import assert_close, distinct
 
-from tinynet import BatchNorm1d, BatchNorm2d, Sequential, gradcheck, set_threads
+from tinynet import BatchNorm1d, BatchNorm2d, Sequential, constant, gaussian, gradcheck, set_threads
 from tinynet.devices.device import simulated
 from tinynet.devices.simulated import must_be_current
 from tinynet.fast.operation import plain
@@ -194,6 +194,15 @@ def test_running_averages_by_hand():
     norm.forward(one_map(6, 6), train=True)
     assert norm.running_mean.item() == pytest.approx(0.75 * 0.5 + 0.25 * 6)
     assert norm.running_var.item() == pytest.approx(0.75 * (0.75 + 0.25 * 20 / 3))
+
+
+def test_gamma_and_beta_start_as_they_are_told():
+    rng, twin = np.random.default_rng(0), np.random.default_rng(0)
+    norm = BatchNorm1d(5, rng=rng, weight_init=gaussian(0.5, 1.0), bias_init=constant(2.0))
+    np.testing.assert_array_equal(norm.gamma.value, twin.normal(1.0, 0.5, 5).astype(np.float32))
+    assert (norm.beta.value == 2).all()
+    with pytest.raises(TypeError, match="rng: expected None or a Generator, got 0"):
+        BatchNorm2d(5, rng=0)
 
 
 def test_the_averages_come_to_what_the_batches_are():

@@ -35,6 +35,7 @@ import numpy as np
 
 from ..devices.device import Device, cpu
 from ..fast.operation import operation
+from ..init import Initialiser, constant
 from ..layer import Layer
 from ..parameter import Parameter
 from ..sizes import as_int
@@ -74,7 +75,8 @@ def batch_norm_backward(dy: Any, x: Any, mean: Any, inv_std: Any, gamma: Any, d_
 
 
 class BatchNorm2d(Layer):
-    """Batch normalisation of (N, H, W, channels) maps. γ starts at 1, β at 0, the running mean at 0, the variance at 1.
+    """Batch normalisation of (N, H, W, channels) maps. γ starts as `weight_init` says, at 1 unless it is given, β as
+    `bias_init`, at 0; the running mean starts at 0, the variance at 1.
 
     `momentum` is the share of the newest batch in the running averages. With γ and β frozen, training uses the running
     averages too, and leaves them as they are. Else it needs two values or more in every map: ValueError for one image
@@ -84,7 +86,9 @@ class BatchNorm2d(Layer):
     dx_is_optional = True
     AXES: tuple[str, ...] = ("N", "H", "W")  # those before the channels
 
-    def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5, *, device: Device = cpu) -> None:
+    def __init__(self, channels: int, momentum: float = 0.1, eps: float = 1e-5, *, device: Device = cpu,
+                 rng: np.random.Generator | None = None, weight_init: Initialiser = constant(1.0),
+                 bias_init: Initialiser = constant(0.0)) -> None:
         kind = type(self).__name__
         if not 0 < momentum <= 1:
             raise ValueError(f"{kind}: expected a momentum with 0 < momentum <= 1, got {momentum!r}")
@@ -92,8 +96,8 @@ class BatchNorm2d(Layer):
             raise ValueError(f"{kind}: expected an eps above 0, got {eps!r}")
         self.channels, self.momentum, self.eps = as_int(channels, f"{kind} channels"), float(momentum), float(eps)
         self._device = device
-        self.gamma = Parameter(np.ones(self.channels, np.float32), device)
-        self.beta = Parameter(np.zeros(self.channels, np.float32), device)
+        self.gamma = Parameter.drawn(weight_init, rng, (self.channels,), device)
+        self.beta = Parameter.drawn(bias_init, rng, (self.channels,), device)
         self.running_mean = device.asarray(np.zeros(self.channels, np.float32))
         self.running_var = device.asarray(np.ones(self.channels, np.float32))
 

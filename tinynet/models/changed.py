@@ -172,7 +172,8 @@ def _fit_weights(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     if isinstance(layer, BatchNorm2d):
         new = type(layer)(C, layer.momentum, layer.eps, device=layer.device)
         layer.channels, layer.running_mean, layer.running_var = C, new.running_mean, new.running_var
-        layer.gamma.value, layer.beta.value = new.gamma.value, new.beta.value  # how they learn stays
+        layer.gamma.reshape((C,))
+        layer.beta.reshape((C,))
         return shape
     if isinstance(layer, Linear):
         layer.in_features, W, y = C, (C, layer.out_features), (layer.out_features,)
