@@ -176,6 +176,6 @@ def from_cuda(source: str, name: str) -> Callable:
         line = re.sub(r"^if \((.*)\) return$", r"if \1: return", line)
         line = re.sub(r"^(real|index) ", "", line)
         lines.append("    " + re.sub(r", (\w+) = ", r"; \1 = ", line))
-    names: dict[str, Any] = {"sqrt": np.sqrt, "tanh": np.tanh}
+    names: dict[str, Any] = {"sqrt": np.sqrt, "tanh": np.tanh, "exp": np.exp, "fabs": np.abs, "fmin": np.fmin}
     exec("\n".join(lines), names)
     return names[name]

@@ -7,15 +7,19 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from mutants import mutants
 
-from tinynet import SGD, Sequential
+from tinynet import SGD, Sequential, cpu
 from tinynet.commands import imagenet_errors, imagenet_run
 from tinynet.commands import train_imagenet as command
+from tinynet.commands.together import expect_own_gpu
 from tinynet.data import Loader, imagenet
+from tinynet.devices.device import Gpu
+from tinynet.models import build
 from tinynet.parameter import FixedRate
 from tinynet.training.evaluate import load_net
 from tinynet.training.run import Run
@@ -545,3 +549,24 @@ def test_the_command_to_go_on_with_is_quoted(run, tmp_path, capsys, monkeypatch)
     said = capsys.readouterr().out.splitlines()[-1]
     assert said.startswith("stopped; go on with: python -m tinynet train-imagenet ")
     assert shlex.split(said)[-4:] == ["--cache", "my cache", "--resume", "my run"]
+
+
+def test_ranks_with_gpus_want_nets_that_keep_to_theirs():
+    def gpu(index):
+        device = Gpu.__new__(Gpu)
+        device.name, device.index = f"gpu({index})", index
+        return device
+
+    two, several, alone = build("alexnet", width=0.05), SimpleNamespace(size=4), SimpleNamespace(size=1)
+    gpus = [gpu(index) for index in range(4)]
+    for name, p in two.parameters():
+        p.device = gpus[".right." in name]
+    for rank, other in (0, 1), (1, 0), (3, "0), gpu(1"):
+        with pytest.raises(ValueError, match=re.escape(f"a GPU of its own, gpu({rank}) here; its two columns are on "
+                                                       f"gpu({other}), too, which other ranks have: give --columns 1")):
+            expect_own_gpu(two, gpus[rank], several)
+        expect_own_gpu(two, gpus[rank], alone)
+    for _, p in two.parameters():
+        p.device = gpu(2)                                                         # or two streams of it
+    expect_own_gpu(two, gpus[2], several)
+    expect_own_gpu(build("alexnet", width=0.05), cpu, several)

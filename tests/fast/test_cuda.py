@@ -15,7 +15,7 @@ from test_operation import CASES, SHAPES, room_of
 
 import tinynet.fast.cuda
 from tinynet.devices.cuda import gpu_count
-from tinynet.fast.cuda import kernels, sums
+from tinynet.fast.cuda import activation, kernels, sums
 
 FILES = [module.name for module in pkgutil.iter_modules(tinynet.fast.cuda.__path__) if module.name != "kernels"]
 DRAWN = {"draw_mask"}  # by chance, and with other numbers than on a CPU: test_cuda_dropout.py
@@ -76,6 +76,14 @@ def test_what_is_not_finite_goes_the_same_way(on_cpu, file, wrong, dtype):  # no
         for i, (a, b) in enumerate(zip(got, expected, strict=True)):
             if isinstance(a, np.ndarray):
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=f"{name}, argument {i}")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_sigmoid_keeps_its_digits_far_below_0(on_cpu, dtype):  # noqa: F811
+    x, y, expected = np.arange(-80, 20, dtype=dtype), np.empty(100, dtype), np.empty(100, dtype)
+    activation.sigmoid_forward(x, y, np)
+    room_of("activation").sigmoid_forward.__wrapped__(x, expected, np)
+    np.testing.assert_allclose(y, expected, rtol=4 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("most", [sums.MOST, 1000])

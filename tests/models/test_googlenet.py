@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tinynet import SGD, SoftmaxCrossEntropy, count_parameters, summary
-from tinynet.devices.device import simulated
+from tinynet.devices.device import device_of, simulated
 from tinynet.devices.simulated import must_be_current
 from tinynet.layers.conv import Conv2d
 from tinynet.models.googlenet import GoogLeNetLoss, googlenet
@@ -312,6 +312,14 @@ def test_the_loss_by_hand():
     for got, expected in zip(loss.backward(), ([0.25, -0.25], [0.3 * 0.5, -0.3 * 0.5], [0.3 * 0.25, -0.3 * 0.25]),
                              strict=True):
         np.testing.assert_allclose(got, [expected])
+
+
+def test_the_loss_is_added_up_where_the_scores_are(monkeypatch):
+    device = simulated(1)
+    monkeypatch.setattr(device, "asynchronous", True)  # as a GPU's, on which the losses stay
+    with must_be_current():
+        L = GoogLeNetLoss().forward((device.asarray(np.zeros((2, 3))),) * 3, np.array([0, 1]))
+    assert device_of(L) is device and float(L) == pytest.approx(1.6 * np.log(3))
 
 
 def test_the_loss_names_the_head_at_fault():

@@ -26,7 +26,7 @@ from ..training.train import Progress, train
 from .imagenet_errors import errors
 from .imagenet_net import settings_in, start
 from .options import go_on_with
-from .together import shared
+from .together import expect_own_gpu, shared
 
 NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "split")
 
@@ -42,6 +42,8 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     ranks.expect_same(options={**vars(args), "out": None}, data=told)
     run = run_in(folder, args, told, ranks)
     net = start(args, settings, device, rng_net)
+    with ranks.together():
+        expect_own_gpu(net, device, ranks)
     loader = Loader(data.train, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers,
                     share=ranks.share)
     sgd = SGD(net.parameters(), args.lr, 0.9 if args.momentum is None else args.momentum,

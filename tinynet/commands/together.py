@@ -9,9 +9,10 @@ from contextlib import redirect_stderr
 
 import numpy as np
 
-from .. import Device, cpu, gpu
+from .. import Device, Sequential, cpu, gpu
 from ..data import Split
 from ..data.loader import share_of
+from ..devices.device import Gpu
 from ..distributed import Alone, Ranks
 
 
@@ -32,6 +33,15 @@ def parse_together(parse: Callable[..., argparse.Namespace], arguments: Sequence
 def device_of_rank(args: argparse.Namespace, ranks: Ranks | Alone) -> Device:
     """The CPU; or of the GPUs of its machine, the rank's own. Raises what `gpu` raises if there are too few."""
     return cpu if args.device == "cpu" else gpu(ranks.local, tf32=args.tf32)
+
+
+def expect_own_gpu(net: Sequential, device: Device, ranks: Ranks | Alone) -> None:
+    """Raises ValueError if the net of one of several ranks lives on another GPU than the rank's `device`, too: two
+    columns take the first two of the machine, on every rank."""
+    gpus = {p.device for _, p in net.parameters() if isinstance(p.device, Gpu)}
+    if ranks.size > 1 and (others := sorted(gpu.name for gpu in gpus if gpu.index != device.index)):
+        raise ValueError(f"expected each rank's net on a GPU of its own, {device.name} here; its two columns are on "
+                         f"{', '.join(others)}, too, which other ranks have: give --columns 1")
 
 
 def in_words(ranks: Ranks | Alone) -> str:

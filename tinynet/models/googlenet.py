@@ -118,7 +118,8 @@ class GoogLeNetLoss(Layer):
             raise TypeError(f"{self.label}: expected the three outputs of a GoogLeNet in training, got "
                             f"{type(scores).__name__}; for one output take SoftmaxCrossEntropy")
         main, head1, head2 = (loss.forward(y, labels) for (_, loss), y in zip(self.children(), scores, strict=True))
-        return main + self.weight * (head1 + head2)
+        with device_of(scores[0]):
+            return main + self.weight * (head1 + head2)
 
     def backward(self) -> tuple[Any, Any, Any]:
         """The gradients of the three outputs, 3 times (N, classes)."""

@@ -23,7 +23,7 @@ __global__ void tanh_back(const real* dy, const real* y, real* dx, index total) 
 __global__ void sigmoid(const real* x, real* y, index total) {
   index i = THREAD;
   if (i >= total) return;
-  y[i] = (1 + tanh(x[i] / 2)) / 2;                                      // eq. (3)
+  y[i] = exp(fmin(x[i], (real)0)) / (1 + exp(-fabs(x[i])));             // eq. (3), with all digits of a small y
 }
 
 __global__ void sigmoid_back(const real* dy, const real* y, real* dx, index total) {
