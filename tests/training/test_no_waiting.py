@@ -4,14 +4,30 @@ A simulated device stands for the GPU, and what reads a number of it is counted.
 """
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from tinynet import SGD, Adam, Columns, Fork, Join, Linear, MeanSquaredError, ReLU, Sequential, pair
+from tinynet import (
+    SGD,
+    Adam,
+    Columns,
+    Fork,
+    Join,
+    Linear,
+    MeanSquaredError,
+    ReLU,
+    Sequential,
+    SoftmaxCrossEntropy,
+    pair,
+)
 from tinynet.data import Loader, Split
 from tinynet.devices import crossing
 from tinynet.devices.device import Device, cpu, simulated
-from tinynet.devices.simulated import SimulatedArray
+from tinynet.devices.simulated import SimulatedArray, must_be_current
+from tinynet.devices.sums import ByHost
+from tinynet.distributed import Alone
 from tinynet.training import progress as progress_module
 from tinynet.training.clip import clip_gradients
 from tinynet.training.diverged import Diverged
@@ -135,3 +151,86 @@ def test_it_is_found_at_the_end_of_an_epoch_at_the_latest(gpu, monkeypatch):
     monkeypatch.setattr(progress_module, "LATE", 10 ** 6)
     with np.errstate(all="ignore"), pytest.raises(Diverged, match="epoch 1, batch"):
         go(gpu, rate=1e30)
+
+
+class TwoRanks(Alone):
+    """This process as one of two, whose other has no images."""
+
+    size, share = 2, (0, 2)
+
+    def __init__(self):
+        self.sums = ByHost(lambda a: SimpleNamespace(Test=lambda: None, Wait=lambda: None))
+
+    def sums_on(self, device):
+        return self.sums
+
+    def raise_together(self, error):
+        if error:
+            raise error
+
+    def broadcast(self, *args):
+        pass
+
+    def mean_of_statistics(self, net):
+        pass
+
+
+class BadAtStep5(SoftmaxCrossEntropy):
+    """A loss whose fifth gradient is NaN. `number` is what it gives of L."""
+
+    def __init__(self, number=lambda L: L):
+        self.number, self.steps = number, 0
+
+    def forward(self, logits, targets):
+        return self.number(super().forward(logits, targets))
+
+    def backward(self):
+        self.steps += 1
+        return super().backward() * (np.nan if self.steps == 5 else 1)
+
+
+@pytest.mark.parametrize("options, loss, message", [
+    ({"ranks": TwoRanks()}, BadAtStep5(), "batch 5: the gradient of fc2.b holds NaN .* It began on rank 0"),
+    ({}, BadAtStep5(number=lambda L: float(L.tolist())), "batch 5: the gradient of fc2.b holds NaN")])
+def test_where_the_numbers_are_waited_for_the_step_is_not_taken(gpu, options, loss, message):
+    rng = np.random.default_rng(0)
+    net = Sequential(fc1=Linear(3, 4, rng=rng), relu=ReLU(), fc2=Linear(4, 2, rng=rng)).to(gpu)
+    loader = Loader(data(), 4, np.random.default_rng(1), share=options["ranks"].share if options else (0, 1))
+    with pytest.raises(Diverged, match=message):
+        train(net, SGD(net.parameters(), 0.1), loader, 1, loss=loss, **options)
+    assert loss.steps == 5 and all(np.isfinite(gpu.tohost(p.value)).all() for _, p in net.parameters())
+
+
+def test_ranks_whose_sum_is_not_finite_are_stopped_some_steps_later(gpu):
+    rng, batches = np.random.default_rng(0), []
+    net = Sequential(fc1=Linear(3, 4, rng=rng), fc2=Linear(4, 2, rng=rng)).to(gpu)
+    net["fc1"].freeze()
+
+    def overflow():
+        batches.append(len(batches) + 1)
+        if batches[-1] == STEPS - 1:
+            net["fc2"].b.grad[...] = np.inf
+    with pytest.raises(Diverged, match=f"batch {STEPS - 1}: .* the length of the gradient inf|batch {STEPS}: the "):
+        train(net, SGD(net.parameters(), 0.1), Loader(data(), 4, np.random.default_rng(1), share=(0, 2)), 1,
+              before_step=overflow, ranks=TwoRanks())
+
+
+def test_a_training_that_is_ended_by_a_hook_has_looked_at_every_step(gpu):
+    def poisoned(net):
+        def on_batch(progress):
+            if progress.batch == 3:
+                net["fc2"].W.assign(np.full((4, 2), np.nan, np.float32))
+            return progress.batch == 6
+        return on_batch
+    rng = np.random.default_rng(0)
+    net = Sequential(fc1=Linear(3, 4, rng=rng), relu=ReLU(), fc2=Linear(4, 2, rng=rng)).to(gpu)
+    with pytest.raises(Diverged, match="epoch 1, batch 4: the loss is nan, .* taken, and 2 more, before"):
+        train(net, SGD(net.parameters(), 0.1), Loader(data(), 4, np.random.default_rng(1)), 1, on_batch=poisoned(net))
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulate": 2}, {"ranks": TwoRanks()}])
+def test_sums_of_losses_and_errors_are_taken_where_they_are(gpu, options):
+    rng, share = np.random.default_rng(0), options["ranks"].share if "ranks" in options else (0, 1)
+    net = Sequential(fc1=Linear(3, 4, rng=rng), fc2=Linear(4, 2, rng=rng)).to(gpu)
+    with must_be_current():
+        train(net, SGD(net.parameters(), 0.1), Loader(data(), 4, np.random.default_rng(1), share=share), 1, **options)

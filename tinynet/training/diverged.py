@@ -44,10 +44,13 @@ def checked_loss(loss: Any, scores: Any, targets: Any, net: Layer, x: Any, at: P
     return L
 
 
-def check_step(loss: Any, optimizer: Optimizer, at: Progress) -> Any:
+def check_step(loss: Any, optimizer: Optimizer, at: Progress, wait: bool = False) -> Any:
     """The length of the gradient (optim.gradient_norm). Raises Diverged if the loss, or the gradient of a parameter, is
-    not finite. Where a GPU is still computing them, nobody waits: `check_taken` looks at them later."""
+    not finite. Where a GPU is still computing one of the two, nobody waits, unless told to: Progress.settle looks at
+    both later."""
     norm = gradient_norm(optimizer)
+    if wait:
+        loss, norm = float(loss), float(norm)
     if not (isinstance(loss, float) and isinstance(norm, float)):
         return norm
     where = f"epoch {at.epoch}, batch {at.batch + 1}"

@@ -32,7 +32,7 @@ class Mean:
         if accumulate < 1:
             raise ValueError(f"accumulate: expected 1 small batch or more, got {accumulate}")
         self.net, self.optimizer, self.accumulate, self.ranks, self.overlap = net, optimizer, accumulate, ranks, overlap
-        self.loss, self.error = 0.0, None
+        self.loss, self.error, self.suspects = 0.0, None, []
         self.buckets = Buckets(net, optimizer, ranks, self._complete) if ranks.size > 1 else None
 
     def parts(self, x: Any, targets: Any) -> Iterator[tuple[Any, Any]]:
@@ -82,13 +82,15 @@ class Mean:
     def count(self, loss: Any, error: Any) -> None:
         """The mean loss of the small batch at hand, and the sum of its errors."""
         n = self._part.stop - self._part.start
-        self.loss = loss if n == self.N else self.loss + loss * (n / self.N)
-        self.error = error if self.error is None else self.error + error
+        self.loss = loss if n == self.N else _sum(self.loss, loss, n / self.N)
+        self.error = error if self.error is None else _sum(self.error, error)
 
     def checked(self, check_step: Any, at: Any) -> Any:
-        """The length of the gradient. Raises Diverged, as diverged.check_step does; with the rank where it began."""
+        """The length of the gradient. Raises Diverged, as diverged.check_step does; with the rank where it began. All
+        ranks wait for the gradient if one has sent what is not finite; a rank alone does if its loss was waited for."""
+        wait = bool(self.suspects) if self.buckets else isinstance(self.loss, float)
         try:
-            return check_step(self.loss, self.optimizer, at)
+            return check_step(self.loss, self.optimizer, at, wait)
         except Diverged as error:
             if not self.buckets:
                 raise
@@ -140,6 +142,14 @@ class Mean:
         self.error = sum(errors) if errors else None
         self.suspects = [rank for rank, (_, _, finite) in enumerate(rows) if not finite]
         self.ranks.mean_of_statistics(self.net)
+
+
+def _sum(a: Any, b: Any, weight: float = 1) -> Any:
+    """a + b · weight, of numbers that a GPU may still be computing."""
+    if isinstance(b, (int, float)):
+        return a + b * weight
+    with device_of(b):
+        return a + b * weight
 
 
 def _times(dy: Any, weight: float) -> Any:

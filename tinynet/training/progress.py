@@ -51,8 +51,9 @@ class Progress:
         """Add the numbers to the sums that are still to be read from a GPU. Raises Diverged if one is not finite."""
         late, self._late = self._late, []
         for i, (images, loss, error, grad_norm) in enumerate(late):
+            came_late = not (isinstance(loss, float) and isinstance(grad_norm, float))  # for diverged.check_step
             self.last_loss, grad_norm = float(loss), float(grad_norm)
-            if not isinstance(loss, float):
+            if came_late:
                 check_taken(self.last_loss, grad_norm, self.epoch, self.batch - len(late) + i + 1, len(late) - i)
             self.loss, self.grad_norm = self.loss + self.last_loss * images, self.grad_norm + grad_norm
             if error is not None:

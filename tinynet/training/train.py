@@ -119,6 +119,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
             progress.count(mean.N, mean.loss, mean.error, grad_norm)
             progress.seconds, progress.waited = time.perf_counter() - began, waited + loader.waited
             if on_batch and on_batch(progress):
+                progress.settle()
                 return progress.history
         record = progress.end_epoch(optimizer.lr)
         if metric is wrong_answers and (advice := at_chance(progress.history, classes, loader.size)):
