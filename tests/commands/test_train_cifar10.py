@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tinynet.commands import cifar10_figure, cifar10_net, cifar10_run
 from tinynet.commands import train_cifar10 as command
 from tinynet.data import Dataset, Loader, Split, View
 from tinynet.models.cifar import RECIPES
+from tinynet.training.diverged import Diverged
 from tinynet.training.evaluate import load_net
 from tinynet.training.metrics import top_k_error
 from tinynet.training.run import Run
@@ -225,6 +227,23 @@ def test_ctrl_c_ends_with_a_message(run, monkeypatch, tmp_path, capsys):
     assert ("\nstopped; go on with: python -m tinynet train-cifar10 --resume 'my run'\n") in capsys.readouterr().out
 
 
+def test_several_ranks_are_gone_on_with_by_as_many():
+    args = SimpleNamespace(root=None, ranks=SimpleNamespace(size=4))
+    assert cifar10_run.how_to_resume(args, Path("out")) == ("go on with: mpiexec -n 4 python -m tinynet train-cifar10 "
+                                                            "--resume out")
+
+
+def test_the_figure_takes_small_batches(run, monkeypatch):
+    told = []
+
+    def train(*args, **how):
+        told.append(how["accumulate"])
+        raise Diverged("that is enough")
+    monkeypatch.setattr(cifar10_figure, "train", train)
+    run("--epochs", "1", "--accumulate", "3", "--sweep", "0.1")
+    assert told == [3, 3]
+
+
 def stop_in(monkeypatch, epoch, net=""):
     """Ctrl-C in this epoch, of the training in the folder whose name begins so."""
     def on_batch(self, at, on_batch=Run.on_batch):
@@ -334,6 +353,7 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
     (["--net", "18pct", "--crops", "ten"], "--crops: 18pct sees whole images"),
     (["--net", "resnet20", "--crops", "ten"], "--crops: resnet20's are from anywhere in padded images"),
     (["--net", "80sec", "--rates", "1", "1"], "--rates: 80sec is trained by its published recipe"),
+    (["--tf32"], "--tf32: only products on a GPU can be so: add --device gpu"),
 ])
 def test_senseless_options_are_refused(run, capsys, arguments, message):
     with pytest.raises(SystemExit):

@@ -467,6 +467,7 @@ def test_wrong_photographs(run, data, what):
     (("--warm-up", "2"), "--warm-up: it leads up to the rate that --scale-rate gives: add --scale-rate BATCH"),
     (("--split", "test"), "--split: only --evaluate takes it; a training looks at val/ alone"),
     (("--net", "vgg-b", "--start-from", "nowhere"), "--start-from: nowhere holds no run"),
+    (("--tf32",), "--tf32: only products on a GPU can be so: add --device gpu"),
     (("--keep-every", "0"), "--keep-every: expected a whole number, 1 or more, got 0"),
     (("--resume", "nowhere"), "nowhere holds no run: there is no config.json in it"),
     (("--fine-tune", "nowhere"), "nowhere holds no run: there is no config.json in it"),

@@ -6,9 +6,11 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 
+from tinynet.files import writing
 from tinynet.files.writing import atomic_write, link_or_copy, remove_torn, write_json, write_text
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions, links and pipes as POSIX has them")
@@ -17,6 +19,23 @@ posix = pytest.mark.skipif(os.name != "posix", reason="permissions, links and pi
 def put(path, data=b"new"):
     with atomic_write(path) as file:
         file.write(data)
+
+
+@posix
+def test_a_new_file_that_another_process_takes_for_torn_is_begun_again(tmp_path, monkeypatch):
+    """It has opened and locked the file before we could, and unlinks it after we looked whether it is there."""
+    claim, taken = writing.claim, []
+
+    def too_late(number, **how):
+        if not taken:
+            taken.append(open(*tmp_path.iterdir(), "rb"))
+            assert claim(taken[0].fileno())
+            threading.Timer(0.1, lambda: (os.unlink(taken[0].name), taken[0].close())).start()
+        return claim(number, **how)
+    monkeypatch.setattr(writing, "claim", too_late)
+    write_text(tmp_path / "a.txt", "whole")
+    assert taken[0].closed and [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "whole"
 
 
 def test_until_it_is_complete_the_new_file_is_not_in_place(tmp_path):

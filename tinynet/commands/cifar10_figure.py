@@ -114,7 +114,7 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
         with run:
             if not past_level():
                 train(net, sgd, loader, epochs, progress=at, validate=notes, on_batch=run.on_batch,
-                      on_epoch=lambda record: run.on_epoch(record) or past_level())
+                      on_epoch=lambda record: run.on_epoch(record) or past_level(), accumulate=args.accumulate or 1)
     except Diverged as error:  # a learning rate too large for this net
         say(f"{name}, learning rate {rate:g}: {error}")
     return [record["train_error"] for record in at.history]

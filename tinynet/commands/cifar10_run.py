@@ -28,7 +28,7 @@ def config_of(args: argparse.Namespace, data: Dataset) -> dict:
 
 
 def how_to_resume(args: argparse.Namespace, out: Path) -> str:
-    return go_on_with("train-cifar10", args, out, "root")
+    return go_on_with("train-cifar10", args, out, "root", ranks=args.ranks.size)
 
 
 def start(args: argparse.Namespace, folder: Path, config: dict, view: View, net: Sequential, sgd: SGD, loader: Loader,

@@ -88,9 +88,9 @@ def name_of(data: Dataset, before: Path | None) -> str:
 
 def run_in(folder: Path, args: argparse.Namespace, config: dict, ranks: Ranks | Alone = ALONE) -> Run:
     options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
+    how = go_on_with(f"train-imagenet {shlex.quote(args.data)}", args, folder, "cache", ranks=ranks.size)
     return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
-               minutes=args.minutes, ranks=ranks, tensorboard=args.tensorboard,
-               how_to_resume=go_on_with(f"train-imagenet {shlex.quote(args.data)}", args, folder, "cache"))
+               minutes=args.minutes, ranks=ranks, tensorboard=args.tensorboard, how_to_resume=how)
 
 
 def new_view(args: argparse.Namespace, data: Dataset) -> View:

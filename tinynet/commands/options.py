@@ -102,11 +102,12 @@ def again_with(parser: argparse.ArgumentParser, arguments: Sequence[str] | None,
     return parser.parse_args(arguments)
 
 
-def go_on_with(command: str, args: argparse.Namespace, folder: Path, *paths: str) -> str:
-    """What to type to go on with the run in `folder`. Its config.json has the options; but for those that are `paths`,
-    which are given again, since on another machine they would be others."""
+def go_on_with(command: str, args: argparse.Namespace, folder: Path, *paths: str, ranks: int = 1) -> str:
+    """What to type to go on with the run in `folder`, on as many ranks. Its config.json has the options; but for those
+    that are `paths`, which are given again, since on another machine they would be others."""
     given = "".join(f" --{name} {shlex.quote(path)}" for name in paths if (path := getattr(args, name)))
-    return f"go on with: python -m tinynet {command}{given} --resume {shlex.quote(str(folder))}"
+    start = f"mpiexec -n {ranks} " if ranks > 1 else ""
+    return f"go on with: {start}python -m tinynet {command}{given} --resume {shlex.quote(str(folder))}"
 
 
 @contextmanager

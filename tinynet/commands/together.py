@@ -35,6 +35,12 @@ def device_of_rank(args: argparse.Namespace, ranks: Ranks | Alone) -> Device:
     return cpu if args.device == "cpu" else gpu(ranks.local, tf32=args.tf32)
 
 
+def expect_gpu_for_tf32(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """An error of the command line, if --tf32 would do nothing."""
+    if args.tf32 and args.device == "cpu":
+        parser.error("--tf32: only products on a GPU can be so: add --device gpu")
+
+
 def expect_own_gpu(net: Sequential, device: Device, ranks: Ranks | Alone) -> None:
     """Raises ValueError if the net of one of several ranks lives on another GPU than the rank's `device`, too: two
     columns take the first two of the machine, on every rank."""

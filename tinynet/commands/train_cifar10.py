@@ -46,7 +46,7 @@ from .options import (
     positive,
     switched,
 )
-from .together import in_words, parse_together
+from .together import expect_gpu_for_tf32, in_words, parse_together
 
 CHANGES = ("width", "without", "no-lrn", "pool", "dropout", "bias", "crops", "no-mirror", "momentum", "decay")
 
@@ -141,6 +141,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         except (OSError, ValueError) as error:
             parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
         args = parser.parse_args(arguments)
+    expect_gpu_for_tf32(parser, args)
     if args.root and args.data != "full":
         parser.error("--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full")
     for name in ("rates", "sweep"):

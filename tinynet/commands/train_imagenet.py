@@ -46,7 +46,7 @@ from .options import (
     not_negative,
     positive,
 )
-from .together import device_of_rank, in_words, parse_together
+from .together import device_of_rank, expect_gpu_for_tf32, in_words, parse_together
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 RECIPES = {  # what differs from AlexNet's, which is the default: ZFNet, section 3
@@ -152,6 +152,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         except (OSError, ValueError) as error:
             parser.error(str(error))
         args = parser.parse_args(arguments)
+    expect_gpu_for_tf32(parser, args)
     if not 1 <= args.crop <= args.size:
         parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
     if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1] <= MOST_SIDE:

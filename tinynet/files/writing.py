@@ -74,7 +74,7 @@ def _new_file(folder: Path) -> tuple[BinaryIO, Path]:
     while True:
         path = folder / f".{secrets.token_hex(8)}.tinynet"
         file = open(path, "xb")
-        claim(file.fileno())
+        claim(file.fileno(), wait=True)
         with suppress(FileNotFoundError):  # taken for torn before we had it locked
             if os.stat(path).st_ino == os.fstat(file.fileno()).st_ino:
                 return file, path
