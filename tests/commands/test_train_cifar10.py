@@ -15,6 +15,7 @@ from tinynet import SGD
 from tinynet.commands import cifar10_figure, cifar10_net, cifar10_run
 from tinynet.commands import train_cifar10 as command
 from tinynet.data import Dataset, Loader, Split, View
+from tinynet.data.augment import color_components
 from tinynet.models.cifar import RECIPES
 from tinynet.training.diverged import Diverged
 from tinynet.training.evaluate import load_net
@@ -62,9 +63,13 @@ def test_a_published_net_with_something_changed(run, monkeypatch):
     assert trained.net["pool3"].kernel_size == (2, 2)
     assert trained.config["settings"] == {"width": 0.5, "lrn": False, "pool": 2}
     assert {path.name for path in (out / "18pct/checkpoints").iterdir()} >= {"epoch-0001.npz", "epoch-0002.npz"}
-    _, out = run("--net", "13pct", "--no-mirror", "--crops", "center", "--epochs", "1", "--out", str(out) + "13")
-    view = load_net(str(out) + "13").view
+    assert trained.view.color is None
+    _, out = run("--net", "13pct", "--no-mirror", "--crops", "center", "--color-noise", "--epochs", "1",
+                 "--out", str(out) + "13")
+    view, train_images = load_net(str(out) + "13").view, run.command.cifar10_sample().train.images
     assert (view.mirror, view.crops, view.crop) == (False, "center", 24)
+    for found, expected in zip(view.color, color_components(train_images), strict=True):
+        np.testing.assert_allclose(found, expected)
 
 
 def metrics(out):
@@ -347,6 +352,7 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
     (["--root", "there"], "--root: the bundled sample needs no folder"),
     (["--rates", "1", "1", "--sweep"], "--rates: of the figure alone; the sweep's are those that follow --sweep"),
     (["--net", "80sec", "--init", "fan-in"], "--init: 80sec is trained by its published recipe"),
+    (["--color-noise"], "--color-noise: the figure is of one net as it is; only the published nets"),
     (["--no-lrn"], "--no-lrn: the figure is of one net as it is; only the published nets"),
     (["--net", "80sec", "--no-lrn"], "80sec: changed: lrn: the net has no local response normalisation"),
     (["--net", "18pct", "--without", "fc10"], "18pct: without: what can be left out is conv1, conv2, conv3, as"),

@@ -53,6 +53,14 @@ def test_the_rate_falls_from_epoch_to_epoch(run):
     np.testing.assert_allclose(rates, [0.01, 0.009, 0.0081])
 
 
+@pytest.mark.parametrize("options, expected", [((), (0.9, 0.0)), (("--momentum", "0", "--decay", "0.001"), (0, 0.001))])
+def test_momentum_and_decay(run, monkeypatch, options, expected):
+    told = []
+    monkeypatch.setattr(command, "train", lambda net, sgd, *args, **how: told.append(sgd))
+    run("--epochs", "1", *options)
+    assert (told[0].momentum, told[0].weight_decay) == expected
+
+
 def test_a_batch_is_shifted_down_and_to_the_left_as_drawn():
     class Says:
         def integers(self, low, high, n):

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import SGD, count_parameters
-from ..data import Dataset, View, mean_image
+from ..data import Dataset, View
+from ..data.statistics import statistics_of
 from ..files.writing import write_json
 from ..look.confusion import draw_confusion
 from ..models.catalogue import build
@@ -30,8 +31,10 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     net, schedule = build(name, rng=rng_net, **settings).to(device(args)), ByEpoch(recipe.rate)
     sgd = SGD(net.parameters(), recipe.rate(1), MOMENTUM if args.momentum is None else args.momentum,
               WEIGHT_DECAY if args.decay is None else args.decay)
-    view = View(mean_image(data.train.images), recipe.scale, recipe.crop, pad=recipe.pad, crops=args.crops or "random",
-                mirror=recipe.crop is not None and args.mirror is not False)
+    found = statistics_of(data.train.images)
+    view = View(found.mean, recipe.scale, recipe.crop, pad=recipe.pad, crops=args.crops or "random",
+                mirror=recipe.crop is not None and args.mirror is not False,
+                color=found.components if args.color_noise else None)
     loader = loader_of(args, data, view, rng_data)
     say(f"{args.net}: {count_parameters(net):,} parameters, {args.epochs or recipe.epochs} epochs")
 

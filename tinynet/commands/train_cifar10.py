@@ -48,7 +48,8 @@ from .options import (
 )
 from .together import expect_gpu_for_tf32, in_words, parse_together
 
-CHANGES = ("width", "without", "no-lrn", "pool", "dropout", "bias", "crops", "no-mirror", "momentum", "decay")
+CHANGES = ("width", "without", "no-lrn", "pool", "dropout", "bias", "crops", "no-mirror", "color-noise",
+           "momentum", "decay")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -121,6 +122,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=at_least(1),
                         help="train so long, or for the figure at most (default: 60; the recipe)")
     add_switches(parser.add_argument)
+    parser.add_argument("--color-noise", action="store_true", default=None, help="AlexNet's, in training")
     parser.add_argument("--decay", type=not_negative, metavar="FACTOR",
                         help="multiplies the weight decay that the recipe has for each layer (default: 1)")
     add_accumulate(parser.add_argument)
@@ -153,7 +155,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--init: {args.net} is trained by its published recipe; only --net sample takes it")
     if args.net == "sample":
         for option in CHANGES:
-            if getattr(args, option.removeprefix("no-")) is not None:
+            if getattr(args, option.removeprefix("no-").replace("-", "_")) is not None:
                 parser.error(f"--{option}: the figure is of one net as it is; only the published nets, --net ..., can "
                              "be changed")
         return args

@@ -25,7 +25,17 @@ from ..training.metrics import confusion_matrix, confusion_table, top_k_error
 from ..training.run import Run
 from ..training.schedule import ByEpoch
 from ..training.train import say, train
-from .options import add_tensorboard, again_with, at_least, command_line, ends_in_a_line, go_on_with, positive
+from .options import (
+    add_tensorboard,
+    again_with,
+    at_least,
+    below_1,
+    command_line,
+    ends_in_a_line,
+    go_on_with,
+    not_negative,
+    positive,
+)
 
 LOSSES = {"rbf": MAPLoss, "linear": SoftmaxCrossEntropy}
 RATES = {"rbf": 0.002, "linear": 0.03}  # of the first epoch; distances are steeper than learned units
@@ -59,6 +69,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=at_least(1), default=30, help="passes over the training images (default: 30)")
     parser.add_argument("--rate", type=positive,
                         help="the learning rate of the first epoch (default: the one that suits)")
+    parser.add_argument("--momentum", type=below_1, help="of the updates (default: 0.9)")
+    parser.add_argument("--decay", type=not_negative, help="weight decay (default: 0)")
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--seed", type=at_least(0), default=0)
     add_tensorboard(parser.add_argument)
@@ -81,7 +93,8 @@ def config_of(args: argparse.Namespace, data: Dataset) -> dict:
 def learn(net: Sequential, args: argparse.Namespace, data: Dataset, rng: np.random.Generator, run: Run) -> None:
     """The whole training."""
     rate = args.rate or RATES[args.output]
-    sgd, loader = SGD(net.parameters(), rate, weight_decay=0), Loader(data.train, BATCH_SIZE, rng, shifted)
+    momentum, decay = 0.9 if args.momentum is None else args.momentum, args.decay or 0
+    sgd, loader = SGD(net.parameters(), rate, momentum, decay), Loader(data.train, BATCH_SIZE, rng, shifted)
     schedule = ByEpoch(lambda epoch: rate * DECAY ** (epoch - 1))
     progress = run.start(net, sgd, loader, schedule)
 
