@@ -329,6 +329,18 @@ def test_a_progress_is_gone_on_with():
     assert_values(twin, values(net))
 
 
+def test_fewer_epochs_than_are_done_are_told_so(capsys):
+    split, net = toy()
+    at, sgd = Progress(), SGD(net.parameters(), 0.1)
+    train(net, sgd, loader(split), 3, progress=at)
+    train(net, sgd, loader(split), 3, progress=at)                 # nothing is left to do, as was asked for
+    assert "done already" not in capsys.readouterr().out
+    before = values(net)
+    train(net, sgd, loader(split), 2, progress=at)
+    assert capsys.readouterr().out == ("3 epochs are done already: epochs=2 trains no more, and undoes none of them\n")
+    assert_values(net, before)
+
+
 def test_times_of_an_interrupted_epoch_are_added():
     split, net = toy()
     given = loader(split)

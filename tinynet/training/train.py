@@ -94,6 +94,8 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
                          "random order: Loader(split, batch_size, rng)")
     loss, progress = loss or SoftmaxCrossEntropy(), progress or Progress()
     metric = metric or (wrong_answers if hasattr(loss, "probs") else None)
+    if progress.epoch > epochs + 1:
+        say(f"{progress.epoch - 1} epochs are done already: epochs={epochs} trains no more, and undoes none of them")
     mean = Mean(net, optimizer, accumulate, ranks)
     if ranks.size > 1:
         _agree(ranks, net, optimizer, loader, accumulate)
