@@ -279,8 +279,10 @@ draw_pieces(chosen, "projection")
 #
 # ## Three ways through a ReLU
 #
-# "It is the gradient, isn't it?" Nearly. A convolution's transpose is its backward. But look at the ReLU: backward asks
-# whether its *input* was positive. The deconvnet asks whether what comes *down* is. And one can ask for both:
+# "It is the gradient, isn't it?" Nearly. A convolution's transpose is its backward. (For the gradient the library sends
+# down 1 in place of the activation $a$: then $\partial a / \partial x$ arrives. A factor, the same for all pixels,
+# makes no other picture.) But look at the ReLU: backward asks whether its *input* was positive. The deconvnet asks
+# whether what comes *down* is. And one can ask for both:
 #
 # | | passes the ReLU |
 # |---|---|
@@ -387,7 +389,8 @@ def your_down(at, unit, x, rule):
     passed = {}
     net[:at].forward(x, seen=lambda name, layer, x, y: passed.update({name: (x, y)}))
     y = passed[at][1]                                                  # (1, P, Q, F)
-    d = np.where((y == y[..., unit].max()) & (np.arange(y.shape[-1]) == unit), y, 0)
+    begins = y if rule == "deconvnet" else np.ones_like(y)
+    d = np.where((y == y[..., unit].max()) & (np.arange(y.shape[-1]) == unit), begins, 0)
     for name, layer in reversed(net[:at].children()):
         given, made = passed[name]
         if isinstance(layer, Conv2d):

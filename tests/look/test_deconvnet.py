@@ -60,7 +60,7 @@ def linear_net():
 
 
 def gradient(net, x, at, unit, place, eps=1e-6):
-    """a · ∂a/∂x of an activation a, by finite differences."""
+    """∂a/∂x of an activation a, by finite differences."""
     def activation(x):
         seen = {}
         net.forward(x, seen=lambda name, layer, x, y: seen.update({name: y}))
@@ -70,7 +70,7 @@ def gradient(net, x, at, unit, place, eps=1e-6):
         step = np.zeros_like(x)
         step[(slice(None), *index)] = eps
         g[(slice(None), *index)] = (activation(x + step) - activation(x - step)) / (2 * eps)
-    return g * activation(x)[:, None, None, None]
+    return g
 
 
 @pytest.mark.parametrize("at, unit, place", [("conv1", 2, (1, 3)), ("mix.two.deep.a", 1, (0, 1)), ("tanh", 8, (1, 1)),
@@ -82,11 +82,10 @@ def test_the_gradient_is_the_gradient(at, unit, place):
 
 
 @pytest.mark.parametrize("at", ["conv1", "mix.one", "bn", "sum.block", "fc"])
-def test_on_a_linear_net_all_methods_agree_and_are_the_adjoint(at):
+def test_on_a_linear_net_gradient_and_guided_agree_and_the_deconvnet_is_the_adjoint(at):
     net, x = linear_net(), distinct(*IMAGES)
-    first, *others = (project(net, x, at, 1, None, method) for method in METHODS)
-    for other in others:
-        np.testing.assert_allclose(other, first, rtol=0, atol=1e-12 * np.abs(first).max())
+    first, gradient, guided = (project(net, x, at, 1, None, method) for method in METHODS)
+    np.testing.assert_array_equal(guided, gradient)
     seen, moved = {}, distinct(*IMAGES, seed=1)
     for images in x, x + moved:
         net.forward(images, seen=lambda name, layer, x, y: seen.setdefault(name, []).append(y))
@@ -94,7 +93,27 @@ def test_on_a_linear_net_all_methods_agree_and_are_the_adjoint(at):
     flat = before.reshape(2, -1, before.shape[-1])[:, :, 1]
     images, places = np.arange(2), flat.argmax(axis=1)
     change = (after - before).reshape(2, -1, before.shape[-1])[images, places, 1]
+    np.testing.assert_allclose((gradient * moved).sum(axis=(1, 2, 3)), change, rtol=1e-9)
     np.testing.assert_allclose((first * moved).sum(axis=(1, 2, 3)), change * flat[images, places], rtol=1e-11)
+
+
+def test_a_negative_activation():
+    """Through a ReLU: the gradient and guided show what raises the score, the deconvnet what keeps it down."""
+    net = Sequential(fc1=Linear(3, 3, bias=False), relu=ReLU(), fc2=Linear(3, 1, bias=False)).astype(np.float64)
+    net["fc1"].W.assign(np.eye(3))
+    net["fc2"].W.assign(np.array([[1.0], [-2.0], [1.0]]))
+    x = np.array([[2.0, 3.0, -1.0]])                                      # y = 2 - 6 = -4
+    for method, expected in {"gradient": [1, -2, 0], "deconvnet": [0, 8, 0], "guided": [1, 0, 0]}.items():
+        np.testing.assert_array_equal(project(net, x, "fc2", 0, None, method), [expected])
+
+
+def test_an_activation_of_zero_has_a_gradient():
+    net = Sequential(fc=Linear(2, 1, bias=False)).astype(np.float64)
+    net["fc"].W.assign(np.array([[1.0], [-2.0]]))
+    x = np.zeros((1, 2))
+    for method, expected in {"gradient": [1, -2], "deconvnet": [0, 0], "guided": [1, -2]}.items():
+        np.testing.assert_array_equal(project(net, x, "fc", 0, None, method), [expected])
+    assert net.forward(climb(net, x, "fc", 0, steps=1)) > 0
 
 
 def test_the_deconvnet_by_hand():
@@ -117,7 +136,7 @@ def test_relu_lets_through_what_its_method_says():
     net = Sequential(fc1=Linear(3, 3, bias=False), relu=ReLU(), fc2=Linear(3, 1, bias=False)).astype(np.float64)
     net["fc1"].W.assign(np.eye(3))
     net["fc2"].W.assign(np.array([[1.0], [-1.0], [1.0]]))
-    x = np.array([[2.0, 1.0, -1.0]])                                      # positive, positive, negative; y = 1
+    x = np.array([[2.0, 1.0, -1.0]])                                      # positive, positive, negative; a = 1
     for method, expected in {"gradient": [1, -1, 0], "deconvnet": [1, 0, 1], "guided": [1, 0, 0]}.items():
         np.testing.assert_array_equal(project(net, x, "fc2", 0, None, method), [expected])
 
@@ -128,7 +147,7 @@ def test_of_normalisation_and_overlapping_windows_guided_takes_the_gradient_and_
     x = 10 * distinct(*IMAGES)
     deconvnet, gradient, guided = (project(net.astype(np.float64), x, "conv2", 1, (1, 0), how) for how in METHODS)
     np.testing.assert_array_equal(guided, gradient)
-    assert np.abs(deconvnet - gradient).max() > 1e-3 * np.abs(gradient).max()
+    assert np.abs(deconvnet / np.abs(deconvnet).max() - gradient / np.abs(gradient).max()).max() > 1e-3
 
 
 def test_each_image_has_its_own_strongest_place_and_may_have_its_own_unit():

@@ -1,7 +1,7 @@
 """From one activation back to the pixels that caused it: ZFNet, section 2.1.
 
-To see what excites a unit, all other activations of its layer are set to 0, and what is left goes down through the net,
-each layer undone by a counterpart:
+To see what excites a unit, all other activations of its layer are set to 0, and what is left, the activation a, goes
+down through the net, each layer undone by a counterpart:
 
     convolution    convolution with the same kernels, transposed        (equation (4) of layers/conv.py)
     max pooling    unpooling, by the switches of the way up             (layers/unpool.py)
@@ -9,15 +9,19 @@ each layer undone by a counterpart:
     LRN            nothing: the paper uses no "contrast normalization operations when in this reconstruction path"
     all others     their transpose at this input, which is what their backward computes
 
-What arrives is not the gradient. Three ways down differ where the net is not linear, and there alone:
+What arrives is not the gradient. Three ways down differ in what begins, and then where the net is not linear:
 
-                   ReLU: d passes where                  max pooling: overlapping windows      LRN
-    gradient       the input was positive                add                                   its gradient
-    deconvnet      d itself is positive                  write                                 skipped
-    guided         both are                              add                                   its gradient
+                   begins     ReLU: d passes where        max pooling: overlapping windows      LRN
+    gradient       1          the input was positive      add                                   its gradient
+    deconvnet      a          d itself is positive        write                                 skipped
+    guided         1          both are                    add                                   its gradient
 
-"gradient" is the saliency of Simonyan et al. 2014, "guided" the guided back-propagation of Springenberg et al. 2015. A
-net that has not learned anything gives pictures too: compare with one of random weights before believing them.
+"gradient" is ∂a/∂x, the saliency of Simonyan et al. 2014, "guided" the guided back-propagation of Springenberg et al.
+2015. Through a linear net the deconvnet's picture is a times theirs. Where a is negative, as a score may be, or what a
+ReLU is given, it shows the opposite: not what excites the unit, but what keeps it down. The paper has no such case, for
+its features all come out of a ReLU.
+
+A net that has not learned anything gives pictures too: compare with one of random weights before believing them.
 """
 from __future__ import annotations
 
@@ -51,13 +55,21 @@ def project(net: Sequential, x: np.ndarray, at: str, unit: int | np.ndarray, pla
     x       the net's input, as `view.center` gives it; the net runs as in a test
     unit    the index of the map (or of the number, where the layer gives vectors); or one for each image, (N,)
     place   (row, column) in the map; by default where it is strongest, in each image its own
+    method  of a negative activation "deconvnet" shows what keeps it down; the two others show what would raise it
 
     Raises KeyError for a layer that the net does not have or that is made of others, ValueError for a unit or a place
     that the layer does not have, and for another method.
     """
     if method not in METHODS:
         raise ValueError(f"project: expected a method of {', '.join(METHODS)}, got {method!r}")
-    return _down(net, x, at, unit, place, method)
+    passed = passed_up(net, x, at)
+    with device_of(passed[at][1]) as device:
+        y = device.tohost(passed[at][1])
+        begins = y if method == "deconvnet" else np.ones_like(y)
+        alone = device.asarray(np.where(picked(y, at, unit, place), begins, 0))
+    down = _WayDown(passed, method).from_layer(net[:at.partition(".")[0]], "", at, alone)
+    with device_of(down) as device:
+        return device.tohost(down)
 
 
 def climb(net: Sequential, x: np.ndarray, at: str, unit: int, place: tuple[int, int] | None = None, steps: int = 100,
@@ -71,23 +83,10 @@ def climb(net: Sequential, x: np.ndarray, at: str, unit: int, place: tuple[int, 
     the decay keeps small what the unit does not see. Simonyan et al. 2014, section 2. Raises what `project` raises.
     """
     for _ in range(steps):
-        g = _down(net, x, at, unit, place, "gradient", slope=True)
+        g = project(net, x, at, unit, place, "gradient")
         size = np.sqrt((g * g).mean(axis=tuple(range(1, g.ndim)), keepdims=True))
         x = (1 - decay) * x + rate * g / np.where(size > 0, size, 1)
     return x
-
-
-def _down(net: Sequential, x: np.ndarray, at: str, unit: int | np.ndarray, place: tuple[int, int] | None, method: str,
-          slope: bool = False) -> np.ndarray:
-    """What comes down from one activation, on the host; with `slope`, from 1 in its place."""
-    passed = passed_up(net, x, at)
-    with device_of(passed[at][1]) as device:
-        y = device.tohost(passed[at][1])
-        alone = only(y, at, unit, place)
-        alone = device.asarray((alone != 0).astype(y.dtype) if slope else alone)
-    down = _WayDown(passed, method).from_layer(net[:at.partition(".")[0]], "", at, alone)
-    with device_of(down) as device:
-        return device.tohost(down)
 
 
 def passed_up(net: Sequential, x: np.ndarray, at: str) -> Passed:
@@ -104,13 +103,13 @@ def passed_up(net: Sequential, x: np.ndarray, at: str) -> Passed:
     return passed
 
 
-def only(y: np.ndarray, at: str, unit: int | np.ndarray, place: tuple[int, int] | None) -> np.ndarray:
-    """y (N, P, Q, F) or (N, F), with 0 for all but one number of each image."""
+def picked(y: np.ndarray, at: str, unit: int | np.ndarray, place: tuple[int, int] | None) -> np.ndarray:
+    """Which one of the numbers of each image, in y (N, P, Q, F) or (N, F): bool, as large as y."""
     N, F = len(y), y.shape[-1]
     units = np.broadcast_to(np.asarray(unit), N)
     if units.dtype.kind not in "iu" or units.min() < 0 or units.max() >= F:
         raise ValueError(f"{at}: expected units from 0 to {F - 1}, got {unit!r}")
-    rows, alone = y.reshape(N, -1, F), np.zeros_like(y).reshape(N, -1, F)            # (N, P·Q, F)
+    rows, found = y.reshape(N, -1, F), np.zeros((N, y.size // (N * F), F), bool)     # (N, P·Q, F)
     images = np.arange(N)
     if place is None:
         flat = rows[images, :, units].argmax(axis=1)
@@ -120,8 +119,8 @@ def only(y: np.ndarray, at: str, unit: int | np.ndarray, place: tuple[int, int] 
         if p >= P or q >= Q:
             raise ValueError(f"{at}: expected a place in maps of {P} x {Q}, got {place}")
         flat = np.full(N, p * Q + q)
-    alone[images, flat, units] = rows[images, flat, units]
-    return alone.reshape(y.shape)
+    found[images, flat, units] = True
+    return found.reshape(y.shape)
 
 
 class _WayDown:
