@@ -18,6 +18,7 @@ from tinynet import (
     Flatten,
     Identity,
     Linear,
+    LocallyConnected2d,
     MaxPool2d,
     ReLU,
     Sequential,
@@ -114,6 +115,16 @@ def test_an_activation_of_zero_has_a_gradient():
     for method, expected in {"gradient": [1, -2], "deconvnet": [0, 0], "guided": [1, -2]}.items():
         np.testing.assert_array_equal(project(net, x, "fc", 0, None, method), [expected])
     assert net.forward(climb(net, x, "fc", 0, steps=1)) > 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_net_whose_first_layer_gives_no_dx_in_training(method):
+    layer = LocallyConnected2d(3, 4, 3, (9, 8), input_grad=False, **start())
+    net, x = Sequential(local=layer, relu=ReLU()).astype(np.float64), distinct(*IMAGES)
+    got = project(net, x, "relu", 2, None, method)
+    layer.input_grad = True
+    assert np.abs(got).max() > 0
+    np.testing.assert_array_equal(got, project(net, x, "relu", 2, None, method))
 
 
 def test_the_deconvnet_by_hand():

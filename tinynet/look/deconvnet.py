@@ -218,5 +218,7 @@ def _gradient(layer: Layer, x: Any, d: Any) -> Any:
             frozen = copy.copy(value)
             frozen.trainable = False
             setattr(twin, name, frozen)
+    if hasattr(twin, "input_grad"):  # the first layer of a net has no dx otherwise
+        twin.input_grad = True
     twin.forward(x, keep=True)
     return twin.backward(d)
