@@ -5,27 +5,56 @@ input. So the rows from a to b are made from
 
     a·S - p  to  b·S - p + K - 1                                                     (1)
 
-and, layer by layer, down from the one unit, the range grows until it is one of pixels. Side by side (Branches, Sum) all
-branches count. Fully connected layers see all there is. Beyond the edges of the image there is only padding: what
-reaches over them is cut off. All this is exact, but for the last rows of a map where a stride leaves some out: a unit
-further up, whose window reaches over the edge into padding, is said to see them, too.
+and, layer by layer, down from the one unit, the range grows until it is one of pixels. A transposed convolution and
+unpooling go the other way through their windows: their rows from a to b lie in the windows
+
+    ⌈(a + p - K + 1) / S⌉  to  ⌊(b + p) / S⌋                                         (2)
+
+or in none, where windows smaller than the stride leave rows between them. Side by side (Branches, Sum) all branches
+count. Fully connected layers see all there is, and so does local contrast normalisation, by the mean over the image
+that it takes for its least divisor. Of other kinds than those named below nothing is known.
+
+Beyond the edges of the image there is only padding: what reaches over them is cut off. All this is exact, but near the
+edges of maps in between, which are taken to go on for ever: a unit further up, whose window reaches over the edge into
+padding, is said to see the rows of the image that would lie under it, too; the last ones, for example, where a stride
+leaves some out.
 """
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..columns import Columns
+from ..columns import Columns, Exchange, Fork, Join
 from ..layer import Layer
+from ..layers.activation import AbsTanh, LeakyReLU, ReLU, ScaledTanh, Sigmoid, Tanh
+from ..layers.contrast import LocalContrastNorm
+from ..layers.conv import Conv2d
+from ..layers.conv_transpose import ConvTranspose2d
+from ..layers.dropout import Dropout
 from ..layers.linear import Flatten, Linear
-from ..layers.lrn import WithinMapNorm
-from ..layers.pool import GlobalAvgPool2d
+from ..layers.local import LocallyConnected2d
+from ..layers.lrn import LRN, WithinMapNorm
+from ..layers.norm import BatchNorm2d
+from ..layers.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from ..layers.rbf import RBF
 from ..layers.subsample import Subsample2d
-from ..net import Branches, Sequential, Sum
+from ..layers.table_conv import TableConv2d
+from ..layers.unpool import Unpool2d
+from ..models.resnet import ZeroPadShortcut
+from ..net import Branches, Identity, Sequential, Sum
 from ..sizes import as_int
 
 Range = tuple[int, int]                # the first row and the last, or column
+Pair = tuple[int, int]                 # (vertical, horizontal)
 EVERYTHING = (-(10 ** 9), 10 ** 9)     # from far above the first row to far below the last
+NOTHING = (0, -1), (0, -1)             # of both, for what sees no row sees no column
+
+SIDE_BY_SIDE = (Branches, Sum, Columns)
+OF_ALL = (Linear, Flatten, RBF, GlobalAvgPool2d, LocalContrastNorm)
+OF_ONE_PIXEL = (ReLU, LeakyReLU, Tanh, ScaledTanh, AbsTanh, Sigmoid, Dropout, LRN, BatchNorm2d, Identity, Fork,
+                Exchange, Join)
+OF_WINDOWS = (Conv2d, LocallyConnected2d, TableConv2d, MaxPool2d, AvgPool2d, Subsample2d, WithinMapNorm,
+              ZeroPadShortcut)
+IN_WINDOWS = (ConvTranspose2d, Unpool2d)  # the other way
 
 
 class Field(NamedTuple):
@@ -39,7 +68,8 @@ class Field(NamedTuple):
 def receptive_field(net: Sequential, at: str, place: tuple[int, int], image: tuple[int, int]) -> Field:
     """Of the unit at `place` (row, column) in a map of the layer called `at`, in images of `image` = (H, W) pixels.
 
-    It is empty if the unit sees padding only. Raises KeyError for a layer that the net does not have.
+    It is empty if the unit sees padding only, or nothing. Raises KeyError for a layer that the net does not have,
+    ValueError for one beside the net's own, as GoogLeNet's heads are, and for kinds of layers that are not known.
     """
     if at not in dict(net.walk()):
         raise KeyError(f"{net.label}: no layer is called {at!r}; there are {', '.join(name for name, _ in net.walk())}")
@@ -67,38 +97,70 @@ def _from_layer(layer: Layer, name: str, at: str, seen: tuple[Range, Range]) -> 
             seen = _from_layer(part, f"{name}.{child}" if name else child, at, seen)
             break
         before.append(part)
-    for part in reversed(before) if isinstance(layer, Sequential) else ():
+    if isinstance(layer, SIDE_BY_SIDE):
+        return seen
+    if not isinstance(layer, Sequential):
+        raise _unknown(layer)
+    if len(before) >= len(layer):
+        raise ValueError(f"receptive_field: {child} is beside the layers of {layer.label}, not one of them: "
+                         f"{', '.join(layer.layers)}")
+    for part in reversed(before):
         seen = _through(part, seen)
     return seen
 
 
 def _through(layer: Layer, seen: tuple[Range, Range]) -> tuple[Range, Range]:
     """What lies under a range of a layer's output, in its input."""
+    if seen == NOTHING:
+        return seen
     if isinstance(layer, Sequential):
-        for _, part in reversed(layer.children()):
+        for part in reversed([*layer]):
             seen = _through(part, seen)
         return seen
-    if isinstance(layer, (Branches, Sum, Columns)):
-        parts = [_through(part, seen) for _, part in layer.children()]
+    if isinstance(layer, SIDE_BY_SIDE):
+        parts = [part for part in (_through(part, seen) for _, part in layer.children()) if part != NOTHING]
         return tuple((min(first for first, _ in axis), max(last for _, last in axis))
-                     for axis in zip(*parts, strict=True))
-    if isinstance(layer, (Linear, RBF, Flatten, GlobalAvgPool2d)):
+                     for axis in zip(*parts, strict=True)) or NOTHING
+    if isinstance(layer, OF_ALL):
         return EVERYTHING, EVERYTHING
-    return tuple(_window(*axis) for axis in zip(seen, *_windows(layer), strict=True))
+    if isinstance(layer, OF_ONE_PIXEL):
+        return seen
+    if isinstance(layer, OF_WINDOWS):
+        return tuple(_under(*axis) for axis in zip(seen, *_windows(layer), strict=True))
+    if isinstance(layer, IN_WINDOWS):
+        over = tuple(_over(*axis) for axis in zip(seen, *_windows(layer), strict=True))
+        return over if all(first <= last for first, last in over) else NOTHING
+    raise _unknown(layer)
 
 
-def _window(seen: Range, K: int, S: int, padding: int) -> Range:
+def _unknown(layer: Layer) -> ValueError:
+    return ValueError(f"receptive_field: what a unit of {layer.label} sees is not known; ask for a layer below it")
+
+
+def _under(seen: Range, K: int, S: int, padding: int) -> Range:
+    """What the windows of these rows are made from."""
     if seen == EVERYTHING:
         return seen
     return seen[0] * S - padding, seen[1] * S - padding + K - 1                      # eq. (1)
 
 
-def _windows(layer: Layer) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+def _over(seen: Range, K: int, S: int, padding: int) -> Range:
+    """The windows that these rows lie in; in none, if the first comes out behind the last."""
+    if seen == EVERYTHING:
+        return seen
+    return -((K - 1 - padding - seen[0]) // S), (seen[1] + padding) // S             # eq. (2)
+
+
+def _windows(layer: Layer) -> tuple[Pair, Pair, Pair]:
     """Kernel, stride and the padding above and on the left, each (vertical, horizontal)."""
+    if isinstance(layer, Unpool2d):
+        return _windows(layer.pool)
     if isinstance(layer, WithinMapNorm):
         return (layer.size,) * 2, (1, 1), (layer.size // 2,) * 2
-    kernel, stride = getattr(layer, "kernel_size", (1, 1)), getattr(layer, "stride", (1, 1))
+    if isinstance(layer, ZeroPadShortcut):
+        return (1, 1), (layer.stride,) * 2, (0, 0)
+    if isinstance(layer, TableConv2d):
+        return layer.kernel_size, (1, 1), (0, 0)
     if isinstance(layer, Subsample2d):
-        stride = kernel
-    before = [p[0] if isinstance(p, tuple) else p for p in getattr(layer, "padding", (0, 0))]
-    return kernel, stride if isinstance(stride, tuple) else (stride,) * 2, tuple(before)
+        return layer.kernel_size, layer.kernel_size, (0, 0)
+    return layer.kernel_size, layer.stride, tuple(p[0] if isinstance(p, tuple) else p for p in layer.padding)
