@@ -1,4 +1,5 @@
 """Nets with something changed: which layers they have, what they compute, and that nothing else is touched."""
+import re
 import tracemalloc
 
 import numpy as np
@@ -8,10 +9,12 @@ from tinynet import (
     LRN,
     AvgPool2d,
     BatchNorm2d,
+    Branches,
     Columns,
     Conv2d,
     Dropout,
     Flatten,
+    GlobalAvgPool2d,
     Linear,
     MaxPool2d,
     Parameter,
@@ -124,8 +127,7 @@ def test_alexnet_without_layers_is_one_net_in_one_column_and_in_two(names, varia
     two = alexnet(devices=pair("cpu"), without=names, variant=variant, rng=rng, **SMALL).astype(np.float64)
     gone = {n for name in names for n in (name, f"relu{name[-1]}", f"drop{name[-1]}", f"to_{name}")}
     full = alexnet(devices=pair("cpu"), variant=variant, rng=rng, **SMALL)
-    kept = {"relu5"} if variant == "source" else set()               # there it stands behind pool5
-    assert [n for n in full.layers if n not in two.layers] == [n for n in full.layers if n in gone - kept]
+    assert [n for n in full.layers if n not in two.layers] == [n for n in full.layers if n in gone]
     if "fc6" not in names:                                           # else fc8 sees its inputs in another order
         convert(one, two)
         x = rng.normal(0, 60, (2, 67, 67, 3))
@@ -155,6 +157,47 @@ def test_other_nets_without_layers(name, names, before, after):
                                                                               else 10)
     for _, p in net.parameters():
         assert p.value.flags.writeable and p.value.dtype == np.float32
+
+
+@pytest.mark.parametrize("name, settings, names, gone", [
+    ("cifar-80sec", {}, ("conv1",), ["conv1", "relu1"]), ("cifar-sample", {}, ("conv1",), ["conv1", "act1"]),
+    ("cifar-sample-tanh", {}, ("conv1", "conv2"), ["conv1", "act1", "conv2", "act2"]),
+    ("alexnet-source", {"columns": 1, "groups": 1}, ("conv1",), ["conv1", "relu1"]),
+    ("alexnet-source", {"columns": 2}, ("conv1", "conv5"), ["conv1", "relu1", "conv5", "relu5"]),
+    ("alexnet", {}, ("conv5",), ["conv5", "relu5"]), ("vgg-a", {}, ("conv5_2",), ["conv5_2", "relu5_2"]),
+    ("nin-cifar", {}, ("mlpconv1",), ["mlpconv1", "drop1"]), ("googlenet", {}, ("inception5b",), ["inception5b"]),
+    ("googlenet", {}, ("conv1",), ["conv1", "relu1"])])
+def test_a_layer_goes_with_what_belongs_to_it_also_behind_pooling_and_normalisation(name, settings, names, gone):
+    full, net = made(name, **settings), made(name, without=names, **settings)
+    assert [n for n in full.layers if n not in net.layers] == gone
+    assert net.forward(np.zeros((1, *net.input_shape), np.float32)).ndim == 2
+
+
+def test_a_normalisation_that_is_left_out_leaves_the_nonlinearity_of_the_layer_before():
+    def net():
+        with drawn_later():
+            net = Sequential(conv=Conv2d(3, 8, 3, padding=1), norm=BatchNorm2d(8), relu=ReLU(), flat=Flatten(),
+                             fc=Linear(128, 2))
+        net.input_shape = (4, 4, 3)
+        return net
+    assert list(left_out(net(), ("norm",), np.random.default_rng(0)).layers) == ["conv", "relu", "flat", "fc"]
+    assert list(left_out(net(), ("conv",), np.random.default_rng(0)).layers) == ["norm", "flat", "fc"]
+
+
+def test_branches_that_no_longer_fit_each_other():
+    with pytest.raises(ValueError, match=re.escape(
+            "width, without: stage1.block1.sum (Sum): its branches would give residual (32, 32, 16), shortcut "
+            "(32, 32, 3), which cannot be added; leave out other layers")):
+        build("resnet20", shortcut="projection", without=("conv1",))
+    net = build("resnet20", shortcut="projection", without=("stage2",))
+    assert net.forward(np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 10)
+    with drawn_later():
+        net = Sequential(a=Conv2d(3, 4, 3, 2, 1), mix=Branches(one=Conv2d(4, 2, 1), two=MaxPool2d(3, 1)),
+                         pool=GlobalAvgPool2d(), fc=Linear(6, 2))
+    net.input_shape = (9, 9, 3)
+    with pytest.raises(ValueError, match=re.escape("mix (Branches): its branches would give one (9, 9, 2), two "
+                                                   "(7, 7, 3), which cannot be joined")):
+        left_out(net, ("a",), np.random.default_rng(0))
 
 
 def test_batch_normalisation_that_is_made_to_fit_learns_as_before():

@@ -32,6 +32,7 @@ from ..parameter import Parameter
 
 ACTIVATIONS = (ReLU, Tanh, ScaledTanh, Sigmoid)
 WITH_WEIGHTS = (Conv2d, Linear, LocallyConnected2d)
+BETWEEN = (MaxPool2d, AvgPool2d, LRN, WithinMapNorm, BatchNorm2d)  # may stand between a layer and its nonlinearity
 SAME = (*ACTIVATIONS, Dropout, Identity, LRN, WithinMapNorm)  # give what they get, whatever its shape
 
 
@@ -103,9 +104,9 @@ def _each(net: Sequential, kinds: Any, wanted: Any, problem: str, **attributes: 
 def left_out(net: Sequential, names: Sequence[str], rng: np.random.Generator, width: float = 1.0) -> Sequential:
     """`net`, which was built within `drawn_later`, without the layers `names`, and with its weights drawn from `rng`.
 
-    A layer goes with the nonlinearity and the dropout behind it, and the crossing of columns before it. What follows
-    is made to fit. `width` multiplies the number of maps and units of every layer but the last. Raises ValueError for
-    names that are none, or cannot be left out.
+    A layer goes with its nonlinearity and dropout, and the crossing of columns before it; pooling and normalisation
+    stay, also those between them. What follows is made to fit. `width` multiplies the number of maps and units of every
+    layer but the last. Raises ValueError for names that are none, or cannot be left out.
     """
     layers = list(net.layers)
     with_weights = [name for name in layers if net[name].parameters()]
@@ -114,12 +115,7 @@ def left_out(net: Sequential, names: Sequence[str], rng: np.random.Generator, wi
         raise ValueError(f"without: what can be left out is {', '.join(may_go)}, as a tuple of names, got {names!r}")
     if not width > 0:
         raise ValueError(f"width: expected a number above 0, got {width!r}")
-    gone = {name for name in layers if name.removeprefix("to_") in names}
-    for name in names:
-        for after in layers[layers.index(name) + 1:]:
-            if not isinstance(_kind(net[after]), (*ACTIVATIONS, Dropout)):
-                break
-            gone.add(after)
+    gone = {name for name in layers if name.removeprefix("to_") in names}.union(*(_of(net, name) for name in names))
     net.layers = {name: layer for name, layer in net.layers.items() if name not in gone}
     if width != 1:
         _widen([layer for _, layer in net.walk() if isinstance(layer, WITH_WEIGHTS)][:-1], width)
@@ -127,6 +123,19 @@ def left_out(net: Sequential, names: Sequence[str], rng: np.random.Generator, wi
     for _, p in net.parameters():
         p.draw(rng)
     return net
+
+
+def _of(net: Sequential, name: str) -> set[str]:
+    """The nonlinearity and the dropout of a layer, which stand behind it, or behind its pooling and normalisation."""
+    layers, found = list(net.layers), set()
+    if isinstance(_kind(net[name]), BatchNorm2d):  # what is behind it is of the layer before
+        return found
+    for after in layers[layers.index(name) + 1:]:
+        if isinstance(_kind(net[after]), (*ACTIVATIONS, Dropout)):
+            found.add(after)
+        elif not isinstance(_kind(net[after]), BETWEEN):
+            break
+    return found
 
 
 def _widen(layers: list[Layer], width: float) -> None:
@@ -137,7 +146,7 @@ def _widen(layers: list[Layer], width: float) -> None:
 
 def _fit(layer: Layer, shape: Any) -> Any:
     """Make a layer fit images of this `shape`, (H, W, C) or (features,), of columns a list of two; the shape of what
-    it gives. Raises ValueError for kinds that cannot be made to fit."""
+    it gives. Raises ValueError for kinds that cannot be made to fit, and branches that no longer fit each other."""
     if isinstance(layer, Sequential):
         for part in layer:
             shape = _fit(part, shape)
@@ -145,8 +154,7 @@ def _fit(layer: Layer, shape: Any) -> Any:
     if isinstance(layer, Columns):
         return [_fit(part, of) for (_, part), of in zip(layer.children(), shape, strict=True)]
     if isinstance(layer, (Branches, Sum)):
-        shapes = [_fit(part, shape) for _, part in layer.children()]
-        return shapes[0] if isinstance(layer, Sum) else _joined(shapes)
+        return _fit_branches(layer, shape)
     if isinstance(layer, (Fork, Exchange)):
         return [shape if isinstance(layer, Fork) else _joined(shape)] * 2
     if isinstance(layer, Join):
@@ -160,6 +168,17 @@ def _fit(layer: Layer, shape: Any) -> Any:
     if not isinstance(layer, SAME):
         raise ValueError(f"width, without: a {type(layer).__name__} cannot be made to fit other inputs")
     return shape
+
+
+def _fit_branches(layer: Branches | Sum, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The same for layers side by side, whose outputs must fit each other, too."""
+    names, shapes = [name for name, _ in layer.children()], [_fit(part, shape) for _, part in layer.children()]
+    added = isinstance(layer, Sum)
+    if len({of if added else of[:-1] for of in shapes}) > 1:
+        given = ", ".join(f"{name} {of}" for name, of in zip(names, shapes, strict=True))
+        raise ValueError(f"width, without: {layer.label}: its branches would give {given}, which cannot be "
+                         f"{'added' if added else 'joined'}; leave out other layers")
+    return shapes[0] if added else _joined(shapes)
 
 
 def _joined(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
