@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 
 from tinynet import Conv2d, Flatten, GlobalAvgPool2d, Linear, ReLU, Sequential, gaussian, softmax
@@ -98,6 +99,33 @@ def test_the_picture(tmp_path, at):
     draw_occlusion(tmp_path / "occlusion.png", IMAGE, found, list("abcde"), 3, 5, projection, "a note")
     with Image.open(tmp_path / "occlusion.png") as picture:
         assert picture.size[0] > 1000 and len(picture.convert("RGB").getcolors(2 ** 20)) > 50
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What is drawn of maps of places: (numbers, extent) of each."""
+    found = []
+    imshow = Axes.imshow
+
+    def noted(self, values, *args, extent=None, **options):
+        found.extend([(np.shape(values), extent)] if extent is not None else [])
+        return imshow(self, values, *args, extent=extent, **options)
+    monkeypatch.setattr(Axes, "imshow", noted)
+    return found
+
+
+@pytest.mark.parametrize("stride, extent", [(1, (-0.5, 9.5, 11.5, -0.5)), (2, (-1, 9, 11, -1)),
+                                            (5, (-2.5, 7.5, 12.5, -2.5)),
+                                            (11, (-5.5, 5.5, 16.5, -5.5)), (99, (-0.5, 0.5, 0.5, -0.5))])
+def test_each_number_is_drawn_around_the_centre_of_its_square(tmp_path, drawn, stride, extent):
+    found = occlusion(make_net(), IMAGE, 3, View(100.0, 50.0), 5, stride, "relu")
+    draw_occlusion(tmp_path / "one.png", IMAGE, found, list("abcde"), 3, 5)
+    draw_average(tmp_path / "average.png", average([found, found]), found.rows, found.columns)
+    assert drawn == [(found.probability.shape, extent)] * 4               # activity, probability, class; and the mean
+    left, right, bottom, top = extent
+    P, Q = found.probability.shape
+    np.testing.assert_allclose(found.columns, left + (np.arange(Q) + 0.5) * (right - left) / Q)
+    np.testing.assert_allclose(found.rows, top + (np.arange(P) + 0.5) * (bottom - top) / P)
 
 
 def test_the_picture_of_an_average(tmp_path):

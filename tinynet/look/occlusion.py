@@ -136,7 +136,7 @@ def average(occluded: list[Occluded]) -> Average:
 def draw_average(path: str | os.PathLike, found: Average, rows: np.ndarray, columns: np.ndarray, note: str = ""
                  ) -> None:
     """Write the mean map to `path`, and beside it a cut along its middle row, with the standard error of each place."""
-    extent = (columns[0] - 0.5, columns[-1] + 0.5, rows[-1] + 0.5, rows[0] - 0.5)
+    extent = _extent(rows, columns)
     with figure(path, 8.5, 3.4, note, grid=(1, 2)) as ((shown, cut),):
         _map(shown, found.mean, extent, f"share that is left, mean of {found.count} images")
         middle = len(rows) // 2
@@ -154,7 +154,7 @@ def draw_occlusion(path: str | os.PathLike, seen: np.ndarray, found: Occluded, c
     and that map's projection (h, w, C) uint8, if they are there; the probability of its class; the likeliest class."""
     pictures = 3 + (found.activity is not None) + (projection is not None)
     (H, W_), name = seen.shape[:2], classes[label]
-    extent = (-0.5, W_ - 0.5, H - 0.5, -0.5)
+    extent = _extent(found.rows, found.columns)
     with figure(path, 2.9 * pictures, 2.9 * H / W_ + 0.9, note, grid=(1, pictures)) as axes:
         places = iter(axes[0])
         ax = next(places)
@@ -171,7 +171,13 @@ def draw_occlusion(path: str | os.PathLike, seen: np.ndarray, found: Occluded, c
         _map(next(places), found.probability, extent, f"probability of {name}; {found.whole:.2f} without", (0, 1))
         _classes(next(places), found.likeliest, extent, classes)
         for ax in axes[0]:
-            ax.set(xticks=[], yticks=[], xlim=extent[:2], ylim=extent[2:])
+            ax.set(xticks=[], yticks=[], xlim=(-0.5, W_ - 0.5), ylim=(H - 0.5, -0.5))
+
+
+def _extent(rows: np.ndarray, columns: np.ndarray) -> tuple[float, ...]:
+    """Where a map of these places lies in the image, in pixels: each number reaches half a stride around its centre."""
+    half = max(np.diff(centres).max(initial=1) for centres in (rows, columns)) / 2
+    return columns[0] - half, columns[-1] + half, rows[-1] + half, rows[0] - half
 
 
 def _map(ax: Any, values: np.ndarray, extent: tuple[float, ...], title: str, limits: tuple = (None, None)) -> None:
