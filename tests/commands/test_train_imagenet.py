@@ -297,6 +297,9 @@ def test_nets_are_evaluated_alone_and_together(run, monkeypatch):
     np.testing.assert_allclose(answers[3], ten, rtol=1e-5)
     error = 100 * (ten.argmax(axis=1) != test.labels).mean()
     assert f"run0: top-1 error {error:.2f}%" in printed and "together" not in printed
+    printed, _ = run("--evaluate", "run0", "run1", "--ten-crop", out=None)
+    np.testing.assert_allclose(answers[-1], (ten + load_net("run1").probabilities(test, ten=True)) / 2, rtol=1e-5)
+    assert "these 2 nets together" in printed
 
 
 def test_at_the_end_it_is_the_best_net_that_is_tested(run, monkeypatch):
