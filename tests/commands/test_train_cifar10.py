@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tinynet import SGD
+from tinynet import SGD, cpu
 from tinynet.commands import cifar10_figure, cifar10_net, cifar10_run
 from tinynet.commands import train_cifar10 as command
 from tinynet.data import Dataset, Loader, Split, View
@@ -247,6 +247,15 @@ def test_the_figure_takes_small_batches(run, monkeypatch):
     monkeypatch.setattr(cifar10_figure, "train", train)
     run("--epochs", "1", "--accumulate", "3", "--sweep", "0.1")
     assert told == [3, 3]
+
+
+def test_a_run_of_a_gpu_with_tf32_goes_on_on_the_cpu(run, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("tinynet.commands.together.gpu", lambda index, tf32: cpu)
+        _, out = run("--device", "gpu", "--tf32", "--epochs", "1")
+        run("--resume", str(out), "--tf32")
+    run("--resume", str(out), "--device", "cpu", "--epochs", "2")
+    assert len(metrics(out)) == 2 * 2
 
 
 def stop_in(monkeypatch, epoch, net=""):

@@ -35,9 +35,10 @@ def device_of_rank(args: argparse.Namespace, ranks: Ranks | Alone) -> Device:
     return cpu if args.device == "cpu" else gpu(ranks.local, tf32=args.tf32)
 
 
-def expect_gpu_for_tf32(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """An error of the command line, if --tf32 would do nothing."""
-    if args.tf32 and args.device == "cpu":
+def expect_gpu_for_tf32(parser: argparse.ArgumentParser, tf32: bool | None, device: str) -> None:
+    """An error of the command line, if it says --tf32 itself, and that would do nothing. A run that was told so on a
+    GPU may go on on the CPU."""
+    if tf32 and device == "cpu":
         parser.error("--tf32: only products on a GPU can be so: add --device gpu")
 
 

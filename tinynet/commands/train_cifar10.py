@@ -136,6 +136,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", metavar="FOLDER",
                         help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
+    tf32 = args.tf32
     if args.resume:
         try:
             config, path = read_config(args.resume), Path(args.resume) / "config.json"
@@ -143,7 +144,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         except (OSError, ValueError) as error:
             parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
         args = parser.parse_args(arguments)
-    expect_gpu_for_tf32(parser, args)
+    expect_gpu_for_tf32(parser, tf32, args.device)
     if args.root and args.data != "full":
         parser.error("--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full")
     for name in ("rates", "sweep"):

@@ -143,6 +143,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     parser.set_defaults(**RECIPES[args.recipe or "alexnet"])
     args = parser.parse_args(arguments)
+    tf32 = args.tf32
     if args.resume or args.fine_tune:
         try:
             folder = Path(args.resume or args.fine_tune)
@@ -152,7 +153,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         except (OSError, ValueError) as error:
             parser.error(str(error))
         args = parser.parse_args(arguments)
-    expect_gpu_for_tf32(parser, args)
+    expect_gpu_for_tf32(parser, tf32, args.device)
     if not 1 <= args.crop <= args.size:
         parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
     if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1] <= MOST_SIDE:
