@@ -67,7 +67,8 @@ class Theirs:
         torch.set_num_threads(get_threads())
         self.torch, self.timed = torch, partial(timed, wait=wait)
         form = {"device": device, "memory_format": getattr(torch, TORCH[layout])}
-        layers = {name: torch_layer(layer) for name, layer in case.build(1).children()}
+        with torch.device(device):
+            layers = {name: torch_layer(layer) for name, layer in case.build(1).children()}
         self.net, self.loss = torch.nn.Sequential(), torch.nn.CrossEntropyLoss()
         for name, layer in layers.items():
             self.net.add_module(name, layer)

@@ -12,12 +12,13 @@ and without. "TF32" is once more with factors of matrix products rounded to 11 b
 
 How to read it: a time is that of a step, as the mean over a few that are asked for one after the other before anybody
 waits, as training does; "median" and "min-max" are over several such turns. The contenders come one after the other.
-"of peak" is the share of what a matrix product of 8192x8192, float32 or TF32 as the contender, reached on this GPU a
-moment before; an algorithm that saves multiplications, like Winograd's, may pass 100 %. "to PyTorch" is the median over
-that of PyTorch with cuDNN in its better layout, TF32 over TF32: below 1, we are faster. Memory is what the library
-holds of the GPU after training. The layers are waited for one by one, so they add up to more than a step: "of peak" is
-of the matrix products, and for layers without "of copy", of the speed at which the GPU copies, if each number of input
-and output is moved once; both forward. Every result is a line of JSON in --json as soon as it is there.
+"asked in" is when Python had asked for a step; where that is nearly all of its time, the GPU stood still meanwhile. "of
+peak" is the share of what a matrix product of 8192x8192, float32 or TF32 as the contender, reached on this GPU a moment
+before; an algorithm that saves multiplications, like Winograd's, may pass 100 %. "to PyTorch" is the median over that
+of PyTorch with cuDNN in its better layout, TF32 over TF32: below 1, we are faster. Memory is what the library holds of
+the GPU after training. The layers are waited for one by one, so they add up to more than a step: "of peak" is of the
+matrix products, and for layers without "of copy", of the speed at which the GPU copies, if each number of input and
+output is moved once; both forward. Every result is a line of JSON in --json as soon as it is there.
 """
 from __future__ import annotations
 
@@ -125,14 +126,16 @@ def theirs_on(torch: Any) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def turns(step: Callable[[], Any], steps: int, repeat: int) -> list[float]:
-    """Seconds a step, in each of the turns."""
-    def some() -> None:
+def turns(step: Callable[[], Any], steps: int, repeat: int) -> list[tuple[float, float]]:
+    """Seconds until a step was asked for, and until it was done, in each of the turns."""
+    def some() -> float:
+        start = time.perf_counter()
         for _ in range(steps):
             step()
+        return time.perf_counter() - start
     for _ in range(3):
         step()
-    return [timed(some, wait)[1] / steps for _ in range(repeat)]
+    return [(asked / steps, done / steps) for asked, done in (timed(some, wait) for _ in range(repeat))]
 
 
 def work_of(of: Case) -> tuple[dict[str, int], dict[str, int]]:
@@ -147,10 +150,12 @@ def work_of(of: Case) -> tuple[dict[str, int], dict[str, int]]:
     return work, sizes
 
 
-def rates(seconds: list[float], tflop: float, batch: int, peak: float) -> dict[str, Any]:
+def rates(times: list[tuple[float, float]], tflop: float, batch: int, peak: float) -> dict[str, Any]:
+    asked, seconds = zip(*times, strict=True)
     median = statistics.median(seconds)
     return {"seconds": seconds, "median": median, "min": min(seconds), "max": max(seconds),
-            "images_per_second": batch / median, "tflop_per_second": tflop / median, "share": tflop / median / peak}
+            "asked": statistics.median(asked), "images_per_second": batch / median, "tflop_per_second": tflop / median,
+            "share": tflop / median / peak}
 
 
 def shares(name: str, seconds: float, work: dict[str, int], moved: dict[str, int], batch: int, peak: float,

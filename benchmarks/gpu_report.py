@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 TITLES = {"train": "training step", "infer": "inference"}
-HEADS = {"median": 11, "min-max": 20, "images/s": 10, "TFLOP/s": 9, "of peak": 9, "to PyTorch": 12}
+HEADS = {"median": 11, "min-max": 20, "asked in": 11, "images/s": 10, "TFLOP/s": 9, "of peak": 9, "to PyTorch": 12}
 
 
 def tell_machine(found: dict[str, Any], peak: dict[str, float]) -> None:
@@ -30,6 +30,7 @@ def tell(name: str, results: list[dict[str, Any]]) -> None:
         for r in results:
             t, ratio = r[what], to_torch(r, results, what)
             cells = (f"{1e3 * t['median']:.2f} ms", f"{1e3 * t['min']:.2f}-{1e3 * t['max']:.2f} ms",
+                     f"{1e3 * t['asked']:.2f} ms",
                      f"{t['images_per_second']:.0f}", f"{t['tflop_per_second']:.1f}", f"{t['share']:.0%}",
                      f"{ratio:.2f}" if ratio else "-")
             print(f"{r['who']:<32}" + "".join(f"{text:>{width}}" for text, width in zip(cells, HEADS.values(),

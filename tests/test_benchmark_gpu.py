@@ -48,6 +48,7 @@ def test_tinynet_alone(benchmark, monkeypatch, tmp_path, capsys):
         ("tiny-zfnet", "one column, TF32")]
     for line in lines:
         assert len(line["train"]["seconds"]) == 2 and 0 < line["infer"]["min"] <= line["infer"]["median"]
+        assert 0 < line["train"]["asked"] <= line["train"]["max"]
         assert line["memory_mb"] == 7 and line["train"]["share"] > 0
     layers = lines[0]["layers"]
     assert layers["conv1"][2] == layers["fc8"][2] == "of peak" and layers["relu1"][2] == layers["norm1"][2] == "of copy"
@@ -91,8 +92,9 @@ def test_the_work_is_counted_by_hand(benchmark):
     work, moved = benchmark.work_of(benchmark.CASES["80sec-128"])
     assert work["conv1"] == 32 * 32 * 75 * 32 and work["pool1"] == 0
     assert moved["conv1"] == 32 * 32 * (3 + 32)
-    rates = benchmark.rates([0.5, 0.25, 1.0], tflop=2.0, batch=32, peak=8.0)
+    rates = benchmark.rates([(0.1, 0.5), (0.2, 0.25), (0.3, 1.0)], tflop=2.0, batch=32, peak=8.0)
     assert (rates["median"], rates["images_per_second"], rates["tflop_per_second"], rates["share"]) == (0.5, 64, 4, 0.5)
+    assert rates["asked"] == 0.2 and rates["seconds"] == (0.5, 0.25, 1.0)
     assert benchmark.shares("a", 2.0, {"a": 10 ** 12}, {"a": 1}, 4, 8.0, 1.0) == ("of peak", pytest.approx(0.5))
     assert benchmark.shares("b", 2.0, {"b": 0}, {"b": 10 ** 12}, 1, 8.0, 4.0) == ("of copy", pytest.approx(0.5))
 

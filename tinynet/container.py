@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -96,10 +96,13 @@ def run(name: str, layer: Layer, x: Any, train: bool = False, keep: bool = False
     """
     if not layer.placed and (device := place_of(x)):
         layer.settle(device)
-    with naming(layer), current(layer.device):
-        if seen and isinstance(layer, Container):
-            return layer.forward(x, train=train, keep=keep, seen=_below(name, seen))
-        y = layer.forward(x, train=train, keep=keep)
+    try:
+        with current(layer.device):
+            if seen and isinstance(layer, Container):
+                return layer.forward(x, train=train, keep=keep, seen=_below(name, seen))
+            y = layer.forward(x, train=train, keep=keep)
+    except MemoryError as error:
+        _raise(error, layer)
     if seen:
         seen(name, layer, x, y)
     return y
@@ -116,11 +119,14 @@ def run_back(layer: Layer, dy: Any, input_grad: bool) -> Any:
     if not (input_grad or trains(layer)):
         layer.forget()
         return None
-    with naming(layer), current(layer.device):
-        if isinstance(layer, Container) or layer.dx_is_optional and not input_grad:
-            dx = layer.backward(dy, input_grad=input_grad)
-        else:
-            dx = layer.backward(dy)
+    try:
+        with current(layer.device):
+            if isinstance(layer, Container) or layer.dx_is_optional and not input_grad:
+                dx = layer.backward(dy, input_grad=input_grad)
+            else:
+                dx = layer.backward(dy)
+    except MemoryError as error:
+        _raise(error, layer)
     if filled := _filled.get():
         filled(layer)
     return dx
@@ -137,15 +143,11 @@ def telling(filled: Callable[[Layer], None]) -> Iterator[None]:
         _filled.reset(token)
 
 
-@contextmanager
-def naming(layer: Layer) -> Iterator[None]:
-    """Where memory runs out, the error says in which layer."""
-    try:
-        yield
-    except MemoryError as error:
-        if isinstance(layer, Container):  # one inside it is named already
-            raise
-        raise MemoryError(f"{layer.label}: {error}") from error
+def _raise(error: MemoryError, layer: Layer) -> NoReturn:
+    """Where memory runs out, the error says in which layer; one inside a net is named already."""
+    if isinstance(layer, Container):
+        raise error
+    raise MemoryError(f"{layer.label}: {error}") from error
 
 
 def current(device: Any) -> AbstractContextManager:

@@ -188,7 +188,7 @@ class Layer:
         Raises TypeError for what is no float32 or float64 array, or of the wrong one of the two, or a masked array, a
         matrix or the like; ValueError for a wrong shape, an empty array, or an array of another device.
         """
-        if type(x) is not np.ndarray:
+        if type(x) is not np.ndarray and type(x) is not self.device.array:
             check_kind(x, self.label, what)
             if place_of(x) is None:
                 raise TypeError(f"{self.label}: expected an array for {what}, got {type(x).__name__}"
@@ -199,7 +199,7 @@ class Layer:
                             f"convert it first: {what}.astype(np.float32)")
         if dtype is not None and x.dtype != dtype:
             raise TypeError(f"{self.label}: expected {dtype} for {what}, as its input was, got {x.dtype}")
-        fits = x.ndim > 0 and (not shape or len(shape) == x.ndim and
+        fits = x.ndim > 0 and (not shape or x.shape == shape or len(shape) == x.ndim and
                                all(isinstance(a, str) or a == b for a, b in zip(shape, x.shape, strict=True)))
         if not fits:
             wanted = ", ".join(map(str, shape or ("N", "..."))) + ("," if len(shape) == 1 else "")

@@ -31,13 +31,14 @@ from .layer import Layer
 
 
 @operation
-def cross_entropy_forward(logits: Any, labels: Any, probs: Any, losses: Any, xp: Any) -> None:
-    """Fill probs (N, K); and losses (N,), -log p of the right class, exact where p itself rounds to 0."""
+def cross_entropy_forward(logits: Any, labels: Any, probs: Any, L: Any, xp: Any) -> None:
+    """Fill probs (N, K); and L (1,): NaN, if the logits are not finite."""
     shifted = logits - logits.max(axis=1, keepdims=True)  # the same quotients, and exp does not overflow
     e = xp.exp(shifted)
     total = e.sum(axis=1, keepdims=True)                                             # (N, 1)
     probs[...] = e / total                                                           # eq. (1)
-    losses[...] = xp.log(total)[:, 0] - shifted[xp.arange(len(labels)), labels]
+    losses = xp.log(total)[:, 0] - shifted[xp.arange(len(labels)), labels]           # exact where p itself rounds to 0
+    L[...] = xp.where(xp.isfinite(logits).all(), losses.mean(), xp.nan)              # eq. (2)
 
 
 @operation
@@ -80,18 +81,15 @@ class SoftmaxCrossEntropy(Layer):
         self._device = None  # a loss has no weights: it computes where these logits are
         xp = self.expect(logits, "N", "K", what="logits")
         labels = checked_labels(self, labels, logits.shape)
-        with self.device:
-            finite = self.device.number(xp.isfinite(logits).all())
-        if finite is False:
-            raise ValueError(f"{self.label}: the logits hold NaN or infinity: the training has diverged, or the "
-                             "input was not finite; a smaller learning rate may help")
-        self.probs = probs = self.empty(logits.shape, logits.dtype)
-        losses = self.empty(labels.shape, logits.dtype)
-        self._kept = Kept(caller(), labels, probs)
-        with self.device:
-            cross_entropy_forward(logits, labels, probs, losses, xp)
-            L = losses.mean()                                                        # eq. (2)
-            return self.device.number(L if finite is True else xp.where(finite, L, xp.nan))
+        with self.device as device:
+            if not device.asynchronous and not xp.isfinite(logits).all():
+                raise ValueError(f"{self.label}: the logits hold NaN or infinity: the training has diverged, or the "
+                                 "input was not finite; a smaller learning rate may help")
+            self.probs = probs = device.empty(logits.shape, logits.dtype)
+            L = device.empty((1,), logits.dtype)
+            self._kept = Kept(caller(), labels, probs)
+            cross_entropy_forward(logits, labels, probs, L, xp)
+            return device.number(L)
 
     def backward(self) -> Any:
         """∂L/∂logits (N, K)."""

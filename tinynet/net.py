@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .container import Container, Seen, lowest, run, run_back, trains, whole
+from .container import Container, Seen, current, lowest, run, run_back, trains, whole
 from .devices.device import Device
 from .layer import Layer
 from .parameter import Parameter
@@ -40,8 +40,9 @@ class Sequential(Container):
     @whole
     def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
         x = self.bring(x)
-        for name, layer in self.layers.items():
-            x = run(name, layer, x, train, keep, seen)
+        with current(self.device):  # once for all: each layer finds itself there
+            for name, layer in self.layers.items():
+                x = run(name, layer, x, train, keep, seen)
         return x
 
     @whole
@@ -49,8 +50,9 @@ class Sequential(Container):
         """dx, or None if it is not wanted (`input_grad`; `freeze` says when that is by itself): then backward ends at
         the lowest layer that learns."""
         input_grad, learns = self.wants(input_grad), [trains(layer) for layer in self]
-        for i, layer in reversed(list(enumerate(self))):
-            dy = run_back(layer, dy, input_grad or any(learns[:i]))
+        with current(self.device):
+            for i, layer in reversed(list(enumerate(self))):
+                dy = run_back(layer, dy, input_grad or any(learns[:i]))
         return dy if input_grad else None
 
     def lowest(self) -> list[Parameter]:

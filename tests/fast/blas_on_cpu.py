@@ -60,3 +60,15 @@ def install(monkeypatch):
     monkeypatch.setattr(blas, "_device_of", lambda x: 0)
     monkeypatch.setattr(blas, "address", lambda x: x.ctypes.data)
     return library
+
+
+def refuse_copies(monkeypatch):
+    """A product whose factors do not lie as cuBLAS reads them fails from now on, instead of copying them."""
+    from tinynet.fast.cuda import blas
+    plan = blas._plan
+
+    def in_place(*lie):
+        found = plan(*lie)
+        assert found.copied == (False, False), lie
+        return found
+    monkeypatch.setattr(blas, "_plan", in_place)

@@ -51,7 +51,7 @@ def test_a_product_of_any_two_views_is_written_to_any_view(cublas, sizes, dtype,
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("groups", [1, 2, 3])
 def test_groups_are_a_batch_that_is_not_copied(cublas, monkeypatch, groups, dtype, add):
-    monkeypatch.setattr(blas, "_readable", lambda x: (x, *blas._layout(x)))  # no copies
+    blas_on_cpu.refuse_copies(monkeypatch)
     rows, m, f = 7, 4, 2
     a, W = distinct(rows, groups * m, dtype=dtype), distinct(m, groups * f, dtype=dtype, seed=1)
     c = distinct(rows, groups * f, dtype=dtype, seed=2)

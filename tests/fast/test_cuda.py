@@ -14,8 +14,9 @@ from naive import assert_close, distinct
 from test_operation import CASES, SHAPES, room_of
 
 import tinynet.fast.cuda
+from tinynet import loss as plain_loss
 from tinynet.devices.cuda import gpu_count
-from tinynet.fast.cuda import activation, kernels, sums
+from tinynet.fast.cuda import activation, kernels, loss, sums
 
 FILES = [module.name for module in pkgutil.iter_modules(tinynet.fast.cuda.__path__) if module.name != "kernels"]
 DRAWN = {"draw_mask"}  # by chance, and with other numbers than on a CPU: test_cuda_dropout.py
@@ -76,6 +77,19 @@ def test_what_is_not_finite_goes_the_same_way(on_cpu, file, wrong, dtype):  # no
         for i, (a, b) in enumerate(zip(got, expected, strict=True)):
             if isinstance(a, np.ndarray):
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5, err_msg=f"{name}, argument {i}")
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", [0, 40, 99])
+def test_the_loss_of_what_is_not_finite_is_nan(on_cpu, where, wrong):  # noqa: F811
+    """Then a training is stopped. (The probabilities differ where a score is -inf: by the equation, it is 0 then.)"""
+    logits, labels = distinct(3, 100), np.arange(3)
+    logits[1, where] = wrong
+    for function in loss.cross_entropy_forward, plain_loss.cross_entropy_forward.__wrapped__:
+        L = np.zeros(1)
+        with np.errstate(all="ignore"):
+            function(logits, labels, np.empty_like(logits), L, np)
+        assert np.isnan(L[0])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -2,6 +2,7 @@
 the equations say. No GPU is needed."""
 from __future__ import annotations
 
+import blas_on_cpu
 import numpy as np
 import pytest
 from kernels_on_cpu import on_cpu  # noqa: F401 (a fixture)
@@ -12,11 +13,11 @@ from tinynet import Conv2d, Linear, LocallyConnected2d, cpu, gaussian, gpu
 from tinynet.devices.cuda import gpu_count
 from tinynet.fast import im2col as plain_im2col
 from tinynet.fast import operation
-from tinynet.fast.cuda import blas, conv, im2col, winograd
+from tinynet.fast.cuda import conv, im2col, winograd
 from tinynet.fast.cuda.kernels import start
 from tinynet.fast.im2col import channels_of_groups, output_length, pad, unpad
 from tinynet.fast.operation import plain
-from tinynet.fast.winograd import POINTS, Form
+from tinynet.fast.winograd import POINTS, Form, possible
 from tinynet.models import alexnet
 
 WITH_STRIDES = [  # kernel, stride, padding, groups, x (N, H, W, C); F is 6
@@ -159,6 +160,8 @@ def test_parts_are_as_few_as_fit_and_of_about_one_size(monkeypatch):
     (3, 1, 128, 13, 256, 384, (5, 3, 1)),
     (3, 1, 128, 13, 192, 192, (5, 3, 1)),
     (3, 1, 1, 13, 256, 384, None),       # one image has too few tiles for the transform of the weights
+    (5, 1, 1, 27, 48, 128, None),        # and is done before Python has asked for two kernels more
+    (5, 1, 128, 8, 32, 64, None),
     (3, 1, 32, 224, 3, 64, None),        # VGG: three channels
     (3, 1, 32, 224, 64, 64, (6, 3, 1)),
     (1, 1, 128, 28, 192, 64, None),
@@ -170,7 +173,7 @@ def test_what_is_expected_to_be_the_fastest_is_chosen(kernel, stride, N, size, C
     arguments = kernel, (stride, stride), N, (size, size), C, F
     assert conv.best_form(*arguments) == expected
     assert conv.best_form(*arguments, "im2col") is None
-    assert (conv.best_form(*arguments, "winograd") is None) == (expected is None and (kernel, stride) != ((3, 3), 1))
+    assert (conv.best_form(*arguments, "winograd") is None) == (not possible(kernel, (stride, stride)))
 
 
 # ---------------------------------------------------------------------------------------- layers and nets
@@ -187,7 +190,7 @@ def test_linear(as_gpu, make, dtype, bound):
 
 
 def test_linear_copies_nothing(as_gpu, monkeypatch):
-    monkeypatch.setattr(blas, "_readable", lambda x: (x, *blas._layout(x)))  # copies nothing
+    blas_on_cpu.refuse_copies(monkeypatch)
     check(Linear(20, 6, rng=np.random.default_rng(3)), distinct(5, 40)[:, 3:23], np.float64, 1e-12)
 
 

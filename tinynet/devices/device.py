@@ -14,7 +14,7 @@ import operator
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ class Device:
     """
 
     asynchronous = False
+    array: type = np.ndarray  # what its arrays are; one of a subclass may compute by other rules (check_kind)
 
     def __init__(self, name: str, xp: Any) -> None:
         self.name, self.xp = name, xp
@@ -125,7 +126,10 @@ class _Fetched:
 
 class _Contexts(threading.local):
     def __init__(self) -> None:                       # once per thread: several may be on one device
-        self.stack: list[AbstractContextManager] = []
+        self.stack: list[Any] = []
+
+
+_on_gpus = _Contexts()                                # the GPUs that are entered, and how to leave each
 
 
 class Simulated(Device):
@@ -148,7 +152,11 @@ class Simulated(Device):
 
 
 class Gpu(Device):
-    """GPU `index` through CuPy, on a stream of its own or on the null stream, which waits for all others."""
+    """GPU `index` through CuPy, on a stream of its own or on the null stream, which waits for all others.
+
+    A step enters its device hundreds of times, and as often this thread is there already: then nothing is to be done.
+    (A stream that somebody else has made the current one meanwhile stays it.)
+    """
 
     asynchronous = True
 
@@ -156,7 +164,7 @@ class Gpu(Device):
         cuda.check_index(index)
         name = f"gpu({index})" if stream is None else f"gpu({index}) stream {stream}"
         super().__init__(name, cuda.load_cupy(name))
-        self.index = index
+        self.index, self.array = index, self.xp.ndarray
         with self.xp.cuda.Device(index):
             self.stream = self.xp.cuda.Stream(null=stream is None)
 
@@ -179,17 +187,40 @@ class Gpu(Device):
     def _to_host(self, x: Any) -> np.ndarray:
         return self.xp.asnumpy(x)                     # waits for the stream
 
+    def __enter__(self) -> Gpu:
+        gpus, context = _on_gpus.stack, None
+        if not gpus or gpus[-1][0] is not self:
+            context = self._context()
+            context.__enter__()
+        gpus.append((self, context))
+        return self
+
     def __exit__(self, *error: Any) -> None:
         explained = cuda.explained(error[1], self.name) if error[1] else None
-        super().__exit__(*error)
+        _, context = _on_gpus.stack.pop()
+        if context is not None:
+            context.__exit__(*error)
         if explained:
             raise explained from error[1]
 
     def _context(self) -> AbstractContextManager:
-        with ExitStack() as stack:                    # cuda.Device remembers what to go back to: a new one
-            stack.enter_context(self.xp.cuda.Device(self.index))
-            stack.enter_context(self.stream)
-            return stack.pop_all()
+        return _OnStream(self.xp.cuda.Device(self.index), self.stream)
+
+
+class _OnStream(AbstractContextManager):
+    """A GPU and a stream of it are the current ones in here; `device` remembers what to go back to, so it is a new one
+    each time."""
+
+    def __init__(self, device: Any, stream: Any) -> None:
+        self.device, self.stream = device, stream
+
+    def __enter__(self) -> None:
+        self.device.__enter__()
+        self.stream.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.stream.__exit__(*error)
+        self.device.__exit__(*error)
 
 
 cpu = Device("cpu", np)
@@ -233,12 +264,17 @@ def check_kind(x: Any, who: str, what: str = "x") -> None:
     and NumPy's subclasses: masked arrays, matrices, recarrays. A memory map is an array like others."""
     if type(x) is np.ndarray or isinstance(x, np.memmap):
         return
-    if any(kind.__module__.partition(".")[0] == "torch" for kind in type(x).__mro__):
+    if _is_torchs(type(x)):
         raise TypeError(f"{who}: expected an array for {what}, got a PyTorch tensor; convert it first: {what}.numpy()")
     if isinstance(x, np.ndarray):
         convert = f"{what}.filled(0)" if isinstance(x, np.ma.MaskedArray) else f"np.asarray({what})"
         raise TypeError(f"{who}: expected an array for {what}, got a {type(x).__name__}, which computes by rules of "
                         f"its own; convert it first: {convert}")
+
+
+@functools.cache
+def _is_torchs(kind: type) -> bool:
+    return any(base.__module__.partition(".")[0] == "torch" for base in kind.__mro__)
 
 
 def check_device(device: Any, who: str) -> None:

@@ -75,8 +75,7 @@ if hasattr(os, "register_at_fork"):
 
 def fresh(shape: tuple[int, ...], dtype: Any, xp: Any) -> Any:
     """A new array, not cleared, like `xp.empty(shape, dtype)`."""
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    if xp is not np or size < LARGE:
+    if xp is not np or (size := math.prod(shape) * np.dtype(dtype).itemsize) < LARGE:
         return xp.empty(shape, dtype)
     return np.asarray(_Loan(_block(size), shape, dtype))
 

@@ -1,17 +1,23 @@
 """Nonlinearities on a GPU: layers/activation.py has the equations.
 
 A thread computes one y, or one dx: what CuPy does in several kernels, with an array written and read between each two
-of them, is one here. Where the plain function is a single one of CuPy's (ReLU and tanh forwards), it stays.
+of them, is one here. Where the plain function is a single one of CuPy's (tanh forwards), it stays.
 """
 from __future__ import annotations
 
 from .kernels import start
 
 SOURCE = r"""
+__global__ void relu(const real* x, real* y, index total) {
+  index i = THREAD;
+  if (i >= total) return;
+  y[i] = x[i] < 0 ? 0 : x[i];                                           // eq. (1); NaN goes through, as on a CPU
+}
+
 __global__ void relu_back(const real* dy, const real* y, real* dx, index total) {
   index i = THREAD;
   if (i >= total) return;
-  dx[i] = dy[i] * (real)(y[i] > 0);                                     // eq. (1); NaN goes through, as on a CPU
+  dx[i] = dy[i] * (real)(y[i] > 0);                                     // eq. (1)
 }
 
 __global__ void tanh_back(const real* dy, const real* y, real* dx, index total) {
@@ -44,6 +50,10 @@ __global__ void scaled_tanh_back(const real* dy, const real* y, real* dx, index 
   dx[i] = dy[i] * (slope * (A - y[i]) * (A + y[i]));                    // eq. (4); slope is S/A
 }
 """
+
+
+def relu_forward(x, y, xp) -> None:
+    start(SOURCE, "relu", x.size, x, y, x.size)
 
 
 def relu_backward(dy, y, dx, xp) -> None:

@@ -16,7 +16,8 @@ time runs its products. (With several, set CUBLAS_WORKSPACE_CONFIG=:4096:8 befor
 """
 from __future__ import annotations
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +25,10 @@ from ...devices.cuda import tf32_gpus
 
 LARGEST = 2 ** 31 - 1  # cuBLAS takes int for all sizes, CuPy does not offer its other functions
 FLOAT32, TF32 = 0, 3   # cuBLAS's names: CUBLAS_DEFAULT_MATH, CUBLAS_TF32_TENSOR_OP_MATH
-_letters = {"float32": "s", "float64": "d"}
-_numbers = {name: np.array([0, 1], name) for name in _letters}  # cuBLAS reads alpha and beta from here: kept alive
+Lies = tuple[tuple[int, ...], tuple[int, ...]]  # how an array lies in memory: its shape and strides
+FUNCTIONS = {"f": ("sgemm", "sgemmStridedBatched"), "d": ("dgemm", "dgemmStridedBatched")}
+_numbers = {kind: np.array([0, 1], kind) for kind in FUNCTIONS}  # cuBLAS reads alpha and beta from here: kept alive
+_addresses = {kind: (two.ctypes.data, two.ctypes.data + two.itemsize) for kind, two in _numbers.items()}
 
 
 def multiply(a: Any, b: Any, c: Any, add: bool = False) -> None:
@@ -34,32 +37,36 @@ def multiply(a: Any, b: Any, c: Any, add: bool = False) -> None:
     A view of any strides will do for `a` and `b` (copied only if neither its rows nor its columns lie in one piece);
     the rows or the columns of `c` must. Raises ValueError if they do not, or the shapes do not fit or are too large.
     """
-    _check(a, b, c)
-    c_apart, c_turned = _layout(c)
-    if c_turned:  # cᵀ = bᵀ · aᵀ
-        multiply(b.swapaxes(-1, -2), a.swapaxes(-1, -2), c.swapaxes(-1, -2), add)
-        return
-    (a, a_apart, a_turned), (b, b_apart, b_turned) = _readable(a), _readable(b)
-    sizes, batch = (c.shape[-1], c.shape[-2], a.shape[-1]), 1 if c.ndim == 2 else len(c)
-    if max(*sizes, batch, a_apart, b_apart, c_apart) > LARGEST:
-        raise ValueError(f"multiply: cuBLAS takes at most {LARGEST:,} rows, columns and numbers from a row to the "
-                         f"next, got {a.shape} times {b.shape}: take a smaller batch")
-    library, handle = _cublas(_device_of(c))
-    zero, letter = _numbers[c.dtype.name].ctypes.data, _letters[c.dtype.name]
-    turned, (one, beta) = (int(b_turned), int(a_turned)), (zero + c.itemsize, zero + c.itemsize * add)
-    if batch == 1:
-        getattr(library, f"{letter}gemm")(
-            handle, *turned, *sizes, one, address(b), b_apart, address(a), a_apart, beta, address(c), c_apart)
+    plan = _plan((a.shape, a.strides), (b.shape, b.strides), (c.shape, c.strides), c.itemsize)
+    if plan.exchanged:
+        a, b = b, a
+    a, b = a.copy(order="C") if plan.copied[0] else a, b.copy(order="C") if plan.copied[1] else b
+    kind = c.dtype.char
+    (library, handle), (zero, one), (a_apart, b_apart, c_apart) = _cublas(_device_of(c)), _addresses[kind], plan.apart
+    beta, (single, batched) = one if add else zero, FUNCTIONS[kind]
+    if plan.batch == 1:
+        getattr(library, single)(handle, *plan.turned, *plan.sizes, one, address(a), a_apart, address(b), b_apart,
+                                 beta, address(c), c_apart)
     else:
-        a_step, b_step, c_step = (x.strides[0] // x.itemsize for x in (a, b, c))
-        getattr(library, f"{letter}gemmStridedBatched")(
-            handle, *turned, *sizes, one, address(b), b_apart, b_step, address(a), a_apart, a_step,
-            beta, address(c), c_apart, c_step, batch)
+        a_step, b_step, c_step = plan.steps
+        getattr(library, batched)(handle, *plan.turned, *plan.sizes, one, address(a), a_apart, a_step,
+                                  address(b), b_apart, b_step, beta, address(c), c_apart, c_step, plan.batch)
 
 
 def sum_rows(rows: Any, total: Any, xp: Any) -> None:
     """total (F) = Σ of rows (n, F): a product with ones, which is faster than a sum along the first axis."""
-    multiply(xp.ones((1, len(rows)), rows.dtype), rows, total[None])
+    n = len(rows)
+    ones = _ones(_device_of(rows), rows.dtype.char, 1 << (n - 1).bit_length(), xp)
+    multiply(ones[None, :n], rows, total[None])
+
+
+@functools.cache
+def _ones(device: int, kind: str, n: int, xp: Any) -> Any:
+    """n ones on a device, for all to read: they are there before anybody gets them, whatever his stream."""
+    ones = xp.ones(n, kind)
+    if xp is not np:
+        xp.cuda.get_current_stream().synchronize()
+    return ones
 
 
 def grouped(x: Any, groups: int) -> Any:
@@ -73,19 +80,65 @@ def address(x: Any) -> int:
     return x.data.ptr
 
 
-def _check(a: Any, b: Any, c: Any) -> None:
-    if a.shape[:-2] + b.shape[:-2] != 2 * c.shape[:-2] or a.shape[-1] != b.shape[-2] or (
-            (a.shape[-2], b.shape[-1]) != c.shape[-2:]):
-        raise ValueError(f"multiply: {a.shape} times {b.shape} is not {c.shape}")
-    if _layout(c)[0] is None:
-        raise ValueError(f"multiply: neither rows nor columns of the result lie in one piece, of shape {c.shape} and "
-                         f"strides {c.strides}")
+class _Plan(NamedTuple):
+    """What cuBLAS is told of a product, but for where the matrices begin. It is given cᵀ = bᵀ · aᵀ; where it is the
+    columns of c that lie in one piece, that is c itself: then a and b are `exchanged` once more."""
+
+    exchanged: bool
+    copied: tuple[bool, bool]     # of the two factors, in cuBLAS's order
+    turned: tuple[int, int]
+    sizes: tuple[int, int, int]
+    apart: tuple[int, int, int]   # leading dimensions: of the factors, and of c
+    steps: tuple[int, int, int]   # from one matrix of a batch to the next
+    batch: int
 
 
-def _layout(x: Any) -> tuple[int | None, bool]:
+@functools.lru_cache(maxsize=4096)
+def _plan(a: Lies, b: Lies, c: Lies, itemsize: int) -> _Plan:
+    """For matrices of these shapes and strides, which are the same in every step."""
+    (a_shape, _), (b_shape, _), (c_shape, c_strides) = a, b, c
+    if a_shape[:-2] + b_shape[:-2] != 2 * c_shape[:-2] or a_shape[-1] != b_shape[-2] or (
+            (a_shape[-2], b_shape[-1]) != c_shape[-2:]):
+        raise ValueError(f"multiply: {a_shape} times {b_shape} is not {c_shape}")
+    c_apart, columns_lie = _layout(c, itemsize)
+    if c_apart is None:
+        raise ValueError(f"multiply: neither rows nor columns of the result lie in one piece, of shape {c_shape} and "
+                         f"strides {c_strides}")
+    factors = [_Factor.of(*x, itemsize) for x in (a, b)]
+    if columns_lie:
+        turned, (rows, columns) = [not x.turned for x in factors], (c_shape[-1], c_shape[-2])
+    else:
+        factors = factors[::-1]
+        turned, (rows, columns) = [x.turned for x in factors], c_shape[-2:]
+    sizes, batch = (columns, rows, a_shape[-1]), 1 if len(c_shape) == 2 else c_shape[0]
+    apart = (*(x.apart for x in factors), c_apart)
+    if max(*sizes, batch, *apart) > LARGEST:
+        raise ValueError(f"multiply: cuBLAS takes at most {LARGEST:,} rows, columns and numbers from a row to the "
+                         f"next, got {a_shape} times {b_shape}: take a smaller batch")
+    steps = (*(x.step for x in factors), c_strides[0] // itemsize)
+    return _Plan(not columns_lie, tuple(x.copied for x in factors), tuple(map(int, turned)), sizes, apart, steps, batch)
+
+
+class _Factor(NamedTuple):
+    apart: int
+    turned: bool  # its columns lie in one piece, not its rows
+    step: int
+    copied: bool
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> _Factor:
+        """A factor as it lies; or, where neither its rows nor its columns lie in one piece, as a copy of it will."""
+        apart, turned = _layout((shape, strides), itemsize)
+        if apart is None:
+            return cls(shape[-1], False, shape[-2] * shape[-1], True)
+        return cls(apart, turned, strides[0] // itemsize, False)
+
+
+def _layout(x: Lies, itemsize: int) -> tuple[int | None, bool]:
     """How many numbers a row of x (..., rows, columns) is from the next, and False. If it is columns that lie in one
     piece: how many a column is from the next, and True. None if it is neither."""
-    (rows, columns), (down, right) = x.shape[-2:], (step // x.itemsize for step in x.strides[-2:])
+    shape, strides = x
+    (rows, columns), (down, right) = shape[-2:], (step // itemsize for step in strides[-2:])
     if (right == 1 or columns == 1) and (down >= columns or rows == 1):
         return (columns if rows == 1 else down), False
     if (down == 1 or rows == 1) and (right >= rows or columns == 1):
@@ -93,17 +146,10 @@ def _layout(x: Any) -> tuple[int | None, bool]:
     return None, False
 
 
-def _readable(x: Any) -> tuple[Any, int, bool]:
-    """x, or a copy in one piece where it is needed, and its layout."""
-    apart, turned = _layout(x)
-    return (x, apart, turned) if apart is not None else (x.copy(order="C"), x.shape[-1], False)
-
-
 def _cublas(device: int) -> tuple[Any, int]:
     """The library, and this thread's handle of it for the current device, set to full or to reduced precision."""
-    from cupy.cuda import cublas
-    from cupy.cuda.device import get_cublas_handle
-    handle = get_cublas_handle()
+    import cupy.cuda.device
+    cublas, handle = cupy.cuda.cublas, cupy.cuda.device.get_cublas_handle()
     cublas.setMathMode(handle, TF32 if device in tf32_gpus else FLOAT32)
     return cublas, handle
 

@@ -10,10 +10,11 @@ and that of writing and reading what is made on the way. In multiply-adds, for e
     winograd   t² · (T·C·F + 2 · NUMBER · (T·C + T·F + C·F))             so are V, M and U
 
 with T tiles, those that hang over the edge as well; with strides, C is that of a block. So Winograd's algorithm is
-chosen from few channels on, but not for so few or so small images that U is most of the work.
+chosen from few channels on, but not for so few or so small images that U is most of the work. Nor where there is
+little work at all: then a GPU waits for Python, which has to ask for two kernels more.
 
-NUMBER is from the rates of matrix products and of copies on one GPU, an H200. The choices have not been measured, least
-of all for small nets, small batches and other GPUs. With TF32 products are cheaper; the rule does not know of it.
+NUMBER is from the rates of matrix products and of copies on one GPU, an H200, ASKED from the Python of one machine. With
+TF32 products are cheaper; the rule does not know of it.
 """
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ from .blas import grouped, multiply, sum_rows
 from .im2col import col2im, im2col
 
 Pair = tuple[int, int]
-NUMBER = 25  # multiply-adds in the time in which a number gets to or from memory: 25e12 a second, 4e12 bytes a second
+NUMBER = 25    # multiply-adds in the time in which a number gets to or from memory: 25e12 a second, 4e12 bytes a second
+ASKED = 4.5e8  # ... and in which Python asks for a kernel: 18 microseconds
 
 
 @functools.cache
@@ -47,7 +49,7 @@ def best_form(kernel: Pair, stride: Pair, N: int, size: Pair, C: int, F: int, al
         on_the_way = T * in_block + T * F + in_block * F
         costs[form] = form.t ** 2 * (T * in_block * F + 2 * NUMBER * on_the_way)
     best = [form for form in costs if costs[form] <= 1.1 * min(costs.values())][-1]
-    return best if algorithm == "winograd" or costs[best] < im2col_cost else None
+    return best if algorithm == "winograd" or costs[best] + 2 * ASKED < im2col_cost else None
 
 
 def conv_forward(x, W, b, y, stride, padding, algorithm, xp) -> None:

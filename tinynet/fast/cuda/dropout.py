@@ -40,9 +40,19 @@ __global__ void draw(bool* mask, index total, unsigned a, unsigned b, unsigned c
   philox(word, c, d);
   for (int j = 0; j < 4; j++) if (4 * i + j < total) mask[4 * i + j] = word[j] >= least;
 }
+
+__global__ void silence(const real* x, const bool* mask, real* y, index total) {
+  index i = THREAD;
+  if (i >= total) return;
+  y[i] = x[i] * (real)mask[i];                                          // eq. (1)
+}
 """
 
 
 def draw_mask(mask, rng, p, xp) -> None:
     drawn = rng.integers(2 ** 32, size=4, dtype=np.uint32).tolist()
     start(SOURCE, "draw", -(-mask.size // 4), mask, mask.size, *drawn, int(p * 2 ** 32))
+
+
+def silence(x, mask, y, xp) -> None:
+    start(SOURCE, "silence", y.size, x, mask, y, y.size)

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 THREADS = 128               # of a block
+REAL, NOWHERE = {"f": "float32", "d": "float64"}, np.intp(0)
 LARGEST = 2 ** 31 - 2 ** 20  # numbers in an array, up to which an int counts them and a step beyond the last of them
 
 PRELUDE = """
@@ -37,38 +38,50 @@ PRELUDE = """
 def start(source: str, name: str, total: int, *args: Any) -> None:
     """Have the kernel `name` of `source` run `total` times, in order with what is asked of the current stream.
 
-    `args` are its arguments: arrays of one device, None for an array that is not wanted, whole numbers for `index`,
-    words of 32 bits for `unsigned`, others for `real`. Raises ValueError if an array that is written to does not lie in
-    one piece, or they do not fit.
+    `args` are its arguments, the arrays first: arrays of one device, None for one that is not wanted; then whole
+    numbers for `index`, words of 32 bits for `unsigned`, others for `real`. Raises ValueError if an array that is
+    written to does not lie in one piece, or they do not fit.
+
+    A net asks for hundreds of kernels in each step, and a GPU is done with a small one in the time in which Python adds
+    up a few numbers: what need not be done anew each time is cached.
     """
-    parameters = parameters_of(source, name)
+    parameters, count = _declared(source, name)
     if len(parameters) != len(args):
         raise ValueError(f"kernel {name}: expected {len(parameters)} arguments, got {len(args)}")
-    arrays = [a for a in args if _is_array(a)]
-    real = next((a.dtype for a in arrays if a.dtype.kind == "f"), np.dtype(np.float32))
-    wide = max(total, *(a.size for a in arrays)) > LARGEST
-    whole = np.int64 if wide else np.int32
-    given = tuple(_argument(name, p, a, real, whole) for p, a in zip(parameters, args, strict=True))
-    _kernel(source, name, real.name, wide)((-(-total // THREADS),), (THREADS,), given)
+    given, real, most = [], None, total
+    for parameter, a in zip(parameters[:count], args, strict=False):
+        if a is None:
+            given.append(NOWHERE)
+            continue
+        if real is None and a.dtype.kind == "f":
+            real = a.dtype.char
+        if a.size > most:
+            most = a.size
+        given.append(a if a.flags.c_contiguous else _in_one_piece(name, parameter, a))
+    real, wide = real or "f", most > LARGEST
+    numbers = _numbers(parameters[count:], args[count:], real, wide)
+    _kernel(source, name, REAL[real], wide)((-(-total // THREADS),), (THREADS,), (*given, *numbers))
 
 
-def _is_array(value: Any) -> bool:
-    """A number of NumPy's is none, though it has a shape."""
-    return hasattr(value, "shape") and not isinstance(value, np.generic)
+def _in_one_piece(name: str, parameter: str, a: Any) -> Any:
+    if not parameter.startswith("const "):
+        raise ValueError(f"kernel {name}: {parameter} does not lie in one piece, of shape {a.shape} and strides "
+                         f"{a.strides}")
+    return a.copy(order="C")
 
 
-def _argument(name: str, parameter: str, value: Any, real: np.dtype, whole: type) -> Any:
-    if _is_array(value):
-        if value.flags.c_contiguous:
-            return value
-        if not parameter.startswith("const "):
-            raise ValueError(f"kernel {name}: {parameter} does not lie in one piece, of shape {value.shape} and "
-                             f"strides {value.strides}")
-        return value.copy(order="C")
-    if value is None:
-        return np.intp(0)
-    number = {"index": whole, "unsigned": np.uint32}.get(parameter.split()[0], real.type)
-    return number(value)
+@functools.lru_cache(maxsize=4096)
+def _numbers(parameters: tuple[str, ...], values: tuple[float, ...], real: str, wide: bool) -> tuple[np.generic, ...]:
+    """The arguments that are no arrays, as many bytes long as the kernel reads."""
+    kinds = {"index": np.int64 if wide else np.int32, "unsigned": np.uint32, "real": np.dtype(real).type}
+    return tuple(kinds[parameter.split()[0]](value) for parameter, value in zip(parameters, values, strict=True))
+
+
+@functools.cache
+def _declared(source: str, name: str) -> tuple[tuple[str, ...], int]:
+    """The parameters of a kernel, and how many of them are arrays: those in front."""
+    parameters = tuple(parameters_of(source, name))
+    return parameters, sum("*" in parameter for parameter in parameters)
 
 
 @functools.cache

@@ -8,12 +8,16 @@ neighbours. It finds the largest of them, a_j, and b_j = Σ exp(z - a_j). From a
 
 A second kernel has one thread for each probability, and each combines the J numbers of its row for itself: to do so is
 less than to let one do it and the others wait.
+
+Whether all scores are finite is not asked for: 0 · z is 0 if z is, else NaN, and once it is added to b_j the row's loss
+is NaN, and so is the mean.
 """
 from __future__ import annotations
 
 import numpy as np
 
 from .kernels import start
+from .sums import add_up
 
 SHARES = 32  # J, at most: as many threads as run in step
 
@@ -26,7 +30,7 @@ __global__ void shares(const real* z, real* tops, real* sums, index total, index
   index j = i % J;
   real top = row[j], sum = 0;
   for (index k = j; k < K; k += J) if (row[k] > top) top = row[k];
-  for (index k = j; k < K; k += J) sum += exp(row[k] - top);
+  for (index k = j; k < K; k += J) sum += exp(row[k] - top) + 0 * row[k];
   tops[i] = top;
   sums[i] = sum;
 }
@@ -55,12 +59,13 @@ __global__ void cross_entropy_back(const real* probs, const long long* labels, r
 """
 
 
-def cross_entropy_forward(logits, labels, probs, losses, xp) -> None:
+def cross_entropy_forward(logits, labels, probs, L, xp) -> None:
     N, K = logits.shape
     J = min(SHARES, K)
-    tops, sums = xp.empty((N, J), logits.dtype), xp.empty((N, J), logits.dtype)
+    tops, sums, losses = (xp.empty(shape, logits.dtype) for shape in ((N, J), (N, J), N))
     start(SOURCE, "shares", N * J, logits, tops, sums, N * J, K, J)
     start(SOURCE, "probabilities", N * K, logits, tops, sums, _whole(labels), probs, losses, N * K, K, J)
+    add_up(losses, L, 1 / N, xp)                                                     # eq. (2)
 
 
 def cross_entropy_backward(probs, labels, dz, xp) -> None:

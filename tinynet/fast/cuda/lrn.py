@@ -4,8 +4,8 @@ A thread computes one y, or one dx. The maps of a pixel lie side by side, so nei
 windows: of the n numbers that each reads, all but one are in the cache already. Within a map, they read neighbouring
 numbers, and what one reads now for a pixel below, another reads again a row later.
 
-A power takes as long as dozens of sums. So where a neighbourhood is size² pixels, a kernel of its own first computes,
-once for each number, what is then summed.
+A power takes as long as dozens of sums. So backwards, where each number is wanted by all its neighbours, a kernel of
+its own first computes, once for each, what has a power in it.
 """
 from __future__ import annotations
 
@@ -26,19 +26,22 @@ __global__ void lrn(const real* x, real* y, real* s, index total, index Cg, inde
   if (s) s[i] = strength;
 }
 
-// dx of dy, x and s; ab2 is 2 alpha beta
-__global__ void lrn_back(const real* dy, const real* x, const real* s, real* dx, index total, index Cg, index half,
-                         real ab2, real beta) {
+// what is left of each dy
+__global__ void weakened(const real* dy, const real* s, real* weak, index total, real beta) {
+  index i = THREAD;
+  if (i >= total) return;
+  weak[i] = dy[i] * pow(s[i], -beta);
+}
+
+// dx; ab2 is 2 alpha beta
+__global__ void lrn_back(const real* weak, const real* x, const real* s, real* dx, index total, index Cg, index half,
+                         real ab2) {
   index i = THREAD;
   if (i >= total) return;
   index c = i % Cg, first = c < half ? 0 : c - half, last = c + half < Cg ? c + half : Cg - 1, g = i - c;
-  real around = 0, own = 0;
-  for (index j = g + first; j <= g + last; j++) {
-    real scaled = dy[j] * pow(s[j], -beta);
-    if (j == i) own = scaled;
-    around += scaled * x[j] / s[j];
-  }
-  dx[i] = own - ab2 * x[i] * around;                                    // eq. (2)
+  real around = 0;
+  for (index j = g + first; j <= g + last; j++) around += weak[j] * x[j] / s[j];
+  dx[i] = weak[i] - ab2 * x[i] * around;                                // eq. (2)
 }
 
 // the same within maps: x (N, H, W, C), size is 2 half + 1
@@ -87,7 +90,9 @@ def lrn_forward(x, y, s, n, k, alpha, beta, groups, xp) -> None:
 
 
 def lrn_backward(dy, x, s, dx, n, alpha, beta, groups, xp) -> None:
-    start(SOURCE, "lrn_back", x.size, dy, x, s, dx, x.size, x.shape[-1] // groups, n // 2, 2 * alpha * beta, beta)
+    weak = xp.empty(x.shape, x.dtype)
+    start(SOURCE, "weakened", x.size, dy, s, weak, x.size, beta)
+    start(SOURCE, "lrn_back", x.size, weak, x, s, dx, x.size, x.shape[-1] // groups, n // 2, 2 * alpha * beta)
 
 
 def within_map_forward(x, y, s, size, k, alpha, beta, xp) -> None:
