@@ -370,6 +370,32 @@ def test_the_gradients_alone_are_the_same_and_dx_is_not_made(name, monkeypatch):
         np.testing.assert_array_equal(p.grad, expected[name], name)
 
 
+class Arrives:
+    """Whoever looks at it finds that the layer has got an attribute meanwhile, as from a training that another thread
+    has begun."""
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    @property
+    def __class__(self):
+        setattr(self.layer, f"attribute{len(vars(self.layer))}", None)
+        return Arrives
+
+
+@pytest.mark.parametrize("look", [
+    lambda layer: layer.forward(distinct(4, 3, dtype=np.float32)),
+    lambda layer: layer.parameters(),
+    lambda layer: repr(Sequential(fc=layer)),
+])
+def test_a_layer_may_get_an_attribute_while_it_is_looked_at(look):
+    layer = Linear(3, 2, rng=np.random.default_rng(0))
+    layer.other = Arrives(layer)
+    before = len(vars(layer))
+    look(layer)
+    assert len(vars(layer)) > before
+
+
 def test_train_implies_keep(case):
     layer, x = case
     y = layer.forward(x, train=True)

@@ -56,7 +56,7 @@ def table(net: Any) -> str:
 
 
 def _row(name: str, layer: Any) -> tuple[str, str, str, str]:
-    own = {key: p for key, p in vars(layer).items() if isinstance(p, Parameter)}
+    own = {key: p for key, p in list(vars(layer).items()) if isinstance(p, Parameter)}
     shapes = "  ".join(f"{key} {'x'.join(map(str, p.shape))}" for key, p in own.items())
     kind = type(layer).__name__ if layer.children() else repr(layer)
     return name, kind, shapes, f"{sum(p.size for p in own.values()):,}" if own else ""

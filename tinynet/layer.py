@@ -97,7 +97,8 @@ class Layer:
 
     def parameters(self) -> list[tuple[str, Parameter]]:
         """All parameters with their names: ("W", ...), ("b", ...); of nested layers: ("conv1.W", ...)."""
-        own = [(name, value) for name, value in vars(self).items() if isinstance(value, Parameter)]
+        # a list, here and below: a training that another thread begins gives each layer an attribute
+        own = [(name, value) for name, value in list(vars(self).items()) if isinstance(value, Parameter)]
         return own + [(f"{child}.{name}", p) for child, layer in self.children() for name, p in layer.parameters()]
 
     def state(self) -> list[tuple[str, Any]]:
@@ -208,7 +209,7 @@ class Layer:
                 "; channels come last here: x.transpose(0, 2, 3, 1)" if first else ""))
         if x.size == 0:
             raise ValueError(f"{self.label}: {what} is empty: its shape is {tuple(x.shape)}")
-        for own in vars(self).values() if dtype is None else ():
+        for own in list(vars(self).values()) if dtype is None else ():
             if isinstance(own, Parameter) and own.value.dtype != x.dtype:
                 raise TypeError(f"{self.label}: {what} is {x.dtype}, the layer's parameters are {own.value.dtype}: "
                                 f"convert it first, {what}.astype(np.{own.value.dtype}), or the layer, "
@@ -251,7 +252,7 @@ class Layer:
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, or what comes out of a pickle, is in nobody's training: what was kept stays here."""
-        return {name: value for name, value in vars(self).items() if name not in ("_kept", "_trainer")}
+        return {name: value for name, value in list(vars(self).items()) if name not in ("_kept", "_trainer")}
 
     # ---- for users --------------------------------------------------------------------------------------------
 
