@@ -43,6 +43,9 @@ from gpu_report import tell, tell_machine
 import tinynet
 from tinynet import Device, Linear, free_memory, gpu, summary
 
+TURN = 0.4  # seconds
+
+
 # ---- the GPU ------------------------------------------------------------------------------------------------------
 
 def wait() -> None:
@@ -127,7 +130,8 @@ def theirs_on(torch: Any) -> str:
 
 
 def turns(step: Callable[[], Any], steps: int, repeat: int) -> list[tuple[float, float]]:
-    """Seconds until a step was asked for, and until it was done, in each of the turns."""
+    """Seconds until a step was asked for, and until it was done, in each of the turns of so many steps; fewer, if they
+    take long."""
     def some() -> float:
         start = time.perf_counter()
         for _ in range(steps):
@@ -135,6 +139,7 @@ def turns(step: Callable[[], Any], steps: int, repeat: int) -> list[tuple[float,
         return time.perf_counter() - start
     for _ in range(3):
         step()
+    steps = max(1, min(steps, int(TURN / timed(step, wait)[1])))
     return [(asked / steps, done / steps) for asked, done in (timed(some, wait) for _ in range(repeat))]
 
 

@@ -231,9 +231,9 @@ def gpu(index: int = 0, tf32: bool | None = None) -> Device:
     """GPU `index`; the same object at every call.
 
     `tf32=True` lets its matrix products round float32 factors to TF32, to 11 binary digits from 24, which GPUs from
-    Ampere on multiply faster; sums are still float32. How much it adds to the errors of a net has not been measured.
-    It concerns the convolutions, fully and locally connected layers of all nets on this GPU, on its streams too, until
-    `tf32=False`; a call that says nothing leaves it as it is, off to begin with. float64 stays what it is.
+    Ampere on multiply faster; sums are still float32. docs/gpu.md says what it does to a net's errors. It concerns the
+    convolutions, fully and locally connected layers of all nets on this GPU, on its streams too, until `tf32=False`; a
+    call that says nothing leaves it as it is, off to begin with. float64 stays what it is.
 
     Raises ImportError without CuPy or one of CUDA's libraries, RuntimeError without a GPU or a driver that is new
     enough, ValueError if there is none of this index.

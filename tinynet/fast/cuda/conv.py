@@ -13,8 +13,8 @@ with T tiles, those that hang over the edge as well; with strides, C is that of 
 chosen from few channels on, but not for so few or so small images that U is most of the work. Nor where there is
 little work at all: then a GPU waits for Python, which has to ask for two kernels more.
 
-NUMBER is from the rates of matrix products and of copies on one GPU, an H200, ASKED from the Python of one machine. With
-TF32 products are cheaper; the rule does not know of it.
+NUMBER is from the rates of matrix products and of copies on one GPU, an H200, ASKED from the Python of one machine.
+With TF32 products are cheaper; the rule does not know of it.
 """
 from __future__ import annotations
 
