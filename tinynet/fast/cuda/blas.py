@@ -65,7 +65,7 @@ def _ones(device: int, kind: str, n: int, xp: Any) -> Any:
     """n ones on a device, for all to read: they are there before anybody gets them, whatever his stream."""
     ones = xp.ones(n, kind)
     if xp is not np:
-        xp.cuda.get_current_stream().synchronize()
+        xp.cuda.Device(device).synchronize()
     return ones
 
 
