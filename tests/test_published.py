@@ -23,6 +23,6 @@ def test_the_best_epoch_on_photographs(run):
     assert f"{100 * best['val_error']:.1f}, {100 * best['val_top5_error']:.1f}" in row(run)
 
 
-@pytest.mark.parametrize("run", ["80sec", "18pct"])
+@pytest.mark.parametrize("run", ["80sec", "18pct", "13pct"])
 def test_the_last_epoch_on_cifar(run):
     assert row(run).strip().startswith(f"{100 * records(run)[-1]['test_error']:.1f} (")
