@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import threading
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -266,6 +266,29 @@ def test_a_full_gpu_says_what_to_do(monkeypatch, error, message):
     device = FakeGpu()
     with pytest.raises((MemoryError, RuntimeError), match=message), device, device:
         raise error
+
+
+def test_a_gpu_is_entered_once_however_often_it_is_asked_for():
+    log = []
+
+    class Counted(FakeGpu):
+        def __init__(self, name):
+            super().__init__()
+            self.label = name
+
+        @contextmanager
+        def _context(self):
+            log.append(f"enter {self.label}")
+            yield
+            log.append(f"leave {self.label}")
+
+    left, right = Counted("left"), Counted("right")
+    with left, left:
+        with right, cpu, right, left, left:
+            log.append("work")
+        with left:
+            log.append("more")
+    assert log == ["enter left", "enter right", "enter left", "work", "leave left", "leave right", "more", "leave left"]
 
 
 def test_tf32_is_a_gpus_own_until_it_is_told_otherwise(monkeypatch):
