@@ -344,8 +344,8 @@ check("17.3", my_pool_back);
 
 # %% [markdown]
 # The library's is the same along two axes. Here it is, to be read; its two inner loops are the windows that hold a row
-# and a column of pixels. The outer one goes through a few maps of the pixel: where the windows lie, with seven
-# divisions in it, takes longer to work out than what follows, so it is done once for all of them.
+# and a column of pixels. The outer one goes through a few maps of the pixel: where the windows lie, which takes seven
+# divisions, is worked out once for all of them.
 
 # %%
 from tinynet.fast.cuda import pool

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -271,16 +271,21 @@ def test_a_full_gpu_says_what_to_do(monkeypatch, error, message):
 def test_a_gpu_is_entered_once_however_often_it_is_asked_for():
     log = []
 
-    class Counted(FakeGpu):
+    class Counted(device_module.Gpu):
         def __init__(self, name):
-            super().__init__()
-            self.label = name
+            xp = SimpleNamespace(cuda=SimpleNamespace(Device=lambda index: nullcontext()))
+            Device.__init__(self, name, xp)
+            self.index, self.stream = 0, Noted(name)
 
-        @contextmanager
-        def _context(self):
-            log.append(f"enter {self.label}")
-            yield
-            log.append(f"leave {self.label}")
+    class Noted(AbstractContextManager):
+        def __init__(self, name):
+            self.name = name
+
+        def __enter__(self):
+            log.append(f"enter {self.name}")
+
+        def __exit__(self, *error):
+            log.append(f"leave {self.name}")
 
     left, right = Counted("left"), Counted("right")
     with left, left:

@@ -126,10 +126,7 @@ class _Fetched:
 
 class _Contexts(threading.local):
     def __init__(self) -> None:                       # once per thread: several may be on one device
-        self.stack: list[Any] = []
-
-
-_on_gpus = _Contexts()                                # the GPUs that are entered, and how to leave each
+        self.stack: list[AbstractContextManager] = []
 
 
 class Simulated(Device):
@@ -187,42 +184,38 @@ class Gpu(Device):
     def _to_host(self, x: Any) -> np.ndarray:
         return self.xp.asnumpy(x)                     # waits for the stream
 
-    def __enter__(self) -> Gpu:
-        gpus, context = _on_gpus.stack, None
-        if not gpus or gpus[-1][0] is not self:
-            context = self._context()
-            context.__enter__()
-        gpus.append((self, context))
-        return self
-
     def __exit__(self, *error: Any) -> None:
         explained = cuda.explained(error[1], self.name) if error[1] else None
-        _, context = _on_gpus.stack.pop()
-        if context is not None:
-            context.__exit__(*error)
+        super().__exit__(*error)
         if explained:
             raise explained from error[1]
 
     def _context(self) -> AbstractContextManager:
-        return _OnStream(self.xp.cuda.Device(self.index), self.stream)
+        return nullcontext() if _here.gpu is self else _OnStream(self)
 
 
 class _OnStream(AbstractContextManager):
-    """A GPU and a stream of it are the current ones in here; `device` remembers what to go back to, so it is a new one
-    each time."""
+    """In here a GPU and its stream are the current ones."""
 
-    def __init__(self, device: Any, stream: Any) -> None:
-        self.device, self.stream = device, stream
+    def __init__(self, gpu: Gpu) -> None:
+        self.gpu, self.place = gpu, gpu.xp.cuda.Device(gpu.index)  # remembers what to go back to: a new one
 
     def __enter__(self) -> None:
-        self.device.__enter__()
-        self.stream.__enter__()
+        self.place.__enter__()
+        self.gpu.stream.__enter__()
+        self.before, _here.gpu = _here.gpu, self.gpu
 
     def __exit__(self, *error: Any) -> None:
-        self.stream.__exit__(*error)
-        self.device.__exit__(*error)
+        _here.gpu = self.before
+        self.gpu.stream.__exit__(*error)
+        self.place.__exit__(*error)
 
 
+class _Here(threading.local):
+    gpu: Gpu | None = None                            # the one that this thread is on
+
+
+_here = _Here()
 cpu = Device("cpu", np)
 _cached_gpu, _cached_simulated = functools.cache(Gpu), functools.cache(Simulated)
 

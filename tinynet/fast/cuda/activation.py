@@ -1,7 +1,7 @@
 """Nonlinearities on a GPU: layers/activation.py has the equations.
 
 A thread computes one y, or one dx: what CuPy does in several kernels, with an array written and read between each two
-of them, is one here. Where the plain function is a single one of CuPy's (tanh forwards), it stays.
+of them, is one here. tanh forwards is a single one of CuPy's, and stays.
 """
 from __future__ import annotations
 

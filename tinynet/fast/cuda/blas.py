@@ -81,10 +81,9 @@ def address(x: Any) -> int:
 
 
 class _Plan(NamedTuple):
-    """What cuBLAS is told of a product, but for where the matrices begin. It is given cᵀ = bᵀ · aᵀ; where it is the
-    columns of c that lie in one piece, that is c itself: then a and b are `exchanged` once more."""
+    """What cuBLAS is told of a product, but for where the matrices begin."""
 
-    exchanged: bool
+    exchanged: bool               # b comes first; not where the columns of c lie in one piece, as cuBLAS has them
     copied: tuple[bool, bool]     # of the two factors, in cuBLAS's order
     turned: tuple[int, int]
     sizes: tuple[int, int, int]
@@ -105,7 +104,7 @@ def _plan(a: Lies, b: Lies, c: Lies, itemsize: int) -> _Plan:
         raise ValueError(f"multiply: neither rows nor columns of the result lie in one piece, of shape {c_shape} and "
                          f"strides {c_strides}")
     factors = [_Factor.of(*x, itemsize) for x in (a, b)]
-    if columns_lie:
+    if columns_lie:  # what lies as a row to us is a column to cuBLAS: it is to turn what we have not turned
         turned, (rows, columns) = [not x.turned for x in factors], (c_shape[-1], c_shape[-2])
     else:
         factors = factors[::-1]

@@ -4,9 +4,9 @@ Forwards, a thread looks at the pixels of one window, and computes y. Backwards,
 one pixel, at most ceil(K/S)² of them, takes from each what it has for this pixel, and computes dx. So no two threads
 write to the same number, and nothing is cleared first.
 
-Where a window lies costs more to work out than the maximum: there are seven divisions in it, of whole numbers, for
-which a GPU has no instruction. So a thread does it once for MAPS maps, those `lanes` apart. Maps lie side by side, and
-so do the numbers that neighbouring threads read; where windows overlap, a number is read again from the cache.
+To work out where a window lies takes up to seven divisions of whole numbers, for which a GPU has no instruction. So a
+thread does it once for MAPS maps, those `lanes` apart. Maps lie side by side, and so do the numbers that neighbouring
+threads read; where windows overlap, a number is read again from the cache.
 """
 from __future__ import annotations
 
