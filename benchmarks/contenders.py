@@ -13,6 +13,7 @@ import numpy as np
 
 from tinynet import SGD, Device, SoftmaxCrossEntropy, cpu, get_threads
 from tinynet.fast.parallel import one_blas_thread
+from tinynet.training.replay import Replayed
 
 TORCH = {"PyTorch NCHW": "contiguous_format", "PyTorch channels_last": "channels_last"}
 
@@ -30,21 +31,35 @@ def timed(call: Callable[[], Any], wait: Callable[[], Any] = nothing) -> tuple[A
 
 
 class Ours:
-    def __init__(self, case: Any, columns: int, device: Device = cpu, wait: Callable[[], Any] = nothing) -> None:
+    """With `graph`, forward, loss and backward are repeated by the GPU, as `train(..., graph=True)` has it."""
+
+    def __init__(self, case: Any, columns: int, device: Device = cpu, wait: Callable[[], Any] = nothing,
+                 graph: bool = False) -> None:
         rng, self.timed = np.random.default_rng(1), partial(timed, wait=wait)
         self.net, self.loss = case.build(columns), SoftmaxCrossEntropy()
         self.sgd = SGD(self.net.parameters(), lr=1e-4)
         self.x = device.asarray(rng.standard_normal((case.batch, *case.input_shape), np.float32))
         self.labels = rng.integers(0, 10, case.batch)
+        self.there_and_back = Replayed(self.net, self._there_and_back) if graph else self._there_and_back
 
     @one_blas_thread  # as the training loop does
     def train(self) -> None:
-        self.loss.forward(self.net.forward(self.x, train=True), self.labels)
-        self.net.backward(self.loss.backward())
+        self.there_and_back(self.x, self.labels)
         self.sgd.step()
+
+    def _there_and_back(self, x: Any, labels: Any) -> tuple[Any, Any, int]:
+        scores = self.net.forward(x, train=True)
+        L = self.loss.forward(scores, labels)
+        self.net.backward(self.loss.backward())
+        return L, None, scores.shape[-1]
 
     def infer(self) -> None:
         self.net.forward(self.x)
+
+    @property
+    def recorded(self) -> int:
+        """Bytes of the GPU that the repeated steps take."""
+        return getattr(self.there_and_back, "nbytes", 0)
 
     def layers(self) -> dict[str, list[float]]:
         """Each layer, a pair of columns as one. `net.forward(x, seen=...)` would not do: it runs two columns one after

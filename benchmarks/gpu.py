@@ -8,7 +8,8 @@ Measured for each net: a training step (forward, loss, backward, SGD) and infere
 GPU already; what one layer takes; the memory. AlexNet comes in one column and in two, each on a stream of the one GPU,
 with its response normalisation and without ("-nolrn"). GoogLeNet is the main line, without the two heads. PyTorch, if
 it is installed, runs the one-column net in both of its layouts, with cuDNN, which may try out its algorithms first,
-and without. "TF32" is once more with factors of matrix products rounded to 11 binary digits, here and there.
+and without. "TF32" is once more with factors of matrix products rounded to 11 binary digits, here and there; "graph" is
+a training in which the GPU repeats its steps by itself (training/replay.py; inference is as it was).
 
 How to read it: a time is that of a step, as the mean over a few that are asked for one after the other before anybody
 waits, as training does; "median" and "min-max" are over several such turns. The contenders come one after the other.
@@ -114,13 +115,15 @@ def measure(of: Case, one: Contender, work: dict[str, int], moved: dict[str, int
         if one.layout:
             contender = Theirs(of, one.layout, theirs_on(torch), wait)
         else:
-            contender = Ours(of, one.columns, gpu(0), wait)
+            contender = Ours(of, one.columns, gpu(0), wait, one.graph)
         result, top = {"who": one.who, "batch": of.batch}, peak["TF32" if one.tf32 else "float32"]
         for what, tflop in flops.items():
             result[what] = rates(turns(getattr(contender, what), of.steps, repeat), tflop, of.batch, top)
             if what == "train":
                 result["memory_mb"] = held(torch if one.layout else None)
-        layers = medians([contender.layers() for _ in range(4)][1:])
+                if one.graph:
+                    result["memory_mb"] += contender.recorded / 2 ** 20
+        layers = {} if one.graph else medians([contender.layers() for _ in range(4)][1:])
     return result | {"layers": {name: [*times, *shares(name, times[0], work, moved, of.batch, top, peak["copy"])]
                                 for name, times in layers.items()}}
 

@@ -34,8 +34,8 @@ def parts(args: argparse.Namespace) -> dict[str, tuple[int, list[str]]]:
              "benchmark": (360, [str(ROOT / "benchmarks" / "gpu.py"), "--json", str(args.out / "times.jsonl")])}
     if args.cifar:
         found["figure1"] = (180, [str(examples / "train_cifar10.py"), "--data", "full",
-                                  "--root", str(args.cifar.resolve()), "--rates", "0.003", "0.01", *on_gpu,
-                                  str(args.out / "figure1-run")])
+                                  "--root", str(args.cifar.resolve()), "--rates", "0.003", "0.01", "--graph",
+                                  *on_gpu, str(args.out / "figure1-run")])
     if args.photos:
         half = str(max(1, (os.cpu_count() or 2) // 2))
         found["photos"] = (240, [str(examples / "train_imagenet.py"), str(args.photos.resolve()), "--epochs", "1",

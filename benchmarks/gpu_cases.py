@@ -26,11 +26,14 @@ class Contender(NamedTuple):
     layout: str = ""                    # of PyTorch
     cudnn: bool = True
     tf32: bool = False
+    graph: bool = False
 
 
 CONTENDERS = (
-    Contender("one column"), Contender("PyTorch NCHW", layout="PyTorch NCHW"),
+    Contender("one column"), Contender("one column, graph", graph=True),
+    Contender("PyTorch NCHW", layout="PyTorch NCHW"),
     Contender("PyTorch channels_last", layout="PyTorch channels_last"), Contender("two columns", columns=2),
+    Contender("two columns, graph", columns=2, graph=True),
     Contender("one column, TF32", tf32=True), Contender("PyTorch NCHW, TF32", layout="PyTorch NCHW", tf32=True),
     Contender("PyTorch channels_last, TF32", layout="PyTorch channels_last", tf32=True),
     Contender("PyTorch NCHW, no cuDNN", layout="PyTorch NCHW", cudnn=False),

@@ -37,7 +37,8 @@ def tell(name: str, results: list[dict[str, Any]]) -> None:
                                                                                         strict=True)) +
                   (f" {r['memory_mb']:>6.0f} MB" if what == "train" else ""))
     for r in results:
-        print(f"{r['who']}: ms forward, backward, share forward")
+        if r["layers"]:
+            print(f"{r['who']}: ms forward, backward, share forward")
         for layer, (forward, backward, of, share) in r["layers"].items():
             print(f"    {layer:<14}{1e3 * forward:>9.3f}{1e3 * backward:>9.3f}  "
                   f"{f'{share:.0%} {of}' if of else ''}", flush=True)

@@ -30,6 +30,7 @@ def benchmark(monkeypatch):
     monkeypatch.setattr(module, "wait", lambda: None)
     monkeypatch.setattr(module, "held", lambda torch: 8.0 if torch else 7.0)
     monkeypatch.setattr(module, "machine", lambda torch: {"gpu": "none"})
+    monkeypatch.setattr(module, "CONTENDERS", [one for one in module.CONTENDERS if not one.graph])  # a GPU's alone
     return module
 
 

@@ -50,20 +50,24 @@ def cross_entropy_backward(probs: Any, labels: Any, dz: Any, xp: Any) -> None:
 
 
 def checked_labels(loss: Layer, labels: Any, shape: tuple[int, int]) -> Any:
-    """The labels (N,) of scores of this shape, (N, K), on the loss's device. Raises TypeError if they are no whole
-    numbers, ValueError if they are out of range or of another shape."""
-    N, K = shape
+    """The labels (N,) of scores of this shape, (N, K), on the loss's device. Raises what `check_labels` raises."""
     check_kind(labels, loss.label, "labels")
     labels = labels if place_of(labels) else np.asarray(labels)
+    check_labels(labels, shape, loss.label)
+    return loss.device.asarray(labels) if isinstance(labels, np.ndarray) else labels
+
+
+def check_labels(labels: Any, shape: tuple[int, int], who: str) -> None:
+    """Raise TypeError, in the name of `who`, if the labels (N,) of scores of this shape, (N, K), are no whole numbers,
+    ValueError if they are out of range or of another shape."""
+    N, K = shape
     if labels.dtype.kind not in "iu":
-        raise TypeError(f"{loss.label}: expected whole numbers as labels, got {labels.dtype}")
+        raise TypeError(f"{who}: expected whole numbers as labels, got {labels.dtype}")
     if labels.shape != (N,):
-        raise ValueError(f"{loss.label}: expected {N} labels, one for each row of the logits, got shape "
+        raise ValueError(f"{who}: expected {N} labels, one for each row of the logits, got shape "
                          f"{tuple(labels.shape)}")
     if int(labels.min()) < 0 or int(labels.max()) >= K:
-        raise ValueError(f"{loss.label}: expected labels from 0 to {K - 1}, got {int(labels.min())} to "
-                         f"{int(labels.max())}")
-    return loss.device.asarray(labels) if isinstance(labels, np.ndarray) else labels
+        raise ValueError(f"{who}: expected labels from 0 to {K - 1}, got {int(labels.min())} to {int(labels.max())}")
 
 
 class SoftmaxCrossEntropy(Layer):

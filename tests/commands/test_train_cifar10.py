@@ -249,6 +249,19 @@ def test_the_figure_takes_small_batches(run, monkeypatch):
     assert told == [3, 3]
 
 
+@pytest.mark.parametrize("net, module", [("sample", cifar10_figure), ("80sec", cifar10_net)])
+def test_a_gpu_repeats_its_steps_if_it_is_told_to(run, monkeypatch, net, module):
+    told = []
+    monkeypatch.setattr(module, "train", lambda *args, graph, **how: told.append(graph) or train(*args, **how))
+    with monkeypatch.context() as patched:
+        patched.setattr("tinynet.commands.together.gpu", lambda index, tf32: cpu)
+        _, out = run("--net", net, "--device", "gpu", "--graph", "--epochs", "1")
+    assert told and all(told)
+    told.clear()
+    run("--resume", str(out), "--device", "cpu", "--epochs", "2")  # and goes on on a CPU
+    assert told and not any(told)
+
+
 def test_a_run_of_a_gpu_with_tf32_goes_on_on_the_cpu(run, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("tinynet.commands.together.gpu", lambda index, tf32: cpu)
@@ -368,7 +381,9 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
     (["--net", "18pct", "--crops", "ten"], "--crops: 18pct sees whole images"),
     (["--net", "resnet20", "--crops", "ten"], "--crops: resnet20's are from anywhere in padded images"),
     (["--net", "80sec", "--rates", "1", "1"], "--rates: 80sec is trained by its published recipe"),
-    (["--tf32"], "--tf32: only products on a GPU can be so: add --device gpu"),
+    (["--tf32"], "--tf32: only a GPU can do so: add --device gpu"),
+    (["--graph"], "--graph: only a GPU can do so: add --device gpu"),
+    (["--graph", "--device", "gpu", "--accumulate", "2"], "--graph: whole steps are repeated, not the parts of"),
 ])
 def test_senseless_options_are_refused(run, capsys, arguments, message):
     with pytest.raises(SystemExit):

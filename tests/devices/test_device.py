@@ -275,7 +275,7 @@ def test_a_gpu_is_entered_once_however_often_it_is_asked_for():
         def __init__(self, name):
             xp = SimpleNamespace(cuda=SimpleNamespace(Device=lambda index: nullcontext()))
             Device.__init__(self, name, xp)
-            self.index, self.stream = 0, Noted(name)
+            self.index, self._stream = 0, Noted(name)
 
     class Noted(AbstractContextManager):
         def __init__(self, name):

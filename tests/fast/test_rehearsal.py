@@ -29,8 +29,9 @@ def rehearse(tmp_path):
 
 
 def test_the_tests_for_a_gpu_pass(rehearse):
-    files = [TESTS / "devices" / "test_gpu.py", TESTS / "devices" / "test_device.py",
-             *(TESTS / "fast" / f"test_cuda{name}.py" for name in ("", "_dropout"))]
+    files = [*(TESTS / "devices" / f"test_{name}.py" for name in ("gpu", "device", "graph")),
+             *(TESTS / "fast" / f"test_cuda{name}.py" for name in ("", "_dropout")),
+             TESTS / "training" / "test_replay.py"]
     said = rehearse("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "gpu", "-k", f"not ({ORDER})", *files)
     assert int(re.search(r"(\d+) passed", said)[1]) > 100 and "1 skipped" in said  # the one for two GPUs
 
@@ -38,4 +39,4 @@ def test_the_tests_for_a_gpu_pass(rehearse):
 def test_the_benchmark_runs(rehearse):
     said = rehearse("-W", "error", TESTS.parent / "benchmarks" / "gpu.py", "--nets", "tiny", "tiny-zfnet", "--no-torch",
                     "--repeat", "1", "--peak", "64", "--json", "times.jsonl")
-    assert "a stand-in" in said and "two columns" in said and "Error" not in said
+    assert "a stand-in" in said and "two columns, graph" in said and "Error" not in said

@@ -21,6 +21,7 @@ from ..training.metrics import flat_shares
 from ..training.records import expect_number, is_number, read_records
 from ..training.train import Record, say, train
 from .cifar10_run import config_of, device, loader_of, start
+from .together import repeats
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1)                   # of a sweep
 BEST = {"2012": (0.003, 0.03), "fan-in": (0.01, 0.03)}    # ReLU, tanh: the best of the sweeps in examples/results
@@ -114,7 +115,8 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
         with run:
             if not past_level():
                 train(net, sgd, loader, epochs, progress=at, validate=notes, on_batch=run.on_batch,
-                      on_epoch=lambda record: run.on_epoch(record) or past_level(), accumulate=args.accumulate or 1)
+                      on_epoch=lambda record: run.on_epoch(record) or past_level(), accumulate=args.accumulate or 1,
+                      graph=repeats(args))
     except Diverged as error:  # a learning rate too large for this net
         say(f"{name}, learning rate {rate:g}: {error}")
     return [record["train_error"] for record in at.history]

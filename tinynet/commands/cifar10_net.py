@@ -20,7 +20,7 @@ from ..training.schedule import ByEpoch
 from ..training.train import say, train
 from .cifar10_run import config_of, device, loader_of, start
 from .options import switched
-from .together import shared
+from .together import repeats, shared
 
 
 def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
@@ -48,7 +48,8 @@ def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     run, at = start(args, out / args.net, config, view, net, sgd, loader, schedule)
     with run:
         train(net, sgd, loader, args.epochs or recipe.epochs, progress=at, schedule=schedule, validate=test,
-              on_batch=run.on_batch, on_epoch=run.on_epoch, accumulate=args.accumulate or 1, ranks=args.ranks)
+              on_batch=run.on_batch, on_epoch=run.on_epoch, accumulate=args.accumulate or 1, ranks=args.ranks,
+              graph=repeats(args))
     answers_now = answers()
 
     def finish() -> None:

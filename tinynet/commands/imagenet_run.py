@@ -26,7 +26,7 @@ from ..training.train import Progress, train
 from .imagenet_errors import errors
 from .imagenet_net import settings_in, start
 from .options import go_on_with
-from .together import expect_own_gpu, shared
+from .together import expect_own_gpu, repeats, shared
 
 NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "split")
 
@@ -73,7 +73,7 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     loss = GoogLeNetLoss() if isinstance(net, GoogLeNet) else SoftmaxCrossEntropy()
     return net, view, run, partial(train, net, sgd, loader, args.epochs, loss=loss, progress=progress,
                                    schedule=schedule, validate=validate, on_batch=on_batch, on_epoch=run.on_epoch,
-                                   accumulate=args.accumulate or 1, ranks=ranks)
+                                   accumulate=args.accumulate or 1, ranks=ranks, graph=repeats(args))
 
 
 def name_of(data: Dataset, before: Path | None) -> str:

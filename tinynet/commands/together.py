@@ -35,11 +35,29 @@ def device_of_rank(args: argparse.Namespace, ranks: Ranks | Alone) -> Device:
     return cpu if args.device == "cpu" else gpu(ranks.local, tf32=args.tf32)
 
 
-def expect_gpu_for_tf32(parser: argparse.ArgumentParser, tf32: bool | None, device: str) -> None:
-    """An error of the command line, if it says --tf32 itself, and that would do nothing. A run that was told so on a
-    GPU may go on on the CPU."""
-    if tf32 and device == "cpu":
-        parser.error("--tf32: only products on a GPU can be so: add --device gpu")
+def add_gpu_options(add: Callable[..., object]) -> None:
+    """What a GPU may be told, and nothing else."""
+    add("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
+    add("--graph", action="store_true", default=None, help="let a GPU repeat its steps by itself: see train()")
+
+
+def said_to_gpu(args: argparse.Namespace) -> list[str]:
+    """Those of the options that the command line itself holds, not the run that is gone on with."""
+    return [name for name in ("tf32", "graph") if getattr(args, name)]
+
+
+def expect_gpu(parser: argparse.ArgumentParser, said: list[str], args: argparse.Namespace) -> None:
+    """An error of the command line, if what it says itself to a GPU would do nothing, or cannot be. A run that was told
+    so on a GPU may go on on the CPU."""
+    if said and args.device == "cpu":
+        parser.error(f"--{said[0]}: only a GPU can do so: add --device gpu")
+    if args.graph and (args.accumulate or 1) > 1:
+        parser.error("--graph: whole steps are repeated, not the parts of --accumulate")
+
+
+def repeats(args: argparse.Namespace) -> bool:
+    """`graph` of the training."""
+    return bool(args.graph) and args.device == "gpu"
 
 
 def expect_own_gpu(net: Sequential, device: Device, ranks: Ranks | Alone) -> None:

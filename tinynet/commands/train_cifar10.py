@@ -46,7 +46,7 @@ from .options import (
     positive,
     switched,
 )
-from .together import expect_gpu_for_tf32, in_words, parse_together
+from .together import add_gpu_options, expect_gpu, in_words, parse_together, said_to_gpu
 
 CHANGES = ("width", "without", "no-lrn", "pool", "dropout", "bias", "crops", "no-mirror", "color-noise",
            "momentum", "decay")
@@ -127,7 +127,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="multiplies the weight decay that the recipe has for each layer (default: 1)")
     add_accumulate(parser.add_argument)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
-    parser.add_argument("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
+    add_gpu_options(parser.add_argument)
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--keep-every", type=at_least(1), metavar="K",
                         help="keep every K-th epoch, beside the last and the best: look --evolution shows them")
@@ -136,7 +136,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", metavar="FOLDER",
                         help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
-    tf32 = args.tf32
+    said = said_to_gpu(args)
     if args.resume:
         try:
             config, path = read_config(args.resume), Path(args.resume) / "config.json"
@@ -144,7 +144,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         except (OSError, ValueError) as error:
             parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
         args = parser.parse_args(arguments)
-    expect_gpu_for_tf32(parser, tf32, args.device)
+    expect_gpu(parser, said, args)
     if args.root and args.data != "full":
         parser.error("--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full")
     for name in ("rates", "sweep"):

@@ -46,7 +46,7 @@ from .options import (
     not_negative,
     positive,
 )
-from .together import device_of_rank, expect_gpu_for_tf32, in_words, parse_together
+from .together import add_gpu_options, device_of_rank, expect_gpu, in_words, parse_together, said_to_gpu
 
 IMAGE_NETS = [name for name in NETS if "input_size" in settings_of(name)]
 RECIPES = {  # what differs from AlexNet's, which is the default: ZFNet, section 3
@@ -126,7 +126,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--warm-up", type=at_least(0), metavar="EPOCHS", help="to get there (default: 5)")
     add("--seed", type=at_least(0), default=0)
     add("--device", choices=("cpu", "gpu"), default="cpu")
-    add("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
+    add_gpu_options(add)
     add("--workers", type=at_least(0), default=1, help="threads that decode and crop in the background (default: 1)")
     add("--minutes", type=positive, default=10, help="between two checkpoints within an epoch (default: 10)")
     add("--keep-every", type=at_least(1), metavar="K", help="keep every K-th epoch, beside the last and the best")
@@ -143,7 +143,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     parser.set_defaults(**RECIPES[args.recipe or "alexnet"])
     args = parser.parse_args(arguments)
-    tf32 = args.tf32
+    said = said_to_gpu(args)
     if args.resume or args.fine_tune:
         try:
             folder = Path(args.resume or args.fine_tune)
@@ -153,7 +153,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         except (OSError, ValueError) as error:
             parser.error(str(error))
         args = parser.parse_args(arguments)
-    expect_gpu_for_tf32(parser, tf32, args.device)
+    expect_gpu(parser, said, args)
     if not 1 <= args.crop <= args.size:
         parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
     if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1] <= MOST_SIDE:

@@ -163,7 +163,12 @@ class Gpu(Device):
         super().__init__(name, cuda.load_cupy(name))
         self.index, self.array = index, self.xp.ndarray
         with self.xp.cuda.Device(index):
-            self.stream = self.xp.cuda.Stream(null=stream is None)
+            self._stream = self.xp.cuda.Stream(null=stream is None)
+
+    @property
+    def stream(self) -> Any:
+        """Its stream; while this thread records a graph (graph.py), the one in its place."""
+        return _here.recording.stream_of(self) if _here.recording else self._stream
 
     def holds(self, x: Any) -> bool:
         return isinstance(x, self.xp.ndarray) and x.device.id == self.index
@@ -179,7 +184,9 @@ class Gpu(Device):
         return cuda.fetch(x, self)
 
     def _from_host(self, host: Any) -> Any:
-        return host if self.holds(host) else self.xp.asarray(host)
+        if self.holds(host):
+            return host
+        return _here.recording.place_of(host) if _here.recording else self.xp.asarray(host)
 
     def _to_host(self, x: Any) -> np.ndarray:
         return self.xp.asnumpy(x)                     # waits for the stream
@@ -213,6 +220,7 @@ class _OnStream(AbstractContextManager):
 
 class _Here(threading.local):
     gpu: Gpu | None = None                            # the one that this thread is on
+    recording: Any = None                             # what it writes down instead of doing it: graph.py
 
 
 _here = _Here()

@@ -13,11 +13,13 @@ clips the last window (what the 2012 code did). A mean divides by the real, clip
 """
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from ..devices.device import Device
 from ..fast.operation import operation
 from ..layer import Layer
 from ..sizes import as_pair, within
@@ -143,8 +145,6 @@ class AvgPool2d(_Pool2d):
 
     lets_a_factor_through = True
 
-    _shares: tuple = (None, None)
-
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x, "N", "H", "W", "C")
         N, H, W_, C = x.shape
@@ -162,20 +162,17 @@ class AvgPool2d(_Pool2d):
         return dx
 
     def _share(self, H: int, W_: int, dtype: Any) -> Any:
-        """1 / area of every window, (P, Q, 1). It is the same for every batch of one shape, so it is kept, as long as
-        the layer is what it was (models/changed.py)."""
-        key = (H, W_, dtype, self.device, self.kernel_size, self.stride, self.padding, self.ceil_mode)
-        known, share = self._shares  # read once: another thread may be predicting
-        if known != key:
-            sides = []
-            for length, windows, K, S, p in zip((H, W_), self.output_size(H, W_), self.kernel_size, self.stride,
-                                                self.padding, strict=True):
-                start = S * np.arange(windows) - p
-                sides.append(np.minimum(start + K, length) - np.maximum(start, 0))   # (P,), then (Q,)
-            area = np.multiply.outer(*sides)[:, :, None]                             # (P, Q, 1)
-            share = self.device.asarray((1 / area).astype(dtype))
-            self._shares = key, share
-        return share
+        return shares((H, W_), self.output_size(H, W_), self.kernel_size, self.stride, self.padding, dtype, self.device)
+
+
+@functools.cache  # the same for every batch of one shape; what a GPU has recorded (devices/graph.py) reads it, too
+def shares(size: Pair, windows: Pair, kernel: Pair, stride: Pair, padding: Pair, dtype: Any, device: Device) -> Any:
+    """1 / area of every window, (P, Q, 1), of P × Q = `windows` on maps of H × W = `size`."""
+    sides = []
+    for length, n, K, S, p in zip(size, windows, kernel, stride, padding, strict=True):
+        start = S * np.arange(n) - p
+        sides.append(np.minimum(start + K, length) - np.maximum(start, 0))           # (P,), then (Q,)
+    return device.asarray((1 / np.multiply.outer(*sides)[:, :, None]).astype(dtype))
 
 
 class GlobalAvgPool2d(Layer):

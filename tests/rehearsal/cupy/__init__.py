@@ -18,7 +18,7 @@ sys.modules[_twin.__name__] = _twin
 from simulated_a_second_time.simulated import SimulatedArray as ndarray  # noqa: E402
 from simulated_a_second_time.simulated_xp import ArrayModule  # noqa: E402
 
-from . import cuda  # noqa: E402, F401
+from . import capture, cuda  # noqa: E402, F401
 
 __version__ = "a stand-in"
 _functions = ArrayModule(SimpleNamespace(id=0))
@@ -28,11 +28,16 @@ def __getattr__(name):
     return getattr(_functions, name)
 
 
+for _module in sys.modules[f"{_twin.__name__}.simulated"], sys.modules[f"{_twin.__name__}.simulated_xp"]:
+    _module.compute = capture.recorded(_module.compute)
+
+
 def asnumpy(x):
     return x.get()
 
 
 def _get(x, stream=None, out=None, blocking=True):
+    capture.refuse("D2H transfers")
     if out is None:
         return x._data.copy()
     assert (out.shape, out.dtype) == (x.shape, x.dtype)
@@ -41,11 +46,17 @@ def _get(x, stream=None, out=None, blocking=True):
 
 
 def _set(x, host):
+    capture.refuse("H2D transfers")
     assert isinstance(host, np.ndarray) and (host.shape, host.dtype) == (x.shape, x.dtype)
     x._data[...] = host
 
 
-ndarray.get, ndarray.set = _get, _set
+def _item(x, *index):
+    capture.refuse("D2H transfers")
+    return x._data.item(*index)
+
+
+ndarray.get, ndarray.set, ndarray.item, ndarray.tolist = _get, _set, _item, lambda x: _get(x).tolist()
 ndarray.data = property(lambda x: SimpleNamespace(ptr=x._data.ctypes.data))
 
 
@@ -56,7 +67,8 @@ class RawModule:
     def get_function(self, name):
         from kernels_on_cpu import function_of
         function = function_of(self.code, name)
-        return lambda grid, block, args: function(grid, block, [getattr(a, "_data", a) for a in args])
+        return lambda grid, block, args: capture.do(
+            lambda: function(grid, block, [getattr(a, "_data", a) for a in args]))
 
 
 def get_default_memory_pool():

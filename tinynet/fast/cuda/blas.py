@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...devices.cuda import tf32_gpus
+from ...devices.graph import recording
+from . import recorded_blas
 
 LARGEST = 2 ** 31 - 1  # cuBLAS takes int for all sizes, CuPy does not offer its other functions
 FLOAT32, TF32 = 0, 3   # cuBLAS's names: CUBLAS_DEFAULT_MATH, CUBLAS_TF32_TENSOR_OP_MATH
@@ -150,6 +152,9 @@ def _cublas(device: int) -> tuple[Any, int]:
     import cupy.cuda.device
     cublas, handle = cupy.cuda.cublas, cupy.cuda.device.get_cublas_handle()
     cublas.setMathMode(handle, TF32 if device in tf32_gpus else FLOAT32)
+    if now := recording():
+        cublas = recorded_blas.of_version(cublas.getVersion(handle))
+        cublas.begin(handle, cupy.cuda.get_current_stream().ptr, now.workspace(recorded_blas.WORKSPACE))
     return cublas, handle
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...devices.graph import each_time
 from .kernels import start
 
 SOURCE = r"""
@@ -50,8 +51,10 @@ __global__ void silence(const real* x, const bool* mask, real* y, index total) {
 
 
 def draw_mask(mask, rng, p, xp) -> None:
-    drawn = rng.integers(2 ** 32, size=4, dtype=np.uint32).tolist()
-    start(SOURCE, "draw", -(-mask.size // 4), mask, mask.size, *drawn, int(p * 2 ** 32))
+    def draw(mask):
+        drawn = rng.integers(2 ** 32, size=4, dtype=np.uint32).tolist()
+        start(SOURCE, "draw", -(-mask.size // 4), mask, mask.size, *drawn, int(p * 2 ** 32))
+    each_time(mask, draw)
 
 
 def silence(x, mask, y, xp) -> None:

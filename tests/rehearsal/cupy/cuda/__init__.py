@@ -1,16 +1,11 @@
-"""One GPU; its streams and events keep no order, but for which stream is the current one."""
-import threading
+"""One GPU; its streams and events keep no order, but for which stream is the current one, and what is recorded."""
+import ctypes
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 from blas_on_cpu import Library
 
-
-class _PerThread(threading.local):
-    def __init__(self):
-        self.entered = []
-
-
-_here = _PerThread()
+from .. import capture
 
 
 class Device:
@@ -30,41 +25,100 @@ class Device:
 class Event:
     done = True
 
+    def __init__(self, stream):
+        self.stream, self.graph = stream, stream.graph
+
     def synchronize(self):
-        pass
+        assert not self.graph
 
 
 class Stream:
-    count = 0
+    count, there = 0, []
+    graph = None             # for which it is recorded
 
     def __init__(self, null=False, non_blocking=False):
         Stream.count += 1
-        self.ptr = 0 if null else Stream.count
+        self.ptr, self.non_blocking = 0 if null else Stream.count, non_blocking
+        Stream.there.append(self)
 
     def __eq__(self, other):
         return self.ptr == other.ptr
 
+    def __hash__(self):
+        return self.ptr
+
     def __enter__(self):
-        _here.entered.append(self)
+        capture.here.streams = (*capture.here.streams, self)
 
     def __exit__(self, *error):
-        assert _here.entered.pop() is self
+        *before, last = capture.here.streams
+        assert last is self
+        capture.here.streams = tuple(before)
 
     def record(self):
-        return Event()
+        return Event(self)
 
     def wait_event(self, event):
         assert isinstance(event, Event)
+        if not event.graph:
+            assert not self.graph, "cudaErrorStreamCaptureIsolation: a recorded stream waits for one that is not"
+            return
+        assert self.graph in (None, event.graph) and self.non_blocking
+        self.graph = event.graph
+        event.graph.away.discard(event.stream)
+        if self is not event.graph.begun:
+            event.graph.away.add(self)
 
     def synchronize(self):
-        pass
+        if self.graph:
+            raise capture.CUDARuntimeError("cudaErrorStreamCaptureUnsupported")
+
+    def begin_capture(self):
+        assert self.ptr and self.non_blocking and not self.graph
+        self.graph = capture.Graph(self)
+
+    def end_capture(self):
+        graph = self.graph
+        assert graph.begun is self
+        for stream in Stream.there:
+            if stream.graph is graph:
+                stream.graph = None
+        if graph.away:
+            raise capture.CUDARuntimeError("cudaErrorStreamCaptureUnjoined")
+        return graph
 
 
 Stream.null = Stream(null=True)
 
 
 def get_current_stream():
-    return _here.entered[-1] if _here.entered else Stream.null
+    return capture.here.streams[-1] if capture.here.streams else Stream.null
+
+
+class MemoryPool:
+    malloc = None
+
+    def __init__(self, allocator):
+        pass
+
+    def total_bytes(self):
+        return 2 ** 20
+
+
+class Memory:
+    pass
+
+
+MemoryPointer = Memory
+
+
+def get_allocator():
+    return None
+
+
+@contextmanager
+def using_allocator(allocator):
+    yield
 
 
 def is_available():
@@ -75,5 +129,47 @@ runtime = SimpleNamespace(
     driverGetVersion=lambda: 13000, runtimeGetVersion=lambda: 13000, getDeviceCount=lambda: 1,
     memGetInfo=lambda: (10 ** 9, 10 ** 10), getDeviceProperties=lambda index: {"name": b"a stand-in"})
 nvrtc = SimpleNamespace(getVersion=lambda: (13, 0))
-cublas = Library()
-cublas.setMathMode = lambda handle, mode: None
+
+
+class Cublas(Library):
+    setMathMode = staticmethod(lambda handle, mode: None)
+    getVersion = staticmethod(lambda handle: 130000)
+
+    def _gemm(self, *args):
+        if capture.current():
+            raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
+        super()._gemm(*args)
+
+
+class Function:
+    """One of the library in libcublas.so.13, as ctypes gives it."""
+
+    def __init__(self, call):
+        self.call = call
+
+    def __call__(self, *args):
+        assert len(args) == len(self.argtypes) and self.restype is ctypes.c_int
+        self.call(*args)
+        return 0
+
+
+class Libcublas:
+    def __init__(self):
+        library, self.stream, self.workspace = Library(), None, {}
+
+        def product(name):
+            def call(handle, *args):
+                assert self.stream == get_current_stream().ptr in self.workspace
+                capture.do(lambda: getattr(library, name)(handle, *args))
+            return Function(call)
+        self.cublasSgemm_v2, self.cublasDgemm_v2 = product("sgemm"), product("dgemm")
+        self.cublasSgemmStridedBatched = product("sgemmStridedBatched")
+        self.cublasDgemmStridedBatched = product("dgemmStridedBatched")
+        self.cublasSetStream_v2 = Function(lambda handle, stream: setattr(self, "stream", stream))
+        self.cublasSetWorkspace_v2 = Function(
+            lambda handle, place, size: self.workspace.update({self.stream: (place, size)}))
+
+
+cublas, libcublas, CDLL = Cublas(), Libcublas(), ctypes.CDLL
+ctypes.CDLL = lambda name, *options, **named: (
+    libcublas if name == "libcublas.so.13" else CDLL(name, *options, **named))

@@ -1,0 +1,214 @@
+"""Steps that a GPU repeats by itself (`graph=True`) are those that it is asked for."""
+import numpy as np
+import pytest
+
+from tinynet import (
+    SGD,
+    Adam,
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Layer,
+    Linear,
+    MeanSquaredError,
+    ReLU,
+    Sequential,
+    clip_gradients,
+    gpu,
+    pair,
+)
+from tinynet.data import Loader, Split
+from tinynet.devices import cuda
+from tinynet.devices.graph import Graph, NotRecorded
+from tinynet.distributed import Alone
+from tinynet.models import alexnet
+from tinynet.models.googlenet import GoogLeNetLoss
+from tinynet.training import replay
+from tinynet.training.schedule import Steps
+from tinynet.training.train import train
+
+on_a_gpu = pytest.mark.skipif(cuda.gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
+IMAGES = np.random.default_rng(7).normal(size=(36, 6, 6, 2)).astype(np.float32)  # batches of 8, and one of 4
+
+
+def small():
+    rng = np.random.default_rng(0)
+    return Sequential(conv1=Conv2d(2, 4, 3, rng=rng), norm1=BatchNorm2d(4), relu1=ReLU(), flat=Flatten(),
+                      fc1=Linear(64, 8, rng=rng), relu2=ReLU(), drop=Dropout(rng=rng), fc2=Linear(8, 3, rng=rng))
+
+
+def columns():
+    net = alexnet(devices=pair("streams"), rng=np.random.default_rng(0), classes=3, input_size=67,
+                  kernels=(4, 4, 4, 4, 4), hidden=8)
+    for name, p in net.parameters():
+        p.value *= 10 if name.endswith("W") else 0.1
+    return net
+
+
+def go(graph, net=None, optimizer=SGD, images=IMAGES, labels=None, epochs=3, rate=0.1, device=True, **options):
+    """The records of a training, the parameters and the running averages afterwards."""
+    net = net or small().to(gpu(0))
+    labels = np.arange(len(images)) % 3 if labels is None else labels
+    loader = Loader(Split(images, labels), 8, np.random.default_rng(1), **({"device": gpu(0)} if device else {}))
+    best = optimizer(net.parameters(), rate)
+    if options.get("before_step") == "clip":
+        options["before_step"] = clip_gradients(best, 0.1)
+    history = train(net, best, loader, epochs, graph=graph, **options)
+    numbers = [p.device.tohost(p.value) for _, p in net.parameters()]
+    return history, numbers + [gpu(0).tohost(s) for _, s in net.state() if not isinstance(s, np.random.Generator)]
+
+
+def expect_the_same(one, other):
+    """The same numbers. (cuBLAS may choose another way to multiply where it is given memory to work in.)"""
+    for a, b in zip(one[0], other[0], strict=True):
+        assert a.keys() == b.keys()
+        for name in a.keys() & {"train_loss", "train_error", "grad_norm", "lr"}:
+            assert a[name] == pytest.approx(b[name], rel=1e-3), name
+    for a, b in zip(one[1], other[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+@pytest.fixture
+def launches(monkeypatch):
+    """How many graphs were recorded, and how often they were launched."""
+    found = {"recorded": 0, "launched": 0}
+
+    class Counted(Graph):
+        def __init__(self, *args):
+            super().__init__(*args)
+            found["recorded"] += 1
+
+        def launch(self, *args):
+            found["launched"] += 1
+            return super().launch(*args)
+    monkeypatch.setattr(replay, "Graph", Counted)
+    return found
+
+
+@pytest.mark.gpu
+@on_a_gpu
+@pytest.mark.parametrize("options", [
+    {}, {"device": False}, {"optimizer": Adam, "rate": 0.01}, {"before_step": "clip"},
+    {"schedule": lambda: Steps(0.1, at=(2, 3))}], ids=lambda options: ", ".join(options) or "as they are")
+def test_a_training_is_what_it_was(launches, options):
+    """In each of three epochs four batches of 8 images and one of 4: of the 12, the first is as always."""
+    made = [{name: value() if name == "schedule" else value for name, value in options.items()} for _ in range(2)]
+    expect_the_same(go(False, **made[0]), go(True, **made[1]))
+    assert launches == {"recorded": 1, "launched": 11}
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_two_columns(launches):
+    images = np.random.default_rng(2).normal(0, 60, (20, 67, 67, 3)).astype(np.float32)
+    expect_the_same(*(go(graph, columns(), images=images, rate=0.01, epochs=2) for graph in (False, True)))
+    assert launches == {"recorded": 1, "launched": 3}
+
+
+class Thrice(Layer):
+    """A net with three outputs, as GoogLeNet is in training."""
+
+    def forward(self, x, train=False, keep=False):
+        self.expect(x)
+        return x, 2 * x, 3 * x
+
+    def backward(self, dy):
+        return dy[0] + 2 * dy[1] + 3 * dy[2]
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_three_outputs_and_their_loss(launches):
+    def net():
+        fc = Linear(72, 3, rng=np.random.default_rng(0))
+        return Sequential(flat=Flatten(), fc=fc, thrice=Thrice()).to(gpu(0))
+    expect_the_same(*(go(graph, net(), rate=0.01, loss=GoogLeNetLoss()) for graph in (False, True)))
+    assert launches == {"recorded": 1, "launched": 11}
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_numbers_for_labels(launches):
+    def net():
+        return Sequential(flat=Flatten(), fc=Linear(72, 2, rng=np.random.default_rng(0))).to(gpu(0))
+    targets = np.random.default_rng(3).normal(size=(36, 2)).astype(np.float32)
+    expect_the_same(*(go(graph, net(), labels=targets, rate=0.01, loss=MeanSquaredError()) for graph in (False, True)))
+    assert launches["launched"] == 11
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_two_trainings_are_the_same_bits():
+    for a, b in zip(*(go(True)[1] for _ in range(2)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_a_layer_that_is_frozen_meanwhile_stays_what_it_is(launches):
+    def freeze(net):
+        def on_batch(progress):
+            if (progress.epoch, progress.batch) == (2, 1):
+                net.freeze("conv1")
+        return on_batch
+    nets = [small().to(gpu(0)) for _ in range(2)]
+    expect_the_same(*(go(graph, net, on_batch=freeze(net)) for graph, net in zip((False, True), nets, strict=True)))
+    assert launches["recorded"] == 2
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_labels_out_of_range_are_found_in_every_step(launches):
+    labels = np.arange(36) % 3
+    labels[np.random.default_rng(1).permutation(36)[24:32]] = 3  # in the fourth batch
+    with pytest.raises(ValueError, match="train: expected labels from 0 to 2, got 3"):
+        go(True, labels=labels)
+    assert launches["launched"] == 2
+
+
+class Noise(Layer):
+    """Draws on the host, and brings it over or does not."""
+
+    def __init__(self, brings):
+        self.brings, self.rng = brings, np.random.default_rng(0)
+
+    def forward(self, x, train=False, keep=False):
+        xp = self.expect(x)
+        noise = self.rng.random(x.shape[-1:], np.float32)
+        return x + self.device.asarray(noise) if self.brings else xp.multiply(x, float(noise[0]))
+
+    def backward(self, dy):
+        return dy
+
+    def state(self):
+        return [("rng", self.rng)]
+
+
+@pytest.mark.gpu
+@on_a_gpu
+@pytest.mark.parametrize("brings, message", [(True, "brought from the host"), (False, "draws random numbers")])
+def test_a_layer_that_draws_on_the_host_is_refused(brings, message):
+    net = Sequential(flat=Flatten(), noise=Noise(brings), fc=Linear(72, 3, rng=np.random.default_rng(0))).to(gpu(0))
+    with pytest.raises(NotRecorded, match=message):
+        go(True, net)
+
+
+def test_only_a_gpu_has_graphs():
+    net = small()
+    loader = Loader(Split(IMAGES, np.arange(36) % 3), 8, np.random.default_rng(1))
+    with pytest.raises(ValueError, match="graph=True: expected a net on a GPU, got one on cpu"):
+        train(net, SGD(net.parameters(), 0.1), loader, 1, graph=True)
+
+
+class Two(Alone):
+    size = 2
+
+
+@pytest.mark.parametrize("options", [{"accumulate": 2}, {"ranks": Two()}])
+def test_only_whole_steps_of_one_are_repeated(options, monkeypatch):
+    monkeypatch.setattr("tinynet.training.train._agree", lambda *args: None)
+    net = small()
+    loader = Loader(Split(IMAGES, np.arange(36) % 3), 8, np.random.default_rng(1))
+    with pytest.raises(ValueError, match="expected accumulate=1 and one rank"):
+        train(net, SGD(net.parameters(), 0.1), loader, 1, graph=True, **options)
