@@ -5,7 +5,8 @@
     tests       those marked gpu
     benchmark   gpu.py; its lines are in OUT/times.jsonl
     figure1     the paper's Figure 1 on all of CIFAR-10, if --cifar says where it is; a fresh folder in OUT
-    photos      one epoch of AlexNet on --photos, a folder for train_imagenet.py: how much of the time it waits
+    photos      AlexNet on --photos, a folder for train_imagenet.py, for five epochs, all but the first from squares that
+                are decoded already: how much of the time it waits
 
 Each part has a limit of its own, after which it is ended, and what it printed is in OUT, a file each. What one part
 finds does not stop the next. The last lines say how each one ended.
@@ -38,8 +39,8 @@ def parts(args: argparse.Namespace) -> dict[str, tuple[int, list[str]]]:
                                   *on_gpu, str(args.out / "figure1-run")])
     if args.photos:
         half = str(max(1, (os.cpu_count() or 2) // 2))
-        found["photos"] = (240, [str(examples / "train_imagenet.py"), str(args.photos.resolve()), "--epochs", "1",
-                                 "--workers", half, "--cache", str(args.out / "squares"), *on_gpu,
+        found["photos"] = (240, [str(examples / "train_imagenet.py"), str(args.photos.resolve()), "--epochs", "5",
+                                 "--workers", half, "--in-memory", "8", "--cache", str(args.out / "squares"), *on_gpu,
                                  str(args.out / "photos-run")])
     return {name: part for name, part in found.items() if not args.only or name in args.only}
 

@@ -18,6 +18,7 @@ from tinynet.commands import imagenet_errors, imagenet_run
 from tinynet.commands import train_imagenet as command
 from tinynet.commands.together import expect_own_gpu
 from tinynet.data import Loader, imagenet
+from tinynet.data.jpeg import decode
 from tinynet.devices.device import Gpu
 from tinynet.models import build
 from tinynet.parameter import FixedRate
@@ -135,6 +136,20 @@ def test_stopped_while_the_photographs_are_prepared(run, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="130"):
         run(*TINY)
     assert "stopped before the training began" in capsys.readouterr().out
+
+
+def test_squares_that_stay_decoded_are_the_same_and_decoded_once(run, monkeypatch):
+    numbers, decoded = [], []
+    monkeypatch.setattr("tinynet.data.photos.prepared.decode",
+                        lambda *args, original=decode: decoded.append(1) or original(*args))
+    run(*TINY, "--epochs", "1", out="first")                                         # makes the squares
+    for out, options in ("without", []), ("with", ["--in-memory", "0.001"]):
+        decoded.clear()
+        run(*TINY, "--epochs", "3", *options, out=out)
+        numbers.append(([(record["train_loss"], record["val_error"]) for record in metrics(Path(out))], len(decoded)))
+    (kept, times), (again, often) = numbers[1], numbers[0]
+    assert kept == again and often == 3 * (21 + 6) + 6                               # and the report at the end
+    assert times == 21 + 6 + 6
 
 
 def test_zfnets_filters_are_scaled_back_after_every_step(run, monkeypatch):

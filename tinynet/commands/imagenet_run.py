@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import SGD, Device, Sequential, SoftmaxCrossEntropy
 from ..data import Dataset, Loader, View
+from ..data.in_memory import in_memory
 from ..data.statistics import statistics_of
 from ..distributed import ALONE, Alone, Ranks
 from ..files.reading import entry
@@ -44,7 +45,8 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     net = start(args, settings, device, rng_net)
     with ranks.together():
         expect_own_gpu(net, device, ranks)
-    loader = Loader(data.train, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers,
+    training, validation = in_memory(data, int(args.in_memory * 2 ** 30))
+    loader = Loader(training, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers,
                     share=ranks.share)
     sgd = SGD(net.parameters(), args.lr, 0.9 if args.momentum is None else args.momentum,
               0.0005 if args.decay is None else args.decay)
@@ -66,8 +68,8 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
         run.on_batch(at)
 
     def validate() -> dict[str, float]:
-        found = errors(shared(ranks, data.test, lambda split: probabilities(net, split, view, False, args.batch,
-                                                                            args.workers)), data)
+        found = errors(shared(ranks, validation, lambda split: probabilities(net, split, view, False, args.batch,
+                                                                             args.workers)), data)
         return {"val_error" if k == 1 else f"val_top{k}_error": error for k, error in found.items()}
 
     loss = GoogLeNetLoss() if isinstance(net, GoogLeNet) else SoftmaxCrossEntropy()

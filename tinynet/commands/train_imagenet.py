@@ -128,6 +128,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--device", choices=("cpu", "gpu"), default="cpu")
     add_gpu_options(add)
     add("--workers", type=at_least(0), default=1, help="threads that decode and crop in the background (default: 1)")
+    add("--in-memory", type=not_negative, default=0.0, metavar="GB",
+        help="where the net waits for images: keep squares decoded after their first use, up to so much (default: 0)")
     add("--minutes", type=positive, default=10, help="between two checkpoints within an epoch (default: 10)")
     add("--keep-every", type=at_least(1), metavar="K", help="keep every K-th epoch, beside the last and the best")
     add_tensorboard(add)
