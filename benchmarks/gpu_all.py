@@ -5,7 +5,7 @@
     tests       those marked gpu
     benchmark   gpu.py; its lines are in OUT/times.jsonl
     figure1     the paper's Figure 1 on all of CIFAR-10, if --cifar says where it is; a fresh folder in OUT
-    photos      AlexNet on --photos, a folder for train_imagenet.py, for five epochs, all but the first from squares that
+    photos      five epochs of AlexNet on --photos, a folder for train_imagenet.py, the last four from squares that
                 are decoded already: how much of the time it waits
 
 Each part has a limit of its own, after which it is ended, and what it printed is in OUT, a file each. What one part
