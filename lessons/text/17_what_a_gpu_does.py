@@ -117,6 +117,11 @@ ax.legend();
 # small nets and small batches gain little from a large card, and why a library should ask *seldom*, for much at once:
 # an early version of tinynet asked for about 2,000 tasks in each step. We come to that.
 #
+# Or it asks *once*. CUDA can write down the tasks of a whole step instead of doing them, each with the places in the
+# memory that it reads and writes: a **graph**. One call does all of them again. So only the numbers in these places may
+# change from step to step, not the places, and nothing in between may go through the host. `tinynet/devices/graph.py`
+# sees to that, for `train(..., graph=True)`.
+#
 # ## One thread, one number
 #
 # What is such a task? A **kernel** (not of the convolution's kind): a small function that computes *one* number of the
