@@ -485,6 +485,7 @@ def test_wrong_photographs(run, data, what):
     (("--warm-up", "2"), "--warm-up: it leads up to the rate that --scale-rate gives: add --scale-rate BATCH"),
     (("--split", "test"), "--split: only --evaluate takes it; a training looks at val/ alone"),
     (("--net", "vgg-b", "--start-from", "nowhere"), "--start-from: nowhere holds no run"),
+    (("--patience", "3", "--steps", "2"), "--steps: not allowed with argument --patience"),
     (("--tf32",), "--tf32: only a GPU can do so: add --device gpu"),
     (("--graph",), "--graph: only a GPU can do so: add --device gpu"),
     (("--graph", "--device", "gpu", "--accumulate", "2"), "--graph: whole steps are repeated, not the parts of"),

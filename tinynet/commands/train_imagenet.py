@@ -117,9 +117,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--epochs", type=at_least(1), default=90, help="passes over the training images, at most (default: 90)")
     add("--batch", type=at_least(1), default=128)
     add("--lr", type=positive, default=0.01, help="learning rate (default: 0.01)")
-    add("--patience", type=at_least(1), default=5,
-        help="divide it by 10 after so many epochs without progress (default: 5)")
-    add("--steps", type=at_least(2), nargs="+", metavar="EPOCH", help="divide it by 10 at these epochs instead")
+    falls = parser.add_mutually_exclusive_group().add_argument
+    falls("--patience", type=at_least(1), default=5,
+          help="divide it by 10 after so many epochs without progress (default: 5)")
+    falls("--steps", type=at_least(2), nargs="+", metavar="EPOCH", help="divide it by 10 at these epochs instead")
     add_accumulate(add)
     add("--scale-rate", type=at_least(1), metavar="BATCH",
         help="--lr is for batches of so many: multiply it by --batch / BATCH, after a warm-up")
