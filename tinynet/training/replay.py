@@ -40,6 +40,7 @@ class Replayed:
     def __call__(self, x: Any, targets: Any) -> tuple[Any, Any, int]:
         kind = [(a.shape, a.dtype) for a in (x, targets)]
         if self._graph and not self._as_recorded():
+            self.home.synchronize()                              # it may still be running
             self._graph = self._kind = None
         if kind != self._kind:
             if not self._graph:
