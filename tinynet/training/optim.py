@@ -20,7 +20,9 @@ A parameter's own multipliers scale ε (`lr`) and λ (`decay`).
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -108,7 +110,7 @@ def gradient_norm(optimizer: Optimizer) -> Any:
     squares = [_square(g) for g in gradients]
     if squares and all(hasattr(square, "shape") for square in squares):
         with device_of(squares[0]) as device:
-            return sum(at_hand(square, device) for square in squares) ** 0.5
+            return reduce(operator.add, (at_hand(square, device) for square in squares)) ** 0.5
     return math.sqrt(sum(map(float, squares)))
 
 

@@ -55,7 +55,8 @@ def adam_step(w, g, m, v, rate, beta1, beta2, eps, decay, t, xp) -> None:
 
 def sum_of_squares(g, total, xp) -> None:
     T = threads(g.size, 1)
-    sums, whole = xp.empty(T, np.float64), xp.empty(1, np.float64)
+    sums, whole = xp.empty(T, np.float64), total if total.dtype == np.float64 else xp.empty(1, np.float64)
     start(SOURCE, "squares", T, g, sums, g.size, T)
     add_up(sums, whole, 1, xp)
-    total[...] = whole
+    if whole is not total:
+        total[...] = whole
