@@ -19,11 +19,13 @@ a given L means: if the numbers of t have variance 1, always answering their mea
 """
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .devices.device import check_kind, place_of
+from .devices.graph import check
 from .fast.operation import operation
 from .fast.parallel import caller
 from .keeping import Kept
@@ -53,7 +55,7 @@ def checked_labels(loss: Layer, labels: Any, shape: tuple[int, int]) -> Any:
     """The labels (N,) of scores of this shape, (N, K), on the loss's device. Raises what `check_labels` raises."""
     check_kind(labels, loss.label, "labels")
     labels = labels if place_of(labels) else np.asarray(labels)
-    check_labels(labels, shape, loss.label)
+    check(labels, partial(check_labels, shape=shape, who=loss.label))
     return loss.device.asarray(labels) if isinstance(labels, np.ndarray) else labels
 
 

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from .devices.device import check_kind, place_of
+from .devices.graph import check
 from .fast.parallel import caller
 from .keeping import Kept
 from .layer import Layer
@@ -89,10 +90,14 @@ class SigmoidCrossEntropy(Layer):
         if targets.shape != scores.shape:
             raise ValueError(f"{self.label}: expected targets of the scores' shape {tuple(scores.shape)}, 1 for each "
                              f"class that is there and 0 for the others, got shape {tuple(targets.shape)}")
-        if isinstance(targets, np.ndarray) and not np.isin(targets, (0, 1)).all():
-            raise ValueError(f"{self.label}: expected targets of 0 and 1, got {targets.min()} to {targets.max()}")
+        check(targets, self._expect_0_or_1)
         with self.device as device:
             return device.asarray(targets).astype(scores.dtype)
+
+
+    def _expect_0_or_1(self, targets: Any) -> None:
+        if isinstance(targets, np.ndarray) and not np.isin(targets, (0, 1)).all():
+            raise ValueError(f"{self.label}: expected targets of 0 and 1, got {targets.min()} to {targets.max()}")
 
 
 def _finite(loss: Layer, L: Any, dz: Any) -> Any:

@@ -14,6 +14,7 @@ from tinynet import (
     MeanSquaredError,
     ReLU,
     Sequential,
+    SigmoidCrossEntropy,
     clip_gradients,
     gpu,
     pair,
@@ -162,9 +163,31 @@ def test_a_layer_that_is_frozen_meanwhile_stays_what_it_is(launches):
 def test_labels_out_of_range_are_found_in_every_step(launches):
     labels = np.arange(36) % 3
     labels[np.random.default_rng(1).permutation(36)[24:32]] = 3  # in the fourth batch
-    with pytest.raises(ValueError, match="train: expected labels from 0 to 2, got 3"):
+    with pytest.raises(ValueError, match="expected labels from 0 to 2, got 3 to 3"):
         go(True, labels=labels)
-    assert launches["launched"] == 2
+    assert launches == {"recorded": 1, "launched": 3}                                # the last one to be refused
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_what_may_be_there_beside_others(launches):
+    """Targets that are whole numbers, and no labels."""
+    targets = (np.random.default_rng(3).random((36, 3)) < 0.5).astype(np.uint8)
+    expect_the_same(*(go(graph, labels=targets, loss=SigmoidCrossEntropy()) for graph in (False, True)))
+    assert launches == {"recorded": 1, "launched": 11}
+    targets[np.random.default_rng(1).permutation(36)[24:32]] = 5
+    with pytest.raises(ValueError, match="expected targets of 0 and 1, got 5 to 5"):
+        go(True, labels=targets, loss=SigmoidCrossEntropy())
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_other_generators_and_metrics(launches):
+    def net():
+        rng = np.random.Generator(np.random.Philox(3))                               # its state holds arrays
+        return Sequential(flat=Flatten(), drop=Dropout(rng=rng), fc=Linear(72, 3, rng=rng)).to(gpu(0))
+    expect_the_same(*(go(graph, net(), rate=0.01, metric=lambda scores, labels: 1) for graph in (False, True)))
+    assert launches == {"recorded": 1, "launched": 11}
 
 
 class Noise(Layer):

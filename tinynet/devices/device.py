@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..fast.memory import fresh, give_back
-from . import cuda
+from . import cuda, pools
 from .cuda import each_array
 from .simulated import DeviceMismatch, SimulatedArray, entered
 from .simulated_xp import ArrayModule
@@ -208,13 +208,18 @@ class _OnStream(AbstractContextManager):
         self.gpu, self.place = gpu, gpu.xp.cuda.Device(gpu.index)  # remembers what to go back to: a new one
 
     def __enter__(self) -> None:
+        self.stream = self.gpu.stream
         self.place.__enter__()
-        self.gpu.stream.__enter__()
+        self.stream.__enter__()
         self.before, _here.gpu = _here.gpu, self.gpu
+        if _here.recording:
+            _here.recording.moved(self.before, self.gpu)
 
     def __exit__(self, *error: Any) -> None:
         _here.gpu = self.before
-        self.gpu.stream.__exit__(*error)
+        if _here.recording:
+            _here.recording.moved(self.gpu, self.before)
+        self.stream.__exit__(*error)
         self.place.__exit__(*error)
 
 
@@ -299,6 +304,7 @@ def free_memory() -> None:
     On a CPU that happens by itself a few seconds after the last large array was made.
     """
     give_back()
+    pools.sweep()
     cuda.free_memory()
 
 

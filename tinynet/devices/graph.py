@@ -11,9 +11,11 @@ Each launch does the same at the same places. Therefore
 
     memory     what is recorded gets its arrays from a pool of its own: nobody else does, as long as the graph is there
     input      what the work is given has places of its own, and is copied there before each launch
-    draws      so is what is drawn anew each time: `each_time`
-    streams    a GPU's null stream cannot be recorded. Each of its streams has another in its place, that begins with
-               the first of them; and the first one ends when all have ended
+    draws      what is drawn anew each time is drawn before each launch, too: `each_time`
+    checks     what is refused of the input is refused before each launch: `check`
+    streams    a GPU's null stream cannot be recorded. Each stream has another in its place, and all of these begin with
+               the first one, which ends when all have ended. The null stream waits for all others, and they for it;
+               those in their places have to be told so: `Recording.moved`
 
 What comes from the host, and to read a number, cannot be recorded: it is refused, by us or by CuPy.
 """
@@ -27,6 +29,7 @@ import numpy as np
 
 from . import cuda
 from .device import Gpu, _here
+from .pools import Pool, sweep
 
 REFUSALS = ("StreamCapture", "capturing", "stream capture")  # of CUDA and of CuPy
 
@@ -45,16 +48,20 @@ class Graph:
 
     def __init__(self, home: Gpu, work: Callable[..., Any], *given: Any) -> None:
         self.home = home
+        sweep()
         with home:
             home.xp.get_default_memory_pool().free_all_blocks()  # for the pool of our own, which needs as much again
             self._places = [home.xp.empty(x.shape, x.dtype) for x in given]
         pairs = list(zip(given, self._places, strict=True))
-        self._recording = Recording(home, [(x, place) for x, place in pairs if isinstance(x, np.ndarray)])
+        self._recording = Recording(home, pairs)
         arguments = [x if isinstance(x, np.ndarray) else place for x, place in pairs]
         self._graph, self.result = self._recording.of(lambda: work(*arguments))
 
     def launch(self, *given: Any) -> Any:
-        """Do all of it with other arrays, of the same shapes and dtypes: what `work` has returned, filled anew."""
+        """Do all of it with other arrays, of the same shapes and dtypes: what `work` has returned, filled anew. Raises
+        what `check` finds wrong with them; nothing is done then."""
+        for i, by in self._recording.checks:
+            by(given[i])
         with self.home as home:
             for place, x in zip(self._places, given, strict=True):
                 place[...] = home.asarray(x)
@@ -66,48 +73,58 @@ class Graph:
     @property
     def nbytes(self) -> int:
         """The bytes of the GPU that the graph's arrays take."""
-        return self._recording.nbytes
+        return self._recording.pool.nbytes
+
+    def __del__(self) -> None:
+        with suppress(Exception):                                # a program that ends may have no CUDA any more
+            if not recording():
+                self.home.synchronize()                          # it may still be running
+            self._graph = self.result = None
+            self._recording.close()
 
 
 class Recording:
-    """What is known of a graph while it is recorded, and kept as long as it is there."""
+    """What is known of a graph while it is recorded, and kept as long as it is there.
 
-    def __init__(self, home: Gpu, hosts: list[tuple[np.ndarray, Any]]) -> None:
-        self.home, self.drawn, self._hosts, self._full = home, [], hosts, False
-        cuda_of = home.xp.cuda
-        with cuda_of.Device(home.index):
-            self._streams, self._pool = {home: cuda.stream()}, cuda_of.MemoryPool(self._memory)
-        self._others, self._workspaces = cuda_of.get_allocator(), {}
+    pool      of the graph's arrays
+    drawn     [(array, what fills it before each launch)]
+    checks    [(which of the given, what refuses it)]
+    """
+
+    def __init__(self, home: Gpu, given: list[tuple[Any, Any]]) -> None:
+        self.home, self.drawn, self.checks, self._given, self._workspaces = home, [], [], given, {}
+        self.pool, self._beside = Pool(home.index), Pool(home.index)
+        with home.xp.cuda.Device(home.index):
+            self._streams = {home: cuda.stream()}
 
     def of(self, work: Callable[[], Any]) -> tuple[Any, Any]:
         """The graph of `work()`, and what that returned."""
-        cuda_of, first = self.home.xp.cuda, self._streams[self.home]
+        first = self._streams[self.home]
         before, _here.gpu, _here.recording = _here.gpu, None, self
         try:
-            with cuda_of.Device(self.home.index):
+            with self.home.xp.cuda.Device(self.home.index):
                 first.begin_capture()
                 try:
-                    with self.home, cuda_of.using_allocator(self._pool.malloc):
+                    with first, self.pool.in_use():              # so that nothing computes on a stream that is not ours
                         result = work()
-                    for stream in self._streams.values():
-                        if stream is not first:
-                            first.wait_event(stream.record())
+                    self._join()
                 except BaseException:
-                    with suppress(Exception):                    # that what was begun has failed, once more
+                    with suppress(Exception):                    # what was begun has failed, once more
                         first.end_capture()
                     raise
                 graph = first.end_capture()
-        except Exception as error:
+            if self.pool.full:
+                raise MemoryError(f"{self.home}: there is not memory enough to record a step, whose arrays are kept "
+                                  "beside those of others: take a smaller batch, or train without graph=True")
+        except BaseException as error:
+            self.close()
             if isinstance(error, NotRecorded) or not any(words in str(error) for words in REFUSALS):
                 raise
             raise NotRecorded(f"{self.home}: a step cannot be recorded, that reads a number from the GPU, brings an "
                               "array from the host, or calls a library that does: train it without graph=True "
                               f"({error})") from error
         finally:
-            _here.gpu, _here.recording, self._hosts = before, None, []
-        if self._full:
-            raise MemoryError(f"{self.home}: there is not memory enough to record a step, whose arrays are kept beside "
-                              "those of others: take a smaller batch, or train without graph=True")
+            _here.gpu, _here.recording, self._given = before, None, []
         return graph, result
 
     def stream_of(self, gpu: Gpu) -> Any:
@@ -120,17 +137,29 @@ class Recording:
             self._streams[gpu].wait_event(self._streams[self.home].record())
         return self._streams[gpu]
 
+    def moved(self, before: Gpu | None, now: Gpu | None) -> None:
+        """What this thread asks for now is of another stream than before."""
+        if now is self.home:
+            self._join()
+        elif before is self.home:
+            done = self._streams[self.home].record()
+            for stream in self._others():
+                stream.wait_event(done)
+
     def place_of(self, host: Any) -> Any:
         """Where a host array that the work was given will lie."""
-        for given, place in self._hosts:
+        for given, place in self._given:
             if given is host:
                 return place
         raise NotRecorded(f"{self.home}: a step cannot be recorded in which an array of shape {np.shape(host)} is "
                           "brought from the host: each launch would see the same one. Train without graph=True")
 
+    def check(self, array: Any, by: Callable[[Any], None]) -> None:
+        self.checks += [(i, by) for i, (given, _) in enumerate(self._given) if given is array]
+
     def kept(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """An array that the graph's own arrays share no memory with."""
-        with self.home.xp.cuda.using_allocator(self._others):
+        with self._beside.in_use():
             return self.home.xp.empty(shape, dtype)
 
     def workspace(self, size: int) -> Any:
@@ -140,17 +169,19 @@ class Recording:
             self._workspaces[stream] = self.kept((size,), np.uint8)
         return self._workspaces[stream]
 
-    @property
-    def nbytes(self) -> int:
-        return self._pool.total_bytes()
+    def close(self) -> None:
+        """Give the memory back."""
+        self.drawn, self._workspaces = [], {}
+        self.pool.close()
+        self._beside.close()
 
-    def _memory(self, size: int) -> Any:
-        """For the pool. Where there is no more, it would give back what it has kept, which is still in the graph."""
-        try:
-            return self.home.xp.cuda.MemoryPointer(self.home.xp.cuda.Memory(size), 0)
-        except Exception:
-            self._full = True
-            raise
+    def _others(self) -> list[Any]:
+        return [stream for gpu, stream in self._streams.items() if gpu is not self.home]
+
+    def _join(self) -> None:
+        """The first stream waits for the others."""
+        for stream in self._others():
+            self._streams[self.home].wait_event(stream.record())
 
 
 def recording() -> Recording | None:
@@ -168,3 +199,11 @@ def each_time(array: Any, fill: Callable[[Any], None]) -> None:
     beside = now.kept(array.shape, array.dtype)
     now.drawn.append((beside, fill))
     now.home.xp.copyto(array, beside)
+
+
+def check(array: Any, by: Callable[[Any], None]) -> None:
+    """`by(array)`, which raises if the array is not what it should be. In a graph that is asked before each launch, of
+    what is then given for it."""
+    by(array)
+    if now := recording():
+        now.check(array, by)

@@ -10,6 +10,7 @@ arrays, a step is recorded again.
 """
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,6 @@ import numpy as np
 from ..devices.device import Gpu, device_of, gpu
 from ..devices.graph import Graph, NotRecorded
 from ..layer import Layer
-from ..loss import check_labels
 
 
 class Replayed:
@@ -26,8 +26,9 @@ class Replayed:
     None) and the number of classes.
 
     From one batch to the next only numbers may change, in parameters and running averages: what a layer is set to, a
-    Dropout's `p` for example, is recorded. Raises ValueError for a net that is not on one GPU, NotRecorded if the work
-    reads a number from it, brings an array over from the host, or draws random numbers other than with `each_time`.
+    Dropout's `p` for example, is recorded. A loss's `probs` may be those of an earlier batch. Raises ValueError for a
+    net that is not on a GPU; NotRecorded for one on two, and if the work reads a number from the GPU, brings an array
+    over from the host, or draws random numbers other than with `each_time`.
     """
 
     def __init__(self, net: Layer, work: Callable[[Any, Any], tuple[Any, Any, int]]) -> None:
@@ -40,7 +41,6 @@ class Replayed:
     def __call__(self, x: Any, targets: Any) -> tuple[Any, Any, int]:
         kind = [(a.shape, a.dtype) for a in (x, targets)]
         if self._graph and not self._as_recorded():
-            self.home.synchronize()                              # it may still be running
             self._graph = self._kind = None
         if kind != self._kind:
             if not self._graph:
@@ -48,10 +48,7 @@ class Replayed:
             return self.work(x, targets)
         if not self._graph:
             self._record(x, targets)
-        L, error, classes = self._graph.result
-        if isinstance(targets, np.ndarray) and targets.dtype.kind in "iu":
-            check_labels(targets, (len(targets), classes), "train")
-        self._graph.launch(x, targets)
+        L, error, classes = self._graph.launch(x, targets)
         return _copy(L), _copy(error), classes
 
     @property
@@ -60,10 +57,10 @@ class Replayed:
         return self._graph.nbytes if self._graph else 0
 
     def _record(self, x: Any, targets: Any) -> None:
-        random = [s.bit_generator for _, s in self.net.state() if isinstance(s, np.random.Generator)]
-        before = [generator.state for generator in random]
+        random = [s for _, s in self.net.state() if isinstance(s, np.random.Generator)]
+        before = pickle.dumps(random)
         graph = Graph(self.home, self.work, x, targets)
-        if before != [generator.state for generator in random]:
+        if pickle.dumps(random) != before:
             raise NotRecorded("graph=True: a layer of this net draws random numbers that would be the same in every "
                               "step: have it draw with tinynet.devices.graph.each_time, or train without graph=True")
         self._graph, self._held = graph, [(p, p.value, p.grad, p.trainable) for _, p in self.net.parameters()]
@@ -76,7 +73,7 @@ class Replayed:
 
 def _copy(number: Any) -> Any:
     """A number that the next launch does not write over."""
-    if number is None or isinstance(number, float):
+    if number is None or isinstance(number, (int, float)):
         return number
     with device_of(number):
         return number.copy()

@@ -65,10 +65,17 @@ class RawModule:
         self.code = code
 
     def get_function(self, name):
-        from kernels_on_cpu import function_of
-        function = function_of(self.code, name)
-        return lambda grid, block, args: capture.do(
-            lambda: function(grid, block, [getattr(a, "_data", a) for a in args]))
+        from kernels_on_cpu import function_of, kernels
+        function, parameters = function_of(self.code, name), kernels.parameters_of(self.code, name)
+
+        def kernel(grid, block, args):
+            places = {True: [], False: []}
+            for a, parameter in zip(args, parameters, strict=True):
+                if isinstance(a, ndarray):
+                    places[parameter.startswith("const ")].append(capture.place(a._data))
+            capture.do(lambda: function(grid, block, [getattr(a, "_data", a) for a in args]), places[True],
+                       places[False])
+        return kernel
 
 
 def get_default_memory_pool():

@@ -23,10 +23,11 @@ class Device:
 
 
 class Event:
-    done = True
+    """`done`, unless it is recorded: then the steps that come before it."""
 
     def __init__(self, stream):
         self.stream, self.graph = stream, stream.graph
+        self.done = self.graph.done.get(stream, 0) if self.graph else True
 
     def synchronize(self):
         assert not self.graph
@@ -66,8 +67,9 @@ class Stream:
         assert self.graph in (None, event.graph) and self.non_blocking
         self.graph = event.graph
         event.graph.away.discard(event.stream)
-        if self is not event.graph.begun:
-            event.graph.away.add(self)
+        self.graph.done[self] = self.graph.done.get(self, 0) | event.done
+        if self is not self.graph.begun:
+            self.graph.away.add(self)
 
     def synchronize(self):
         if self.graph:
@@ -83,8 +85,7 @@ class Stream:
         for stream in Stream.there:
             if stream.graph is graph:
                 stream.graph = None
-        if graph.away:
-            raise capture.CUDARuntimeError("cudaErrorStreamCaptureUnjoined")
+        graph.end()
         return graph
 
 
@@ -96,13 +97,18 @@ def get_current_stream():
 
 
 class MemoryPool:
+    """As if each had taken a megabyte."""
+
     malloc = None
 
     def __init__(self, allocator):
-        pass
+        self.taken = 2 ** 20
 
     def total_bytes(self):
-        return 2 ** 20
+        return self.taken
+
+    def free_all_blocks(self):
+        self.taken = 0
 
 
 class Memory:
@@ -153,6 +159,18 @@ class Function:
         return 0
 
 
+def places(name, transa, transb, m, n, k, alpha, A, lda, *rest):
+    """What a product reads and writes: the places of A and B, and that of C."""
+    stride_a, (B, ldb), stride_b, (_, C, ldc), stride_c, batch = (
+        (rest[0], rest[1:3], rest[3], rest[4:7], *rest[7:]) if name.endswith("Batched") else
+        (0, rest[:2], 0, rest[2:], 0, 1))
+
+    def of(start, rows, columns, apart, stride):
+        return start, start + ((batch - 1) * stride + (columns - 1) * apart + rows) * (4 if name[0] == "s" else 8)
+    return ([of(A, *((k, m) if transa else (m, k)), lda, stride_a),
+             of(B, *((n, k) if transb else (k, n)), ldb, stride_b)], [of(C, m, n, ldc, stride_c)])
+
+
 class Libcublas:
     def __init__(self):
         library, self.stream, self.workspace = Library(), None, {}
@@ -160,7 +178,8 @@ class Libcublas:
         def product(name):
             def call(handle, *args):
                 assert self.stream == get_current_stream().ptr in self.workspace
-                capture.do(lambda: getattr(library, name)(handle, *args))
+                reads, writes = places(name, *args)
+                capture.do(lambda: getattr(library, name)(handle, *args), reads, writes)
             return Function(call)
         self.cublasSgemm_v2, self.cublasDgemm_v2 = product("sgemm"), product("dgemm")
         self.cublasSgemmStridedBatched = product("sgemmStridedBatched")

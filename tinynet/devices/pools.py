@@ -1,0 +1,66 @@
+"""Memory of a GPU for one purpose alone: a pool beside CuPy's.
+
+CuPy's pools do not give their memory back when they go, only when they are told to; and a block stays of which somebody
+uses a part. So a pool that is closed is remembered here until all of its memory is back.
+"""
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+from typing import Any
+
+from .cuda import load_cupy
+
+_closed: list[Pool] = []
+_lock = threading.RLock()  # a pool may be closed while another one is
+
+
+class Pool:
+    """A pool on GPU `index`. `full` says whether there ever was less memory than it was asked for; then it has given
+    back what was free in it."""
+
+    def __init__(self, index: int) -> None:
+        cuda, refused = load_cupy(f"gpu({index})").cuda, []
+
+        def memory(size: int) -> Any:  # no method: the pool would keep itself alive
+            try:
+                return cuda.MemoryPointer(cuda.Memory(size), 0)
+            except Exception:
+                refused.append(size)
+                raise
+        with cuda.Device(index):
+            self._pool = cuda.MemoryPool(memory)
+        self._cuda, self._index, self._refused = cuda, index, refused
+
+    def in_use(self) -> AbstractContextManager:
+        """In here, this thread's new arrays are from this pool."""
+        return self._cuda.using_allocator(self._pool.malloc)
+
+    @property
+    def full(self) -> bool:
+        return bool(self._refused)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that it has taken of the GPU."""
+        with self._cuda.Device(self._index):
+            return self._pool.total_bytes()
+
+    def close(self) -> None:
+        """Give its memory back: now what is free, the rest when it is, at the next `sweep`."""
+        with _lock:
+            _closed.append(self)
+        sweep()
+
+    def free(self) -> None:
+        """Give back what is free now."""
+        with self._cuda.Device(self._index):
+            self._pool.free_all_blocks()
+
+
+def sweep() -> None:
+    """Give back what has become free in pools that are closed."""
+    with _lock:
+        for pool in _closed:
+            pool.free()
+        _closed[:] = [pool for pool in _closed if pool.nbytes]
