@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from .container import Container, Seen, run, run_back, whole
+from .container import Container, Seen, current, run, run_back, whole
 from .devices.crossing import send, to_both
 from .devices.device import Device, device_of
 from .fast.parallel import side_by_side
@@ -147,8 +147,10 @@ class Columns(_OnPairs, Container):
         return self._both(left, right)
 
     def _both(self, left: Callable[[], Any], right: Callable[[], Any], in_turn: bool = False) -> Pair:
-        in_turn = in_turn or self.left.device.asynchronous
-        return Pair((left(), right()) if in_turn else side_by_side(left, right), self.device)
+        if in_turn or self.left.device.asynchronous:
+            with current(self.left.device):  # straight from there to the right one: devices/graph.py, `moved`
+                return Pair((left(), right()), self.device)
+        return Pair(side_by_side(left, right), self.device)
 
     def children(self) -> list[tuple[str, Layer]]:
         return [("left", self.left), ("right", self.right)]

@@ -78,3 +78,13 @@ def methods():
 @pytest.mark.parametrize("method", sorted(set(methods())))
 def test_cupys_arrays_have_the_methods_too(method):
     assert hasattr(cupy.ndarray, method)
+
+
+@pytest.mark.parametrize("name", ["Graph.launch", "Memory", "MemoryPointer", "MemoryPool.free_all_blocks",
+                                  "MemoryPool.set_limit", "MemoryPool.total_bytes", "Stream.begin_capture",
+                                  "Stream.end_capture", "cublas.getVersion", "using_allocator"])
+def test_what_graphs_and_their_memory_ask_for_is_there(name):
+    """devices/graph.py, devices/pools.py and fast/cuda/blas.py."""
+    found = cupy.cuda
+    for part in name.split("."):
+        found = getattr(found, part)

@@ -155,8 +155,8 @@ def test_a_graph_that_is_gone_gives_its_memory_back(numbers):
             return 2 * x + 1
     work(device.asarray(numbers))
     graph = Graph(device, work, device.asarray(numbers))
-    pool, y = graph._recording.pool, graph.launch(numbers)
-    assert pool.nbytes > 0
+    pool, y = graph._recording._pool, graph.launch(numbers)
+    assert 0 < pool.nbytes <= graph.nbytes
     del graph
     np.testing.assert_array_equal(device.tohost(y), 2 * numbers + 1)                 # somebody has a part of it
     del y
@@ -181,6 +181,37 @@ def test_what_cannot_be_recorded_is_refused(numbers, what):
     assert recording() is None
     with device:
         np.testing.assert_array_equal(device.tohost(2 * device.asarray(numbers)), 2 * numbers)  # all is as before
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_where_the_work_waits_all_is_as_before_afterwards(numbers, within):
+    """CUDA then refuses whatever is asked for in the recording."""
+    device, (left, _) = gpu(0), pair("streams")
+
+    def work(x):
+        with device if within else left:
+            x = x + 1
+            with left:
+                x = x + 1
+                left.synchronize()
+        return x
+    work(device.asarray(numbers))
+    with pytest.raises(NotRecorded, match="cannot be recorded"):
+        Graph(device, work, device.asarray(numbers))
+    assert recording() is None and device.xp.cuda.get_current_stream() == device.xp.cuda.Stream.null
+    np.testing.assert_array_equal(device.tohost(2 * device.asarray(numbers)), 2 * numbers)
+
+
+def test_an_array_that_is_given_twice(numbers):
+    device = gpu(0)
+
+    def less(a, b):
+        a, b = device.asarray(a), device.asarray(b)
+        with device:
+            return a - b
+    less(numbers, numbers)
+    graph = Graph(device, less, numbers, numbers)
+    np.testing.assert_array_equal(device.tohost(graph.launch(3 * numbers, numbers)), 3 * numbers - numbers)
 
 
 def test_other_errors_are_what_they_were(numbers):

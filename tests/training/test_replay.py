@@ -35,7 +35,7 @@ IMAGES = np.random.default_rng(7).normal(size=(36, 6, 6, 2)).astype(np.float32) 
 
 def small():
     rng = np.random.default_rng(0)
-    return Sequential(conv1=Conv2d(2, 4, 3, rng=rng), norm1=BatchNorm2d(4), relu1=ReLU(), flat=Flatten(),
+    return Sequential(conv1=Conv2d(2, 4, 3, bias=False, rng=rng), norm1=BatchNorm2d(4), relu1=ReLU(), flat=Flatten(),
                       fc1=Linear(64, 8, rng=rng), relu2=ReLU(), drop=Dropout(rng=rng), fc2=Linear(8, 3, rng=rng))
 
 
@@ -182,12 +182,39 @@ def test_what_may_be_there_beside_others(launches):
 
 @pytest.mark.gpu
 @on_a_gpu
-def test_other_generators_and_metrics(launches):
+def test_other_generators(launches):
     def net():
         rng = np.random.Generator(np.random.Philox(3))                               # its state holds arrays
         return Sequential(flat=Flatten(), drop=Dropout(rng=rng), fc=Linear(72, 3, rng=rng)).to(gpu(0))
-    expect_the_same(*(go(graph, net(), rate=0.01, metric=lambda scores, labels: 1) for graph in (False, True)))
+    expect_the_same(*(go(graph, net(), rate=0.01) for graph in (False, True)))
     assert launches == {"recorded": 1, "launched": 11}
+
+
+class Squares:
+    """A loss of one's own, which enters no device: what it computes is the null stream's."""
+
+    def forward(self, scores, labels):
+        self.scores = scores
+        return (scores * scores).mean()
+
+    def backward(self):
+        return 2 * self.scores / self.scores.size
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_a_loss_that_enters_no_device(launches):
+    images = np.random.default_rng(2).normal(0, 60, (20, 67, 67, 3)).astype(np.float32)
+    expect_the_same(*(go(graph, columns(), images=images, rate=0.01, epochs=2, loss=Squares())
+                      for graph in (False, True)))
+    assert launches == {"recorded": 1, "launched": 3}
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_a_metric_that_gives_a_number_of_its_own_is_refused():
+    with pytest.raises(NotRecorded, match="a number that the GPU has not computed"):
+        go(True, metric=lambda scores, labels: 1)
 
 
 class Noise(Layer):

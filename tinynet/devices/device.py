@@ -208,19 +208,19 @@ class _OnStream(AbstractContextManager):
         self.gpu, self.place = gpu, gpu.xp.cuda.Device(gpu.index)  # remembers what to go back to: a new one
 
     def __enter__(self) -> None:
-        self.stream = self.gpu.stream
-        self.place.__enter__()
-        self.stream.__enter__()
-        self.before, _here.gpu = _here.gpu, self.gpu
+        self.stream, self.before = self.gpu.stream, _here.gpu
         if _here.recording:
             _here.recording.moved(self.before, self.gpu)
+        self.place.__enter__()
+        self.stream.__enter__()
+        _here.gpu = self.gpu
 
     def __exit__(self, *error: Any) -> None:
         _here.gpu = self.before
-        if _here.recording:
-            _here.recording.moved(self.gpu, self.before)
         self.stream.__exit__(*error)
         self.place.__exit__(*error)
+        if _here.recording:
+            _here.recording.moved(self.gpu, self.before)
 
 
 class _Here(threading.local):

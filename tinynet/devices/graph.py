@@ -41,7 +41,7 @@ class NotRecorded(RuntimeError):
 class Graph:
     """`work(*given)`, recorded on `home`, the GPU's null stream, and whichever streams of the same GPU it uses.
 
-    `given` are arrays of the GPU, whose places `work` gets, or of the host, which it may bring over with `asarray`.
+    `given` are arrays of the GPU, whose places `work` gets, or of the host: views, which it may bring with `asarray`.
     Run the work once before: kernels are compiled and constants made at their first use, which cannot be recorded.
     Raises NotRecorded; MemoryError where a second set of the work's arrays has no room; and whatever `work` raises.
     """
@@ -52,9 +52,9 @@ class Graph:
         with home:
             home.xp.get_default_memory_pool().free_all_blocks()  # for the pool of our own, which needs as much again
             self._places = [home.xp.empty(x.shape, x.dtype) for x in given]
-        pairs = list(zip(given, self._places, strict=True))
-        self._recording = Recording(home, pairs)
-        arguments = [x if isinstance(x, np.ndarray) else place for x, place in pairs]
+        pairs = [(x.view() if isinstance(x, np.ndarray) else place, place)
+                 for x, place in zip(given, self._places, strict=True)]
+        arguments, self._recording = [x for x, _ in pairs], Recording(home, pairs)
         self._graph, self.result = self._recording.of(lambda: work(*arguments))
 
     def launch(self, *given: Any) -> Any:
@@ -73,27 +73,27 @@ class Graph:
     @property
     def nbytes(self) -> int:
         """The bytes of the GPU that the graph's arrays take."""
-        return self._recording.pool.nbytes
+        return self._recording.nbytes
 
     def __del__(self) -> None:
         with suppress(Exception):                                # a program that ends may have no CUDA any more
+            self._recording.close()
             if not recording():
                 self.home.synchronize()                          # it may still be running
-            self._graph = self.result = None
-            self._recording.close()
+                self._graph = self.result = None
+                sweep()
 
 
 class Recording:
     """What is known of a graph while it is recorded, and kept as long as it is there.
 
-    pool      of the graph's arrays
     drawn     [(array, what fills it before each launch)]
     checks    [(which of the given, what refuses it)]
     """
 
     def __init__(self, home: Gpu, given: list[tuple[Any, Any]]) -> None:
         self.home, self.drawn, self.checks, self._given, self._workspaces = home, [], [], given, {}
-        self.pool, self._beside = Pool(home.index), Pool(home.index)
+        self._pool, self._beside = Pool(home.index), Pool(home.index)
         with home.xp.cuda.Device(home.index):
             self._streams = {home: cuda.stream()}
 
@@ -105,7 +105,7 @@ class Recording:
             with self.home.xp.cuda.Device(self.home.index):
                 first.begin_capture()
                 try:
-                    with first, self.pool.in_use():              # so that nothing computes on a stream that is not ours
+                    with first, self._pool.in_use():             # as if on the null stream, where nothing else is said
                         result = work()
                     self._join()
                 except BaseException:
@@ -113,7 +113,7 @@ class Recording:
                         first.end_capture()
                     raise
                 graph = first.end_capture()
-            if self.pool.full:
+            if self._pool.full:
                 raise MemoryError(f"{self.home}: there is not memory enough to record a step, whose arrays are kept "
                                   "beside those of others: take a smaller batch, or train without graph=True")
         except BaseException as error:
@@ -133,12 +133,16 @@ class Recording:
             if gpu.index != self.home.index:
                 raise NotRecorded(f"a graph on {self.home} cannot hold work of {gpu}: train nets on two GPUs without "
                                   "graph=True")
-            self._streams[gpu] = cuda.stream()
-            self._streams[gpu].wait_event(self._streams[self.home].record())
+            stream = cuda.stream()
+            stream.wait_event(self._streams[self.home].record())
+            self._streams[gpu] = stream
         return self._streams[gpu]
 
     def moved(self, before: Gpu | None, now: Gpu | None) -> None:
-        """What this thread asks for now is of another stream than before."""
+        """What this thread asks for now is of another stream than before; None is the null stream's, too."""
+        before, now = before or self.home, now or self.home
+        if before is now:
+            return
         if now is self.home:
             self._join()
         elif before is self.home:
@@ -162,17 +166,20 @@ class Recording:
         with self._beside.in_use():
             return self.home.xp.empty(shape, dtype)
 
-    def workspace(self, size: int) -> Any:
+    def workspace(self, stream: int, size: int) -> Any:
         """So many bytes for a library to work in, for each stream its own."""
-        stream = self.home.xp.cuda.get_current_stream().ptr
         if stream not in self._workspaces:
             self._workspaces[stream] = self.kept((size,), np.uint8)
         return self._workspaces[stream]
 
+    @property
+    def nbytes(self) -> int:
+        return self._pool.nbytes + self._beside.nbytes
+
     def close(self) -> None:
-        """Give the memory back."""
+        """Its memory may go back."""
         self.drawn, self._workspaces = [], {}
-        self.pool.close()
+        self._pool.close()
         self._beside.close()
 
     def _others(self) -> list[Any]:

@@ -1,7 +1,7 @@
 """Memory of a GPU for one purpose alone: a pool beside CuPy's.
 
 CuPy's pools do not give their memory back when they go, only when they are told to; and a block stays of which somebody
-uses a part. So a pool that is closed is remembered here until all of its memory is back.
+uses a part. So a pool that is closed is remembered here until all of its memory is back, which `sweep` sees to.
 """
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 
 from .cuda import load_cupy
 
+_open: set[Pool] = set()   # so that none goes before it is closed: its arrays would not find their way back
 _closed: list[Pool] = []
-_lock = threading.RLock()  # a pool may be closed while another one is
+_lock = threading.Lock()
 
 
 class Pool:
@@ -28,9 +29,11 @@ class Pool:
             except Exception:
                 refused.append(size)
                 raise
+        self._cuda, self._index, self._refused = cuda, index, refused
         with cuda.Device(index):
             self._pool = cuda.MemoryPool(memory)
-        self._cuda, self._index, self._refused = cuda, index, refused
+            self._pool.set_limit(size=0)  # none but that of the GPU: at another, it would not ask `memory`
+        _open.add(self)
 
     def in_use(self) -> AbstractContextManager:
         """In here, this thread's new arrays are from this pool."""
@@ -46,21 +49,26 @@ class Pool:
         with self._cuda.Device(self._index):
             return self._pool.total_bytes()
 
-    def close(self) -> None:
-        """Give its memory back: now what is free, the rest when it is, at the next `sweep`."""
-        with _lock:
-            _closed.append(self)
-        sweep()
-
     def free(self) -> None:
         """Give back what is free now."""
         with self._cuda.Device(self._index):
             self._pool.free_all_blocks()
 
+    def close(self) -> None:
+        """Nobody will ask it for memory again: each `sweep` gives back what has become free."""
+        if self in _open:
+            _open.remove(self)
+            _closed.append(self)
+
 
 def sweep() -> None:
     """Give back what has become free in pools that are closed."""
-    with _lock:
-        for pool in _closed:
+    if not _lock.acquire(blocking=False):  # somebody does, perhaps this thread: Python may collect garbage in between
+        return
+    pools = [_closed.pop() for _ in range(len(_closed))]
+    try:
+        for pool in pools:
             pool.free()
-        _closed[:] = [pool for pool in _closed if pool.nbytes]
+    finally:
+        _closed.extend(pool for pool in pools if pool.nbytes)
+        _lock.release()

@@ -28,7 +28,7 @@ class Replayed:
     From one batch to the next only numbers may change, in parameters and running averages: what a layer is set to, a
     Dropout's `p` for example, is recorded. A loss's `probs` may be those of an earlier batch. Raises ValueError for a
     net that is not on a GPU; NotRecorded for one on two, and if the work reads a number from the GPU, brings an array
-    over from the host, or draws random numbers other than with `each_time`.
+    over from the host, draws random numbers other than with `each_time`, or answers with numbers of its own.
     """
 
     def __init__(self, net: Layer, work: Callable[[Any, Any], tuple[Any, Any, int]]) -> None:
@@ -63,6 +63,9 @@ class Replayed:
         if pickle.dumps(random) != before:
             raise NotRecorded("graph=True: a layer of this net draws random numbers that would be the same in every "
                               "step: have it draw with tinynet.devices.graph.each_time, or train without graph=True")
+        if any(isinstance(number, (int, float)) for number in graph.result[:2]):
+            raise NotRecorded("graph=True: the loss or the metric gives a number that the GPU has not computed, which "
+                              "would be the same in every step: train without graph=True")
         self._graph, self._held = graph, [(p, p.value, p.grad, p.trainable) for _, p in self.net.parameters()]
 
     def _as_recorded(self) -> bool:
@@ -73,7 +76,7 @@ class Replayed:
 
 def _copy(number: Any) -> Any:
     """A number that the next launch does not write over."""
-    if number is None or isinstance(number, (int, float)):
-        return number
+    if number is None:
+        return None
     with device_of(number):
         return number.copy()

@@ -27,7 +27,7 @@ class Graph:
     """
 
     def __init__(self, begun):
-        self.begun, self.steps, self.away = begun, [], set()
+        self.begun, self.steps, self.away, self.invalid = begun, [], set(), False
         self.before, self.touched, self.done = [], [], {}  # done: the steps that a stream has behind it
 
     def add(self, stream, step, reads, writes):
@@ -41,6 +41,8 @@ class Graph:
 
     def end(self):
         """Raises CUDARuntimeError if a stream has not come back, AssertionError for two steps in no order."""
+        if self.invalid:
+            raise CUDARuntimeError("cudaErrorStreamCaptureInvalidated")
         if self.away:
             raise CUDARuntimeError("cudaErrorStreamCaptureUnjoined")
         for i, before in enumerate(self.before):

@@ -153,8 +153,8 @@ def _cublas(device: int) -> tuple[Any, int]:
     cublas, handle = cupy.cuda.cublas, cupy.cuda.device.get_cublas_handle()
     cublas.setMathMode(handle, TF32 if device in tf32_gpus else FLOAT32)
     if now := recording():
-        cublas = recorded_blas.of_version(cublas.getVersion(handle))
-        cublas.begin(handle, cupy.cuda.get_current_stream().ptr, now.workspace(recorded_blas.WORKSPACE))
+        cublas, stream = recorded_blas.of_version(cublas.getVersion(handle)), cupy.cuda.get_current_stream().ptr
+        cublas.begin(handle, stream, now.workspace(stream, recorded_blas.WORKSPACE))
     return cublas, handle
 
 

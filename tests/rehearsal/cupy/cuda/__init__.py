@@ -57,6 +57,8 @@ class Stream:
         capture.here.streams = tuple(before)
 
     def record(self):
+        if self.graph and self.graph.invalid:
+            raise capture.CUDARuntimeError("cudaErrorStreamCaptureInvalidated")
         return Event(self)
 
     def wait_event(self, event):
@@ -73,6 +75,7 @@ class Stream:
 
     def synchronize(self):
         if self.graph:
+            self.graph.invalid = True
             raise capture.CUDARuntimeError("cudaErrorStreamCaptureUnsupported")
 
     def begin_capture(self):
@@ -103,6 +106,9 @@ class MemoryPool:
 
     def __init__(self, allocator):
         self.taken = 2 ** 20
+
+    def set_limit(self, size):
+        assert size == 0
 
     def total_bytes(self):
         return self.taken
