@@ -25,15 +25,16 @@ training with each rate and, where the effect is small, by two more with the bes
 difference has an interval of 95 % (Student's t over the pairs). What counts as held was fixed before the first run, in
 `tinynet/claims/claim.py`; each claim's file in `tinynet/claims/` begins with what is compared, and what would refute
 it, and says what was changed after that. Five claims got more rates, and two of them more pairs, when the test errors
-of their first pairs were known, which are still in the files; `relu-scaled` lost its first pairs, when the rule that
-chooses its rates and the number of images were changed, and of those that followed three left open which way it is, so
-three more were added, as to `table-1`; top-1 errors of the papers took the place of top-5 errors, by which `no-fc7` has
-its sides the other way round; and what is published for `settling` and `halfway` was worked out of the paper's words
-after the runs. "Not seen at this scale" says no more than that: nets that are mostly a half to a sixteenth as wide as
-the published ones, mostly 5,000 or 10,000 images of CIFAR-10 (45,000 for ReLU against tanh, 150 for frozen features; in
-the committed runs, stored as JPEG once), minutes of training. And of so many intervals one in twenty misses the truth
-by chance: one that ends just beside 0 says little. Where the best learning rate is the smallest or the largest of those
-tried, a better one may lie beyond: the trainings below say so.
+of their first pairs were known, which are still in the files, and `lrn`, `crops` and `by-layer` one more rate each,
+which is worse; `relu-scaled` lost its first pairs, when the rule that chooses its rates and the number of images were
+changed, and of those that followed three left open which way it is, so three more were added, as to `table-1`; top-1
+errors of the papers took the place of top-5 errors, by which `no-fc7` has its sides the other way round; and what is
+published for `settling` and `halfway` was worked out of the paper's words after the runs. "Not seen at this scale" says
+no more than that: nets that are mostly a half to a sixteenth as wide as the published ones, mostly 5,000 or 10,000
+images of CIFAR-10 (45,000 for ReLU against tanh, 150 for frozen features; in the committed runs, stored as JPEG once),
+minutes of training. And of so many intervals one in twenty misses the truth by chance: one that ends just beside 0 says
+little. Where the best learning rate is the smallest or the largest of those tried, a better one may lie beyond: the
+trainings below say so.
 
     python -m tinynet claims                              lists them
     python -m tinynet claims show lrn                     says what is compared
