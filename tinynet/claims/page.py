@@ -27,10 +27,10 @@ difference has an interval of 95 % (Student's t over the pairs). What counts as 
 it, and says what was changed after that. Five claims got more rates, and two of them more pairs, when the test errors
 of their first pairs were known, which are still in the files, and `lrn`, `crops` and `by-layer` one more rate each,
 which is worse; `relu-scaled` lost its first pairs, when the rule that chooses its rates and the number of images were
-changed, and of those that followed three left open which way it is, so three more were added, as to `table-1`; top-1
-errors of the papers took the place of top-5 errors, by which `no-fc7` has its sides the other way round; and what is
-published for `settling` and `halfway` was worked out of the paper's words after the runs. "Not seen at this scale" says
-no more than that: nets that are mostly a half to a sixteenth as wide as the published ones, mostly 5,000 or 10,000
+changed, and of those that followed three left open which way it is, so three more were added, as to the two tables;
+top-1 errors of the papers took the place of top-5 errors, by which `no-fc7` has its sides the other way round; and what
+is published for `settling` and `halfway` was worked out of the paper's words after the runs. "Not seen at this scale"
+says no more than that: nets that are mostly a half to a sixteenth as wide as the published ones, mostly 5,000 or 10,000
 images of CIFAR-10 (45,000 for ReLU against tanh, 150 for frozen features; in the committed runs, stored as JPEG once),
 minutes of training. And of so many intervals one in twenty misses the truth by chance: one that ends just beside 0 says
 little. Where the best learning rate is the smallest or the largest of those tried, a better one may lie beyond: the
