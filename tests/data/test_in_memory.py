@@ -1,5 +1,5 @@
 """Images that stay decoded: they are what they were, and are read once."""
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -70,21 +70,14 @@ def test_batches_of_several_workers_are_what_they_were():
 
 
 def test_from_eight_threads_the_same_as_from_one():
-    images, wrong = Read(), []
+    images = Read()
     kept = InMemory(images, 15 * ONE)
 
-    def work(seed):
+    def right(seed):
         rng = np.random.default_rng(seed)
-        for _ in range(50):
-            index = rng.integers(-20, 20, 7)
-            if not np.array_equal(kept[index], images.array[index]):
-                wrong.append(index)
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+        return all(np.array_equal(kept[index], images.array[index]) for index in rng.integers(-20, 20, (50, 7)))
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(right, range(8)))
 
 
 def test_no_memory_is_less_than_none():

@@ -45,7 +45,7 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     net = start(args, settings, device, rng_net)
     with ranks.together():
         expect_own_gpu(net, device, ranks)
-    training, validation = in_memory(data, int(args.in_memory * 2 ** 30))
+    training, validation = in_memory(data, int(args.in_memory * 2 ** 30)) if args.in_memory else data
     loader = Loader(training, args.batch, rng_data, view.draw, finish=view.show, device=device, workers=args.workers,
                     share=ranks.share)
     sgd = SGD(net.parameters(), args.lr, 0.9 if args.momentum is None else args.momentum,

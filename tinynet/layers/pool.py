@@ -148,7 +148,9 @@ class AvgPool2d(_Pool2d):
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x, "N", "H", "W", "C")
         N, H, W_, C = x.shape
-        y, share = self.empty((N, *self.output_size(H, W_), C), x.dtype), self._share(H, W_, x.dtype)
+        size = self.output_size(H, W_)
+        y = self.empty((N, *size, C), x.dtype)
+        share = shares((H, W_), size, self.kernel_size, self.stride, self.padding, x.dtype, self.device)
         avg_pool_forward(x, y, share, self.kernel_size, self.stride, self.padding, xp)
         self.remember(train or keep, x.shape, x.dtype, share)
         return y
@@ -160,9 +162,6 @@ class AvgPool2d(_Pool2d):
         dx = self.empty(shape, dtype)
         avg_pool_backward(dy, share, dx, self.kernel_size, self.stride, self.padding, xp)
         return dx
-
-    def _share(self, H: int, W_: int, dtype: Any) -> Any:
-        return shares((H, W_), self.output_size(H, W_), self.kernel_size, self.stride, self.padding, dtype, self.device)
 
 
 @functools.cache  # the same for every batch of one shape; what a GPU has recorded (devices/graph.py) reads it, too

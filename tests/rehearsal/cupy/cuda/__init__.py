@@ -124,10 +124,6 @@ class Memory:
 MemoryPointer = Memory
 
 
-def get_allocator():
-    return None
-
-
 @contextmanager
 def using_allocator(allocator):
     yield
