@@ -1,7 +1,7 @@
 """How fast tinynet is on a GPU, and PyTorch with the same nets.
 
     python benchmarks/gpu.py --json times.jsonl               all nets; stops after five minutes
-    python benchmarks/gpu.py --nets alexnet-128 80sec-128 --repeat 20
+    python benchmarks/gpu.py --nets alexnet-128 80sec-128 --who "one column" "two columns" --repeat 20
     python benchmarks/gpu_report.py times.jsonl               the tables of an earlier run again
 
 Measured for each net: a training step (forward, loss, backward, SGD) and inference (forward) of images that are on the
@@ -206,7 +206,7 @@ def run(args: argparse.Namespace, device: Device, torch: Any) -> None:
     for name in args.nets:
         results, known = [], work_of(CASES[name])
         for one in CONTENDERS:
-            if one.columns not in CASES[name].columns or (one.layout and not torch):
+            if one.who not in args.who or one.columns not in CASES[name].columns or (one.layout and not torch):
                 continue
             gc.collect()
             free_memory()
@@ -229,6 +229,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     real = [name for name in CASES if not name.startswith("tiny")]
     parser.add_argument("--nets", nargs="+", choices=CASES, default=real, metavar="NET", help=", ".join(real))
+    parser.add_argument("--who", nargs="+", choices=[one.who for one in CONTENDERS], metavar="WHO",
+                        default=[one.who for one in CONTENDERS],
+                        help="; ".join(one.who for one in CONTENDERS) + " (default: all of them)")
     parser.add_argument("--repeat", type=int, default=10, help="how many turns (default 10)")
     parser.add_argument("--minutes", type=float, default=5, help="begin nothing new after so long (default 5)")
     parser.add_argument("--peak", type=int, default=8192, metavar="N", help="size of the matrix product (default 8192)")

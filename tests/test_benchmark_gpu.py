@@ -116,6 +116,11 @@ def test_what_fails_or_comes_too_late_stops_nothing(benchmark, monkeypatch, tmp_
     assert "tiny, one column: MemoryError: full" in capsys.readouterr().out
 
 
+def test_some_contenders_alone(benchmark, monkeypatch, tmp_path):
+    options = ("--no-torch", "--nets", "tiny", "--who", "two columns", "PyTorch NCHW")
+    assert [line["who"] for line in run(benchmark, monkeypatch, tmp_path, *options)[1:]] == ["two columns"]
+
+
 @pytest.mark.skipif(gpu_count() > 0, reason="there is a GPU")
 @pytest.mark.parametrize("options", [[], ["--nets", "tiny"]])
 def test_without_a_gpu_it_says_so_in_one_line(options):

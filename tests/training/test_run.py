@@ -34,6 +34,7 @@ def no_curves(monkeypatch):
     """To draw, and to wait for the disk, takes most of the time of these runs; one test draws."""
     drawn = []
     monkeypatch.setattr(os, "fsync", lambda file: None)
+    monkeypatch.setattr(run, "CURVES", np.inf)  # the share of the time that they may take
     monkeypatch.setattr(curves, "draw_training", lambda path, records: drawn.append((path.name, len(records))))
     return drawn
 
@@ -149,6 +150,17 @@ def test_without_a_validation_error_the_best_is_that_of_training(tmp_path):
     with np.load(tmp_path / "run/checkpoints/best.npz") as file:
         progress = json.loads(file["training/rest"].item())["progress"]
     assert 1 < len(errors) and progress["epoch"] == errors.index(min(errors)) + 2
+
+
+def test_the_curves_of_short_epochs_are_drawn_with_a_later_one(tmp_path, monkeypatch, no_curves):
+    monkeypatch.setattr(run, "CURVES", 1e-9)
+    go(tmp_path / "whole", epochs=5)
+    assert no_curves == [("curves.png", 1), ("curves.png", 5)]
+    no_curves.clear()
+    errors = iter([0.5, 0.4])
+    with pytest.raises(StopIteration):
+        go(tmp_path / "stopped", epochs=5, validate=lambda: {"val_error": next(errors)})
+    assert no_curves == [("curves.png", 1), ("curves.png", 2)]
 
 
 def test_the_curves_are_drawn_and_their_failure_does_not_end_the_run(tmp_path, monkeypatch, capsys):

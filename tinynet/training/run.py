@@ -14,8 +14,9 @@
 
 Every file takes its place whole. last.npz is written after the metrics and the other checkpoints, so at whatever moment
 a crash comes, these are at least as new as it is, and what is newer is done once more, with the same result. Then the
-curves are drawn, and what is to be said is said: neither can cost an epoch. `Run(..., resume=True)` goes on from
-last.npz: bit for bit as if nothing had happened, given the same number of threads.
+curves are drawn, and what is to be said is said: neither can cost an epoch. Where epochs are shorter than it takes to
+draw, most are drawn with a later one. `Run(..., resume=True)` goes on from last.npz: bit for bit as if nothing had
+happened, given the same number of threads.
 """
 from __future__ import annotations
 
@@ -48,6 +49,8 @@ from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
 from .rest import plain
 from .schedule import Schedule
+
+CURVES = 0.05  # the share of the time that the curves may take
 
 
 def in_words(record: Record) -> str:
@@ -90,6 +93,7 @@ class Run:
         self.how_to_resume = how_to_resume or f"go on with Run({str(folder)!r}, ..., resume=True)"
         self.events = EventFile(folder) if tensorboard and self.writes else None
         self.stopped_by: int | None = None
+        self._curves_due, self._undrawn = 0.0, 0              # when they are drawn again; so many epochs, and not yet
         self._show, self._handlers, self._environment = show_progress(self.folder.name), {}, {}
         with ranks.together():
             self._expect_no_other()
@@ -155,7 +159,7 @@ class Run:
             self._save(*names)
         self.ranks.first(self._write_metrics)
         self._save("last", like=names[0] if names else None)
-        self.ranks.first(self._draw)
+        self.ranks.first(self._show_all)
         if self.writes:
             say(f"{self.folder.name}  {in_words(record)}")
         self._stop(*self.ranks.most(self.stopped_by or 0))
@@ -170,9 +174,13 @@ class Run:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         self._handlers = {}
-        if self.events:
-            self.events.close()
-        let_go(self.folder, self)
+        try:
+            if self._undrawn:
+                self._draw(self._undrawn)
+        finally:
+            if self.events:
+                self.events.close()
+            let_go(self.folder, self)
 
     def _asked_to_stop(self, number: int, frame: Any) -> None:
         if self.stopped_by:
@@ -226,13 +234,22 @@ class Run:
         if changed:
             say(f"{self.folder} goes on, but not bit for bit as it would have: {', '.join(changed)}")
 
-    def _draw(self) -> None:
+    def _draw(self, epochs: int) -> None:
+        began = time.monotonic()
         try:
             from ..look.curves import draw_training  # pictures look at trainings, which can do without them
 
-            draw_training(self.folder / "curves.png", self.progress.history)
+            draw_training(self.folder / "curves.png", self.progress.history[:epochs])
         except Exception as error:  # a picture is no reason to lose a training
             say(f"no {self.folder / 'curves.png'}: {error}")
+        now = time.monotonic()
+        self._curves_due, self._undrawn = now + (now - began) / CURVES, 0
+
+    def _show_all(self) -> None:
+        """The curves, if enough time has passed since they were drawn, or no epoch follows; TensorBoard's, always."""
+        self._undrawn = len(self.progress.history)
+        if time.monotonic() >= self._curves_due or self.progress.epoch > self.progress.epochs:
+            self._draw(self._undrawn)
         try:
             if self.events:
                 self.events.write(self.progress.history)
