@@ -31,7 +31,7 @@ def timed(call: Callable[[], Any], wait: Callable[[], Any] = nothing) -> tuple[A
 
 
 class Ours:
-    """With `graph`, forward, loss and backward are repeated by the GPU, as `train(..., graph=True)` has it."""
+    """With `graph`, forward, loss and backward are repeated by the GPU, as `train` has it."""
 
     def __init__(self, case: Any, columns: int, device: Device = cpu, wait: Callable[[], Any] = nothing,
                  graph: bool = False) -> None:
@@ -40,7 +40,7 @@ class Ours:
         self.sgd = SGD(self.net.parameters(), lr=1e-4)
         self.x = device.asarray(rng.standard_normal((case.batch, *case.input_shape), np.float32))
         self.labels = rng.integers(0, 10, case.batch)
-        self.there_and_back = Replayed(self.net, self._there_and_back) if graph else self._there_and_back
+        self.there_and_back = Replayed(self.net, self._there_and_back, self.loss) if graph else self._there_and_back
 
     @one_blas_thread  # as the training loop does
     def train(self) -> None:

@@ -256,10 +256,13 @@ def test_a_gpu_repeats_its_steps_if_it_is_told_to(run, monkeypatch, net, module)
     with monkeypatch.context() as patched:
         patched.setattr("tinynet.commands.together.gpu", lambda index, tf32: cpu)
         _, out = run("--net", net, "--device", "gpu", "--graph", "--epochs", "1")
-    assert told and all(told)
+        assert set(told) == {True}
+        told.clear()
+        run("--resume", str(out), "--no-graph", "--epochs", "2")
+        assert set(told) == {False}
     told.clear()
-    run("--resume", str(out), "--device", "cpu", "--epochs", "2")  # and goes on on a CPU
-    assert told and not any(told)
+    run("--resume", str(out), "--device", "cpu", "--epochs", "3")  # and goes on on a CPU
+    assert set(told) == {None}
 
 
 def test_a_run_of_a_gpu_with_tf32_goes_on_on_the_cpu(run, monkeypatch):

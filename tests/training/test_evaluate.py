@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_damaged_checkpoint import mutate
 
-from tinynet import Flatten, Linear, Sequential, count_parameters, softmax
+from tinynet import Flatten, Linear, Sequential, count_parameters, simulated, softmax
 from tinynet.data import Split, View
 from tinynet.files.reading import DataError
 from tinynet.models import NETS, build
@@ -63,6 +63,18 @@ def test_ten_views_are_averaged(linear, batch_size):
     views = [images[:, i:i + 3, j:j + 3] for i, j in ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))]
     expected = sum(linear.scores(view) + linear.scores(view[:, :, ::-1]) for view in views) / 10
     np.testing.assert_allclose(p, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("busy, crop, most", [(False, None, 128), (True, None, 682), (True, 24, 1213),
+                                              (True, 300, 128)])
+def test_a_gpu_computes_many_small_images_at_once(linear, monkeypatch, busy, crop, most):
+    given = []
+    monkeypatch.setattr(simulated(0), "asynchronous", busy, raising=False)
+    monkeypatch.setattr(Sequential, "predict", lambda net, x, n: given.append(n) or np.zeros((len(x), 3)))
+    size = max(32, crop or 0)
+    images = np.broadcast_to(np.uint8(0), (3, size, size, 3))
+    probabilities(linear.to(simulated(0)), Split(images, np.zeros(3, int)), View(crop=crop))
+    assert given == [most]
 
 
 def test_a_net_comes_back_with_what_it_needs(folder):

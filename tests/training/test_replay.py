@@ -1,4 +1,4 @@
-"""Steps that a GPU repeats by itself (`graph=True`) are those that it is asked for."""
+"""Steps that a GPU repeats by itself are those that it is asked for."""
 import numpy as np
 import pytest
 
@@ -15,6 +15,7 @@ from tinynet import (
     ReLU,
     Sequential,
     SigmoidCrossEntropy,
+    Tanh,
     clip_gradients,
     gpu,
     pair,
@@ -242,6 +243,74 @@ def test_a_layer_that_draws_on_the_host_is_refused(brings, message):
     net = Sequential(flat=Flatten(), noise=Noise(brings), fc=Linear(72, 3, rng=np.random.default_rng(0))).to(gpu(0))
     with pytest.raises(NotRecorded, match=message):
         go(True, net)
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_what_is_tinynets_own_is_repeated_without_a_word(launches):
+    expect_the_same(go(False), go(None))
+    assert launches == {"recorded": 1, "launched": 11}
+
+
+@pytest.mark.gpu
+@on_a_gpu
+@pytest.mark.parametrize("options", [
+    {"loss": Squares()}, {"metric": lambda scores, labels: (scores.argmax(axis=1) != 0).sum()}, {"accumulate": 2}],
+    ids=", ".join)
+def test_what_is_ones_own_and_parts_of_steps_are_not(launches, options):
+    expect_the_same(go(False, rate=0.01, **options), go(None, rate=0.01, **options))
+    assert launches == {"recorded": 0, "launched": 0}
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_a_layer_of_ones_own_is_not_repeated_unless_one_says_so(launches):
+    def net():
+        fc = Linear(72, 3, rng=np.random.default_rng(0))
+        return Sequential(flat=Flatten(), fc=fc, noise=Noise(brings=False)).to(gpu(0))
+    expect_the_same(*(go(graph, net(), rate=0.01) for graph in (False, None)))
+    assert launches == {"recorded": 0, "launched": 0}
+
+
+@pytest.mark.gpu
+@on_a_gpu
+@pytest.mark.parametrize("brings", [True, False])
+def test_what_cannot_be_recorded_after_all_is_computed_as_always(monkeypatch, capsys, brings):
+    """With the draws that it would have had."""
+    monkeypatch.setattr(replay, "_of_tinynet", lambda part: True)
+
+    def net():
+        fc = Linear(72, 3, rng=np.random.default_rng(0))
+        return Sequential(flat=Flatten(), noise=Noise(brings), drop=Dropout(rng=np.random.default_rng(1)), fc=fc
+                          ).to(gpu(0))
+    expect_the_same(*(go(graph, net(), rate=0.01) for graph in (False, None)))
+    assert capsys.readouterr().out.count("gpu(0) does not repeat these steps by itself: ") == 1
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_a_graph_leaves_as_much_memory_as_it_takes_or_is_given_up(monkeypatch, capsys, launches):
+    monkeypatch.setattr(replay.Replayed, "_free", lambda self: self.nbytes - 1)
+    expect_the_same(go(False), go(None))
+    assert launches == {"recorded": 1, "launched": 0}
+    assert "gpu(0) does not repeat these steps by itself: it takes " in capsys.readouterr().out
+    go(True)                                                                         # who wants it gets it
+    assert launches == {"recorded": 2, "launched": 11}
+
+
+@pytest.mark.gpu
+@on_a_gpu
+@pytest.mark.parametrize("change", [lambda net: setattr(net["drop"], "p", 0.9),
+                                    lambda net: net.__setitem__("relu2", Tanh())], ids=["p", "layer"])
+def test_what_is_set_to_something_else_is_recorded_anew(launches, change):
+    def changed(net):
+        def on_batch(progress):
+            if (progress.epoch, progress.batch) == (2, 1):
+                change(net)
+        return on_batch
+    nets = [small().to(gpu(0)) for _ in range(2)]
+    expect_the_same(*(go(graph, net, on_batch=changed(net)) for graph, net in zip((False, None), nets, strict=True)))
+    assert launches["recorded"] == 2
 
 
 def test_only_a_gpu_has_graphs():

@@ -38,7 +38,9 @@ def device_of_rank(args: argparse.Namespace, ranks: Ranks | Alone) -> Device:
 def add_gpu_options(add: Callable[..., object]) -> None:
     """What a GPU may be told, and nothing else."""
     add("--tf32", action="store_true", default=None, help="TF32 products on a GPU: see gpu()")
-    add("--graph", action="store_true", default=None, help="let a GPU repeat its steps by itself: see train()")
+    add("--graph", action=argparse.BooleanOptionalAction, default=None,
+        help="--graph: a GPU repeats its steps by itself, or it is an error; --no-graph: it is asked for each kernel "
+             "(default: it repeats what it can: see train())")
 
 
 def said_to_gpu(args: argparse.Namespace) -> list[str]:
@@ -55,9 +57,9 @@ def expect_gpu(parser: argparse.ArgumentParser, said: list[str], args: argparse.
         parser.error("--graph: whole steps are repeated, not the parts of --accumulate")
 
 
-def repeats(args: argparse.Namespace) -> bool:
-    """`graph` of the training."""
-    return bool(args.graph) and args.device == "gpu"
+def repeats(args: argparse.Namespace) -> bool | None:
+    """`graph` of the training: a run that was told to repeat its steps may go on on the CPU."""
+    return args.graph if args.device == "gpu" else None
 
 
 def expect_own_gpu(net: Sequential, device: Device, ranks: Ranks | Alone) -> None:

@@ -110,8 +110,8 @@ class Loader:
             raise ValueError(f"Loader.epoch: expected to skip at most the {len(self)} batches there are, got {skip}")
         parts = draw_parts(len(self.split.labels), self.batch_size, self.rng)[:len(self)]
         seeds = self.rng.integers(0, 2 ** 63, len(self)) if self.rng and self.transform else [None] * len(self)
-        jobs = [(part, seed, *share_of(self._count(part), *self.share))
-                for part, seed in zip(parts, seeds, strict=True)][skip:]
+        jobs = [(part, there, seed, *share_of(self._count(part), *self.share))
+                for part, there, seed in zip(parts, self._sent(parts), seeds, strict=True)][skip:]
         self.waited = 0.0
         made = (in_background(self._batch, jobs, self.workers, self.workers + 1) if self.workers
                 else (self._batch(*job) for job in jobs))
@@ -127,14 +127,25 @@ class Loader:
     def _count(self, part: slice | np.ndarray) -> int:
         return len(range(*part.indices(self.size))) if isinstance(part, slice) else len(part)
 
-    def _batch(self, part: slice | np.ndarray, seed: int | None, start: int, stop: int) -> tuple[Any, np.ndarray]:
+    def _sent(self, parts: list[slice | np.ndarray]) -> list[Any]:
+        """The parts as the images are asked for them: indices where the images are, sent there all at once."""
+        with place_of(self.split.images) or cpu as device:
+            if device is cpu or isinstance(parts[0], slice):
+                return parts
+            order = device.asarray(np.concatenate(parts))
+            return [order[start:start + self.batch_size] for start in range(0, len(order), self.batch_size)]
+
+    def _batch(self, part: slice | np.ndarray, there: Any, seed: int | None, start: int, stop: int
+               ) -> tuple[Any, np.ndarray]:
         """What a worker does: the batch, or this rank's part of it, from `start` to `stop`; on a GPU, what gives its x.
         """
-        n, place = self._count(part), ()
-        if self.share[1] > 1:
-            place = ((start, n),)
-            part = slice(part.start + start, part.start + stop) if isinstance(part, slice) else part[start:stop]
-        x = images_of(self.split, part)                                              # (B, H, W, C)
+        n, place, images = self._count(part), (), self.split.images
+        with place_of(images) or cpu:
+            if self.share[1] > 1:
+                place = ((start, n),)
+                part, there = (slice(each.start + start, each.start + stop) if isinstance(each, slice) else
+                               each[start:stop] for each in (part, there))
+            x = images[there]                                                        # (B, H, W, C)
         if isinstance(x, np.ndarray) and not x.flags.owndata:
             x.flags.writeable = False  # a slice of the data set: who writes to it would change the data
         if self.transform:
@@ -173,10 +184,3 @@ def _as_split(split: Any) -> Split:
         raise TypeError(f"Loader: expected a Split (images, labels), got {type(split).__name__}; write "
                         "Loader(Split(images, labels), ...)")
     return Split(*split)
-
-
-def images_of(split: Split, part: slice | np.ndarray) -> Any:
-    """Those of a split's images whose indices are in `part`."""
-    device = place_of(split.images) or cpu
-    with device:
-        return split.images[part if isinstance(part, slice) else device.asarray(part)]

@@ -115,13 +115,13 @@ class Recording:
                 graph = first.end_capture()
             if self._pool.full:
                 raise MemoryError(f"{self.home}: there is not memory enough to record a step, whose arrays are kept "
-                                  "beside those of others: take a smaller batch, or train without graph=True")
+                                  "beside those of others: take a smaller batch, or train with graph=False")
         except BaseException as error:
             self.close()
             if isinstance(error, NotRecorded) or not any(words in str(error) for words in REFUSALS):
                 raise
             raise NotRecorded(f"{self.home}: a step cannot be recorded, that reads a number from the GPU, brings an "
-                              "array from the host, or calls a library that does: train it without graph=True "
+                              "array from the host, or calls a library that does: train it with graph=False "
                               f"({error})") from error
         finally:
             _here.gpu, _here.recording, self._given = before, None, []
@@ -131,8 +131,8 @@ class Recording:
         """The stream that is recorded in the place of that of `gpu`."""
         if gpu not in self._streams:
             if gpu.index != self.home.index:
-                raise NotRecorded(f"a graph on {self.home} cannot hold work of {gpu}: train nets on two GPUs without "
-                                  "graph=True")
+                raise NotRecorded(f"a graph on {self.home} cannot hold work of {gpu}: train nets on two GPUs with "
+                                  "graph=False")
             stream = cuda.stream()
             stream.wait_event(self._streams[self.home].record())
             self._streams[gpu] = stream
@@ -156,7 +156,7 @@ class Recording:
             if given is host:
                 return place
         raise NotRecorded(f"{self.home}: a step cannot be recorded in which an array of shape {np.shape(host)} is "
-                          "brought from the host: each launch would see the same one. Train without graph=True")
+                          "brought from the host: each launch would see the same one. Train with graph=False")
 
     def check(self, array: Any, by: Callable[[Any], None]) -> None:
         self.checks += [(i, by) for i, (given, _) in enumerate(self._given) if given is array]

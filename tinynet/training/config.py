@@ -26,8 +26,8 @@ from ..files.arrays import ArrayFile
 from ..files.reading import DataError, entry, read_json, shortened, wrong
 
 ENTRIES = ("net", "settings", "view", "classes")
-# What may differ in the config of a run that is resumed: where it is trained, how long, and what is kept of it.
-MAY_DIFFER = ("device", "epochs", "workers", "tensorboard", "minutes", "keep_every", "ten_crop")
+# What may differ in the config of a run that is resumed: where and how it is trained, how long, what is kept of it.
+MAY_DIFFER = ("device", "graph", "epochs", "workers", "tensorboard", "minutes", "keep_every", "ten_crop")
 
 
 def about_the_net(net: str, settings: dict[str, Any], view: View, classes: Sequence[str]) -> dict[str, Any]:

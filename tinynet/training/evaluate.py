@@ -9,6 +9,7 @@ The answers of several nets are averaged in the same way: np.mean([trained.proba
 """
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,8 @@ from ..net import Sequential
 from .config import ENTRIES, read_config, view_of
 from .rebuilt import rebuilt
 
+AT_ONCE = 2 ** 21  # numbers, in the input of a net on a GPU: 682 images of 32x32 pixels
+
 
 class Trained(NamedTuple):
     """A net, and all that is needed to show it images and to read its answers.
@@ -39,7 +42,8 @@ class Trained(NamedTuple):
     classes: tuple[str, ...]
     config: dict[str, Any]
 
-    def probabilities(self, split: Split, ten: bool = False, batch_size: int = 128, workers: int = 0) -> np.ndarray:
+    def probabilities(self, split: Split, ten: bool = False, batch_size: int | None = None, workers: int = 0
+                      ) -> np.ndarray:
         """As the function below. Raises ValueError if the images are not of the size that the net was trained with."""
         return probabilities(self.net, split, self.view, ten, batch_size, workers)
 
@@ -69,14 +73,17 @@ class Trained(NamedTuple):
         return np.stack(squares)
 
 
-def probabilities(net: Sequential, split: Split, view: View, ten: bool = False, batch_size: int = 128, workers: int = 0
-                  ) -> np.ndarray:
+def probabilities(net: Sequential, split: Split, view: View, ten: bool = False, batch_size: int | None = None,
+                  workers: int = 0) -> np.ndarray:
     """The class probabilities (N, classes) of the images of a split, as they are stored, on the host.
 
     The net sees the centre of each; with `ten`, ten crops, whose answers are averaged. `batch_size` images or crops
-    go through the net at a time; `workers` threads decode and crop in the background.
+    go through the net at a time: by default 128, on a GPU more if they are small. `workers` threads decode and crop in
+    the background.
     """
     device = net.device[0] if isinstance(net.device, tuple) else net.device
+    if batch_size is None:
+        batch_size = _at_once(device, view.crop, split.images.shape)
     if not ten:
         loader = Loader(split, batch_size, finish=view.center, device=device, workers=workers)
         return np.concatenate([net.predict(x, batch_size) for x, _ in loader.epoch()])
@@ -87,6 +94,12 @@ def probabilities(net: Sequential, split: Split, view: View, ten: bool = False, 
         p = net.predict(x, batch_size)                                               # (10 B, classes)
         answers.append(p.reshape(10, len(labels), -1).mean(axis=0))                  # (B, classes)
     return np.concatenate(answers)
+
+
+def _at_once(device: Device, crop: int | None, shape: tuple[int, ...]) -> int:
+    """How many images (N, H, W, C), or crops of them: of small ones a GPU computes many before it is asked for more."""
+    numbers = crop * crop * shape[-1] if crop else math.prod(shape[1:])
+    return max(128, AT_ONCE // max(1, numbers)) if device.asynchronous else 128
 
 
 def load_net(folder: str | os.PathLike, device: Device = cpu) -> Trained:

@@ -1,17 +1,21 @@
-"""Steps of a training that a GPU repeats by itself, instead of being asked for each kernel: `train(..., graph=True)`.
+"""Steps of a training that a GPU repeats by itself, instead of being asked for each kernel.
 
     the first batch      as always: kernels are compiled, constants made
     the second batch     forward, loss and backward are recorded (devices/graph.py), then launched
     the others           launched, with other images and labels
 
 The optimiser's step is not in the graph: its learning rate may change, and hooks see the gradients as they always do. A
-batch of another size, an epoch's last one, is computed as always. Where parameters are moved, frozen or given other
-arrays, a step is recorded again.
+batch of another size, an epoch's last one, is computed as always. A step is recorded again where parameters are moved,
+frozen or given other arrays, where a layer is replaced, and where one is set to something else, a Dropout's `p` say.
+
+`train(..., graph=None)`, the default, repeats what is known to come out the same: the steps of tinynet's own layers,
+losses and metrics. What a layer of one's own does beside computing on the GPU, counting or drawing on the host, a graph
+would not do, and nobody would see it; so for these one says `graph=True`.
 """
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,37 +23,68 @@ import numpy as np
 from ..devices.device import Gpu, device_of, gpu
 from ..devices.graph import Graph, NotRecorded
 from ..layer import Layer
+from .progress import say
+
+Work = Callable[[Any, Any], tuple[Any, Any, int]]
+
+
+def repeated(work: Work, net: Layer, loss: Any, metric: Any, graph: bool | None, whole: bool) -> Work:
+    """`work`, or a Replayed of it: with `graph` of True; and with None for nets on one GPU, if all is tinynet's own and
+    steps are `whole`, neither in parts nor shared with other ranks.
+
+    Raises ValueError for True and steps that are not whole, and what Replayed raises.
+    """
+    if graph and not whole:
+        raise ValueError("train: graph=True repeats whole steps of one GPU; expected accumulate=1 and one rank")
+    if graph:
+        return Replayed(net, work, loss)
+    parts = (net, *(layer for _, layer in net.walk()), loss, metric)
+    wanted = graph is None and whole and _one_gpu(net) and all(map(_of_tinynet, parts))
+    return Replayed(net, work, loss, must=False) if wanted else work
+
+
+def _one_gpu(net: Layer) -> bool:
+    return all(isinstance(place, Gpu) for place in _places(net)) and len({place.index for place in _places(net)}) == 1
+
+
+def _of_tinynet(part: Any) -> bool:
+    """Whether a layer, a loss or a function, or None, is none of one's own."""
+    return part is None or part.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _places(net: Layer) -> tuple:
+    return net.device if isinstance(net.device, tuple) else (net.device,)
 
 
 class Replayed:
     """`work(x, targets)`, which takes a batch forward and backward through `net`, and returns the loss, the error (or
-    None) and the number of classes.
+    None) and the number of classes. `loss` is what computes the loss.
 
-    From one batch to the next only numbers may change, in parameters and running averages: what a layer is set to, a
-    Dropout's `p` for example, is recorded. A loss's `probs` may be those of an earlier batch. Raises ValueError for a
-    net that is not on a GPU; NotRecorded for one on two, and if the work reads a number from the GPU, brings an array
-    over from the host, draws random numbers other than with `each_time`, or answers with numbers of its own.
+    A loss's `probs` may be those of an earlier batch. Raises ValueError for a net that is not on a GPU; NotRecorded for
+    one on two, and if the work reads a number from the GPU, brings an array over from the host, draws random numbers
+    other than with `each_time`, or answers with numbers of its own; MemoryError if there is no room for a graph. If it
+    is no `must`, the work is done as always from then on, and a line says so; also if less memory is left than the
+    graph takes, for a batch of another size or validation may need it.
     """
 
-    def __init__(self, net: Layer, work: Callable[[Any, Any], tuple[Any, Any, int]]) -> None:
-        places = net.device if isinstance(net.device, tuple) else (net.device,)
-        if not all(isinstance(place, Gpu) for place in places):
-            raise ValueError(f"graph=True: expected a net on a GPU, got one on {', '.join(map(str, places))}")
-        self.net, self.work, self.home = net, work, gpu(places[0].index)
-        self._graph, self._kind, self._held = None, None, []
+    def __init__(self, net: Layer, work: Work, loss: Any = None, must: bool = True) -> None:
+        if not all(isinstance(place, Gpu) for place in _places(net)):
+            raise ValueError(f"graph=True: expected a net on a GPU, got one on {', '.join(map(str, _places(net)))}")
+        self.net, self.work, self.loss, self.must, self.home = net, work, loss, must, gpu(_places(net)[0].index)
+        self._graph, self._kind, self._held, self._given_up = None, None, [], False
 
     def __call__(self, x: Any, targets: Any) -> tuple[Any, Any, int]:
         kind = [(a.shape, a.dtype) for a in (x, targets)]
-        if self._graph and not self._as_recorded():
+        if self._graph and not all(there.get(name) is value for there, name, value in self._held):
             self._graph = self._kind = None
-        if kind != self._kind:
-            if not self._graph:
-                self._kind = kind                                # the next of this kind is recorded
-            return self.work(x, targets)
-        if not self._graph:
+        if kind == self._kind and not self._graph and not self._given_up:
             self._record(x, targets)
-        L, error, classes = self._graph.launch(x, targets)
-        return _copy(L), _copy(error), classes
+        if kind == self._kind and self._graph:
+            L, error, classes = self._graph.launch(x, targets)
+            return _copy(L), _copy(error), classes
+        if not self._graph:
+            self._kind = kind                                    # the next of this kind is recorded
+        return self.work(x, targets)
 
     @property
     def nbytes(self) -> int:
@@ -58,20 +93,40 @@ class Replayed:
 
     def _record(self, x: Any, targets: Any) -> None:
         random = [s for _, s in self.net.state() if isinstance(s, np.random.Generator)]
-        before = pickle.dumps(random)
-        graph = Graph(self.home, self.work, x, targets)
-        if pickle.dumps(random) != before:
-            raise NotRecorded("graph=True: a layer of this net draws random numbers that would be the same in every "
-                              "step: have it draw with tinynet.devices.graph.each_time, or train without graph=True")
-        if any(isinstance(number, (int, float)) for number in graph.result[:2]):
-            raise NotRecorded("graph=True: the loss or the metric gives a number that the GPU has not computed, which "
-                              "would be the same in every step: train without graph=True")
-        self._graph, self._held = graph, [(p, p.value, p.grad, p.trainable) for _, p in self.net.parameters()]
+        before = [pickle.dumps(generator.bit_generator.state) for generator in random]
+        settings = list(self._settings())
+        try:
+            self._graph = Graph(self.home, self.work, x, targets)
+            if [pickle.dumps(generator.bit_generator.state) for generator in random] != before:
+                raise NotRecorded("a layer of this net draws random numbers that would be the same in every step: have "
+                                  "it draw with tinynet.devices.graph.each_time, or train with graph=False")
+            if any(isinstance(number, (int, float)) for number in self._graph.result[:2]):
+                raise NotRecorded("the loss or the metric gives a number that the GPU has not computed, which would be "
+                                  "the same in every step: train with graph=False")
+            if not self.must and self._graph.nbytes > (free := self._free()):
+                raise MemoryError(f"it takes {self._graph.nbytes:,} bytes, and leaves {free:,}")
+        except (NotRecorded, MemoryError) as error:
+            self._graph, self._given_up = None, True
+            if self.must:
+                raise
+            for generator, state in zip(random, before, strict=True):
+                generator.bit_generator.state = pickle.loads(state)
+            say(f"{self.home} does not repeat these steps by itself: {error}")
+            return
+        self._held = [held for held in settings if held[0].get(held[1]) is held[2]]  # without what each step sets anew
+        self._held += [(vars(p), name, getattr(p, name)) for _, p in self.net.parameters()
+                       for name in ("value", "grad", "trainable")]
 
-    def _as_recorded(self) -> bool:
-        """Whether the parameters are where they were, and those that were trained still are."""
-        return all(p.value is value and p.grad is grad and p.trainable == trainable
-                   for p, value, grad, trainable in self._held)
+    def _settings(self) -> Iterator[tuple[dict[str, Any], str, Any]]:
+        """What the layers and the loss hold, a graph takes as it is when it is recorded: (where, its name, it)."""
+        for part in (self.net, *(layer for _, layer in self.net.walk()), self.loss):
+            there = getattr(part, "__dict__", {})
+            yield from ((there, name, value) for name, value in list(there.items()) if not name.startswith("_"))
+
+    def _free(self) -> int:
+        """The bytes of the GPU that nobody has."""
+        with self.home as home:
+            return home.xp.cuda.runtime.memGetInfo()[0]
 
 
 def _copy(number: Any) -> Any:

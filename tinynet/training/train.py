@@ -41,7 +41,7 @@ from .diverged import check_step, checked_loss
 from .mean import Mean
 from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
-from .replay import Replayed
+from .replay import repeated
 from .schedule import Schedule
 
 __all__ = ["Progress", "Record", "minus", "say", "show_progress", "train", "wrong_answers"]
@@ -55,7 +55,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
           on_batch: Callable[[Progress], bool | None] | None = None,
           on_epoch: Callable[[Record], bool | None] | None = None, validate: Callable[[], Record] | None = None,
           schedule: Schedule | None = None, progress: Progress | None = None, accumulate: int = 1,
-          ranks: Ranks | Alone = ALONE, graph: bool = False) -> list[Record]:
+          ranks: Ranks | Alone = ALONE, graph: bool | None = None) -> list[Record]:
     """Train `net` on what `loader` gives, up to and including epoch `epochs`, and return the records of all epochs.
 
     `loss` is SoftmaxCrossEntropy by default; one of another kind takes what the loader gives as labels: the numbers
@@ -70,8 +70,10 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     that of the whole batch (but for batch normalisation, which sees parts). With `ranks` (distributed.ranks), all of
     them train together: the loader gives each its share, all take the same steps, and get the same records.
 
-    With `graph`, a GPU repeats the first whole step of forward and backward by itself (replay.py says what may change
-    meanwhile): for small nets, that a GPU computes faster than Python asks for them. Not with `accumulate` or `ranks`.
+    A GPU repeats forward and backward by itself, as one thing that it is asked for (replay.py): it computes a small net
+    faster than Python asks for its kernels. Without a word about `graph` it does so where all layers, the loss and the
+    metric are tinynet's own; with True for others, too, and what cannot be repeated is an error; with False never. Not
+    with `accumulate` or `ranks`.
 
     The training error is that of each batch *before* the step it causes, over the epoch: it costs nothing and, while a
     net learns, lies a little above the error at the epoch's end. If it is no better than guessing in the first three
@@ -80,7 +82,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     Raises Diverged, and leaves the step out, when scores, loss or a gradient are not finite (on a GPU it is found some
     steps later); ValueError for a loader without an rng, and for an optimiser of parameters that are not the net's;
     TypeError for what is no loader, optimiser or loss, and what `expect_children` raises; Failed on all ranks if one of
-    them fails; with `graph`, what Replayed raises.
+    them fails; with graph=True, what Replayed raises.
     """
     if not hasattr(loader, "epoch"):
         raise TypeError(f"train: expected a Loader, got a {type(loader).__name__}; write Loader(Split(images, labels), "
@@ -112,7 +114,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
         answers = loss.probs if isinstance(scores, tuple) else scores                # (B, classes), of several heads
         return L, metric(answers, targets) if metric else None, answers.shape[-1]
 
-    step = _replayed(net, there_and_back, accumulate, ranks) if graph else there_and_back
+    step = repeated(there_and_back, net, loss, metric, graph, whole=accumulate == ranks.size == 1)
     while progress.epoch <= epochs and not (schedule and schedule.finished):
         optimizer.lr = schedule.lr if schedule else optimizer.lr
         _begin(progress, loader, epochs)
@@ -142,13 +144,6 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
         if on_epoch and on_epoch(record):
             break
     return progress.history
-
-
-def _replayed(net: Layer, there_and_back: Any, accumulate: int, ranks: Ranks | Alone) -> Replayed:
-    if accumulate > 1 or ranks.size > 1:
-        raise ValueError(f"train: graph=True repeats whole steps of one GPU; expected accumulate=1 and one rank, got "
-                         f"accumulate={accumulate} and {ranks.size} ranks")
-    return Replayed(net, there_and_back)
 
 
 def _expect_parameters_of(net: Layer, optimizer: Optimizer) -> None:
