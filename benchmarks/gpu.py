@@ -204,6 +204,8 @@ def run(args: argparse.Namespace, device: Device, torch: Any) -> None:
     keep({"machine": found, "peaks": peak})
     tell_machine(found, peak)
     for name in args.nets:
+        gc.collect()
+        free_memory()  # or constants that a net makes once lie in the middle of what was freed, and keep all of it
         results, known = [], work_of(CASES[name])
         for one in CONTENDERS:
             if one.who not in args.who or one.columns not in CASES[name].columns or (one.layout and not torch):
