@@ -120,8 +120,8 @@ ax.legend();
 # Or it asks *once*. CUDA can write down the tasks of a whole step instead of doing them, each with the places in the
 # memory that it reads and writes: a **graph**. One call does all of them again. So only the numbers in these places may
 # change from step to step, not the places, and nothing in between may go through the host. `tinynet/devices/graph.py`
-# sees to that, and `train` makes use of it. A step of the small net for CIFAR-10, 80sec, then takes an H200 0.7 ms; asked
-# for piece by piece it takes 4.1, nearly all of it Python's (`docs/gpu.md`).
+# sees to that, and `train` makes use of it. A step of the small net for CIFAR-10, 80sec, then takes an H200 0.7 ms;
+# asked for piece by piece it takes 4.1, nearly all of it Python's (`docs/gpu.md`).
 #
 # ## One thread, one number
 #

@@ -118,6 +118,14 @@ def test_im2col_and_col2im(on_cpu, monkeypatch, groups, kernel, stride, padding,
     assert_close(dx, np.concatenate(back, axis=-1))
     assert started == [f"im2col_{kind}", f"col2im_{kind}"]
 
+    def places_first(cols):
+        return cols.reshape(groups, 2, -1, cols.shape[2]).swapaxes(1, 2).reshape(cols.shape)
+    im2col.im2col(placed(x, numbers), cols, *geometry, by_place=True)
+    np.testing.assert_array_equal(cols, places_first(expected))
+    again = np.empty_like(dx)
+    im2col.col2im(placed(places_first(d_cols), 0), again, *geometry, by_place=True)
+    np.testing.assert_array_equal(again, dx)
+
 
 @pytest.mark.parametrize("groups", [1, 2])
 def test_a_pixel_is_a_window_already(as_gpu, monkeypatch, groups):
@@ -194,9 +202,11 @@ def test_linear_copies_nothing(as_gpu, monkeypatch):
     check(Linear(20, 6, rng=np.random.default_rng(3)), distinct(5, 40)[:, 3:23], np.float64, 1e-12)
 
 
-def test_local(as_gpu):
-    layer = LocallyConnected2d(3, 4, 3, (5, 6), 2, 1, rng=np.random.default_rng(3))
-    check(layer, distinct(2, 5, 6, 3), np.float64, 1e-12)
+@pytest.mark.parametrize("N, C, kernel, stride, padding", [
+    (2, 3, 3, 2, 1), (1, 4, 3, 1, 1), (3, 8, (2, 3), (2, 1), ((1, 0), (0, 2))), (2, 1, (5, 6), 1, 0), (2, 4, 1, 1, 0)])
+def test_local(as_gpu, N, C, kernel, stride, padding):
+    layer = LocallyConnected2d(C, 4, kernel, (5, 6), stride, padding, rng=np.random.default_rng(3))
+    check(layer, distinct(N, 5, 6, C), np.float64, 1e-12)
 
 
 def test_a_whole_net_and_its_gradients(as_gpu):

@@ -17,18 +17,34 @@ from typing import Any
 import numpy as np
 
 from ..devices.device import Device, cpu
-from ..fast.im2col import col2im, im2col, output_length, pad
+from ..fast.im2col import col2im, im2col, output_length, pad, padded_shape, unpad
 from ..fast.operation import operation
 from ..init import Initialiser, constant, gaussian
 from ..layer import Layer
 from ..parameter import Parameter
-from ..sizes import as_int, as_padding, as_pair
+from ..sizes import Padding, as_int, as_padding, as_pair
 
 
 @operation
 def products(a: Any, b: Any, product: Any, xp: Any) -> None:
     """Fill product (places, l, n): at each place a matrix product of its own, (l, m) by (m, n)."""
     xp.matmul(a, b, out=product)
+
+
+@operation
+def windows(x: Any, cols: Any, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int],
+            padding: Padding, xp: Any) -> None:
+    """Fill cols (P·Q, N, KH·KW·C), for P × Q = `size` places: at each, the windows of all images of x (N, H, W, C)."""
+    rows = im2col(pad(x, padding, xp), kernel, stride, xp)                           # (N·P·Q, KH·KW·C)
+    cols[...] = rows.reshape(len(x), len(cols), -1).swapaxes(0, 1)
+
+
+@operation
+def add_windows(d_cols: Any, dx: Any, size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int],
+                padding: Padding, xp: Any) -> None:
+    """Fill dx (N, H, W, C), the transpose: each pixel the sum over the windows that it is in. Eq. (4)."""
+    padded = col2im(d_cols.swapaxes(0, 1), padded_shape(dx.shape, padding), kernel, stride, xp)
+    dx[...] = unpad(padded, padding)
 
 
 class LocallyConnected2d(Layer):
@@ -86,19 +102,18 @@ class LocallyConnected2d(Layer):
 
     def _input_gradient(self, d_places: Any, x: Any, xp: Any) -> Any:
         """∂L/∂x, of the gradients d_places (P·Q, N, F) of each place."""
-        (N, H, W_, C), ((top, bottom), (left, right)) = x.shape, self.padding
         W = self.W.value.reshape(len(d_places), -1, self.out_channels)               # (P·Q, KH·KW·C, F)
-        d_cols = self.empty((len(d_places), N, W.shape[1]), x.dtype)
+        d_cols, dx = self.empty((len(d_places), len(x), W.shape[1]), x.dtype), self.empty(x.shape, x.dtype)
         products(d_places, W.swapaxes(1, 2), d_cols, xp)                             # (P·Q, N, KH·KW·C)
-        shape = (N, H + top + bottom, W_ + left + right, C)
-        padded = col2im(d_cols.swapaxes(0, 1), shape, self.kernel_size, self.stride, xp)  # eq. (4)
-        return xp.ascontiguousarray(padded[:, top:top + H, left:left + W_])
+        add_windows(d_cols, dx, self.output_size, self.kernel_size, self.stride, self.padding, xp)
+        return dx
 
     def _columns(self, x: Any, xp: Any) -> Any:
         """The windows of every place: (P·Q, N, KH·KW·C)."""
-        P, Q = self.output_size
-        cols = im2col(pad(x, self.padding, xp), self.kernel_size, self.stride, xp)  # (N·P·Q, KH·KW·C)
-        return xp.ascontiguousarray(cols.reshape(len(x), P * Q, -1).swapaxes(0, 1))
+        (P, Q), in_window = self.output_size, self.kernel_size[0] * self.kernel_size[1] * self.in_channels
+        cols = self.empty((P * Q, len(x), in_window), x.dtype)
+        windows(x, cols, self.output_size, self.kernel_size, self.stride, self.padding, xp)
+        return cols
 
     def multiply_adds(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...]) -> int:
         return y_shape[0] * self.W.size
