@@ -5,13 +5,16 @@ import re
 import numpy as np
 import pytest
 
+from tinynet import gpu
 from tinynet.claims import training
 from tinynet.claims.catalogue import CLAIMS, TABLES
 from tinynet.claims.recipes import INPUTS, start_as_published
 from tinynet.claims.training import Work, cifar_in_three, fit
 from tinynet.data import Dataset, Split, View
+from tinynet.devices.cuda import gpu_count
 from tinynet.training.run import Run
 from tinynet.training.schedule import Schedule
+from tinynet.training.train import train
 
 ALL = {**CLAIMS, **TABLES}
 
@@ -27,6 +30,22 @@ def test_both_sides_of_every_claim(name, tiny, tmp_path):
             assert (claim.number in found) or not test
             of_test = {"test_error", "other", "probability"}
             assert test or not of_test & set(found)                      # these images are not read to choose a rate
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
+@pytest.mark.parametrize("name", ALL)
+def test_a_gpu_trains_every_side(name, tiny, tmp_path, monkeypatch):
+    claim, places = ALL[name], []
+
+    def noted(net, *args, **how):
+        places.append(str(net.device))
+        return train(net, *args, **how)
+    monkeypatch.setattr(training, "train", noted)
+    for i, side in enumerate(claim.sides):
+        found = claim.measure(Work(0, claim.rates[0], None, tmp_path / str(i), device=gpu(0)), side)
+        assert claim.number in found and all(math.isfinite(value) for value in found.values())
+    assert set(places) == {"gpu(0)"}
 
 
 @pytest.mark.parametrize("name", ALL)

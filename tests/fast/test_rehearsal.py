@@ -31,7 +31,7 @@ def rehearse(tmp_path):
 def test_the_tests_for_a_gpu_pass(rehearse):
     files = [*(TESTS / "devices" / f"test_{name}.py" for name in ("gpu", "device", "graph")),
              *(TESTS / "fast" / f"test_cuda{name}.py" for name in ("", "_dropout")),
-             TESTS / "training" / "test_replay.py"]
+             TESTS / "training" / "test_replay.py", TESTS / "claims" / "test_claims.py"]
     said = rehearse("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "gpu", "-k", f"not ({ORDER})", *files)
     assert int(re.search(r"(\d+) passed", said)[1]) > 100 and "1 skipped" in said  # the one for two GPUs
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..devices.device import Device, cpu
 from ..files.reading import entry, parse_json, read_text, wrong
 from ..files.writing import write_text
 from ..training.diverged import Diverged
@@ -118,12 +119,13 @@ def pairs(claim: Claim, rows: list[Row]) -> dict[int, tuple[Row, ...]]:
 
 
 def run(claim: Claim, results: Path, folder: Path, root: str | None, seeds: int, hours: float = float("inf"),
-        clock: Callable[[], float] = time.monotonic) -> list[Row]:
+        device: Device = cpu, clock: Callable[[], float] = time.monotonic) -> list[Row]:
     """Run what is missing to `seeds` pairs; begin no training when so many hours are over. All rows.
 
     `results` is the folder of the files of results, `folder` the one of the trainings that were not finished, and of
-    those that several claims share, `root` that of CIFAR-10. Raises BlockingIOError if another process runs the claim,
-    what the trainings raise, and DataError for a file of results that is none.
+    those that several claims share, `root` that of CIFAR-10. What was trained on a GPU says so in its row. Raises
+    BlockingIOError if another process runs the claim, what the trainings raise, and DataError for a file of results
+    that is none.
     """
     begin, path, here = clock(), results / f"{claim.name}.jsonl", folder / claim.name
     here.mkdir(parents=True, exist_ok=True)
@@ -133,7 +135,7 @@ def run(claim: Claim, results: Path, folder: Path, root: str | None, seeds: int,
             if clock() - begin >= 3600 * hours:
                 say(f"{claim.name}: the time is over; the same command goes on")
                 break
-            _measure(claim, path, rows, here, root, *missing[0])
+            _measure(claim, path, rows, here, root, device, *missing[0])
     return rows
 
 
@@ -151,12 +153,12 @@ def _missing(claim: Claim, rows: list[Row], seeds: int) -> list[tuple[str, int, 
     return [one for one in wanted if one not in there]
 
 
-def _measure(claim: Claim, path: Path, rows: list[Row], here: Path, root: str | None, side: str, seed: int, rate: float
-             ) -> None:
+def _measure(claim: Claim, path: Path, rows: list[Row], here: Path, root: str | None, device: Device, side: str,
+             seed: int, rate: float) -> None:
     """One training: its row is added to `rows` and to the file, its folder deleted."""
     training = here / f"{side}-{seed}-{rate:g}".replace(" ", "-").replace("/", "-").replace(",", "")
     work = Work(seed, rate, root, training, test=seed not in RATE_SEEDS, shared=here.parent / "shared",
-                how_to_resume="the same command goes on")
+                how_to_resume="the same command goes on", device=device)
     say(f"{claim.name}: {side}, {'to choose the rate, ' * (seed in RATE_SEEDS)}seed {seed}, rate {rate:g}")
     begin = time.perf_counter()
     try:
@@ -166,7 +168,7 @@ def _measure(claim: Claim, path: Path, rows: list[Row], here: Path, root: str | 
             raise
         found = {"val_error": 1.0}  # a rate too large is tried, too
     rows.append({"side": side, "seed": seed, "rate": rate, **found, "seconds": round(time.perf_counter() - begin, 1),
-                 "tinynet": __version__})
+                 "tinynet": __version__, **({} if device is cpu else {"device": device.name})})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
     shutil.rmtree(training, ignore_errors=True)

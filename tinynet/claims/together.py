@@ -23,7 +23,7 @@ from ..net import Sequential
 from ..training.evaluate import probabilities
 from ..training.metrics import top_k_error
 from .claim import Claim
-from .training import Work, cifar_in_three, fit
+from .training import Work, at_work, cifar_in_three, fit
 
 NETS = 3
 
@@ -43,7 +43,11 @@ def errors_together(work: Work, nets: Sequence[tuple[Sequential, View]], parts: 
     """The errors of the mean answer of several nets, each with its view: in validation and, if it may be known, in the
     test."""
     named = {"val_error": parts[1], **({"test_error": parts[2]} if work.test else {})}
-    return {name: top_k_error(np.mean([probabilities(net, part, view) for net, view in nets], axis=0), part.labels)
+
+    def answers(net: Sequential, view: View, part: Split) -> np.ndarray:
+        with at_work(work, net):
+            return probabilities(net, part, view)
+    return {name: top_k_error(np.mean([answers(net, view, part) for net, view in nets], axis=0), part.labels)
             for name, part in named.items()}
 
 

@@ -23,6 +23,7 @@ from .. import __version__
 from ..data import Dataset, Loader, Split, View, cifar10
 from ..data.augment import enlarge
 from ..data.statistics import statistics_of
+from ..devices.device import Device, cpu
 from ..files.locks import alone
 from ..files.storage import arrays_of
 from ..models.catalogue import build
@@ -44,7 +45,8 @@ VALIDATION, MEASURED = 5_000, 5_000   # images that choose the rates; of those t
 @dataclass
 class Work:
     """One training of a claim: its seed and learning rate, where the images are, its folder, whether the test images
-    may be read, and the folder of trainings that are shared (None: this one shares none)."""
+    may be read, the folder of trainings that are shared (None: this one shares none), and the device: a net is there
+    while it is trained and tested, else on the CPU."""
 
     seed: int
     rate: float
@@ -53,6 +55,7 @@ class Work:
     test: bool = True
     how_to_resume: str = ""
     shared: Path | None = None
+    device: Device = cpu
 
     def generators(self) -> list[np.random.Generator]:
         """For the net and for the images: the same on both sides."""
@@ -80,13 +83,16 @@ def fit(work: Work, net: Sequential, parts: Sequence[Split], view: View, epochs:
     records of all epochs, also of those before it was stopped: what `validate()` gives is in each, and with one that is
     `until` it is over. What has none of the other options, which `named` does not know, is shared."""
     _, rng = work.generators()
-    sgd = SGD(net.parameters(), work.rate, MOMENTUM, decay)
-    loader = Loader(parts[0], 128, rng, view.train)
     its_own = validate or until or keep_every or schedule or after_step
     schedule = schedule or Steps(work.rate, tuple(falls))
     config = {"seed": work.seed, "rate": work.rate, "epochs": epochs, "falls": list(falls), "momentum": MOMENTUM,
               "decay": decay, "view": view.config()}
-    with _folder(work, None if its_own else named(net, view, parts[0], config)) as folder:
+    if work.device is not cpu:
+        config["device"] = work.device.name
+    with _folder(work, None if its_own else named(net, view, parts[0], config)) as folder, at_work(work, net):
+        sgd = SGD(net.parameters(), work.rate, MOMENTUM, decay)
+        images = work.device.asarray(parts[0].images)
+        loader = Loader(Split(images, parts[0].labels), 128, rng, view.draw, finish=view.show, device=work.device)
         run = Run(folder, config, resume=(folder / "config.json").exists(), keep_every=keep_every,
                   how_to_resume=work.how_to_resume)
         view.save(folder)
@@ -101,6 +107,18 @@ def fit(work: Work, net: Sequential, parts: Sequence[Split], view: View, epochs:
                 return progress.history
             return train(net, sgd, loader, epochs, schedule=schedule, progress=progress, on_batch=on_batch,
                          validate=validate, on_epoch=lambda record: run.on_epoch(record) or (until and until(record)))
+
+
+@contextmanager
+def at_work(work: Work, net: Sequential) -> Iterator[None]:
+    """In here the net is on the device of the work; then where it was: on the CPU, or, in the middle of a training, on
+    that device still."""
+    home = net.device
+    net.to(work.device)
+    try:
+        yield
+    finally:
+        net.to(home)
 
 
 @contextmanager
@@ -134,7 +152,8 @@ def errors(work: Work, net: Sequential, parts: Sequence[Split], view: View, ten:
     the test error."""
     some = Split(parts[0].images[:MEASURED], parts[0].labels[:MEASURED])
     named = {"train_error": some, "val_error": parts[1], **({"test_error": parts[2]} if work.test and test else {})}
-    return {name: top_k_error(probabilities(net, part, view, ten=ten), part.labels) for name, part in named.items()}
+    with at_work(work, net):
+        return {name: top_k_error(probabilities(net, part, view, ten=ten), part.labels) for name, part in named.items()}
 
 
 def cifar_net(name: str, sides: dict[str, dict[str, Any]], *, count: int = 10_000, epochs: int = 15,

@@ -4,6 +4,7 @@
     python -m tinynet claims show lrn                        what it compares, and what would refute it
     python -m tinynet claims run lrn --seeds 6 --hours 2     run what is missing; the same command goes on
     python -m tinynet claims run all --seeds 3               every claim in turn, and the papers' tables
+    python -m tinynet claims run lrn --seeds 20 --device gpu     the trainings on a GPU; the results say so
     python -m tinynet claims page                            write docs/claims.md from the results
 
 Results are files of JSON lines, one a claim, in --results; all of CIFAR-10 is needed (--root, or a download).
@@ -14,6 +15,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import cpu, gpu
 from ..claims.catalogue import CLAIMS, TABLES
 from ..claims.claim import Claim, verdict
 from ..claims.page import differences, here, write_page
@@ -43,8 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif args.what == "show":
             say(ALL[args.name].about.strip())
         elif args.what == "run":
+            device = gpu(0) if args.device == "gpu" else cpu  # to fail at once, if it is not there
             for claim in ALL.values() if args.name == "all" else (ALL[args.name],):
-                run(claim, results, Path(args.folder), args.root, args.seeds or claim.seeds, args.hours)
+                run(claim, results, Path(args.folder), args.root, args.seeds or claim.seeds, args.hours, device)
         else:
             if not results.is_dir():
                 raise FileNotFoundError(f"there is no folder {results} of results to write {args.page} from: run "
@@ -59,6 +62,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("name", nargs="?", help=f"one of {', '.join(ALL)}; for run, also all")
     parser.add_argument("--seeds", type=at_least(1), help="pairs there are to be (default: the claim's own number)")
     parser.add_argument("--hours", type=positive, default=float("inf"), help="begin no training after so many hours")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where nets are trained and tested")
     parser.add_argument("--root", help="the folder of CIFAR-10 (default: TINYNET_DATA, then a cache; else a download)")
     parser.add_argument("--results", default="examples/results/claims", help="the folder of the files of results")
     parser.add_argument("--folder", default="runs/claims", help="the folder of trainings that are not finished, and of "
