@@ -289,6 +289,18 @@ def test_what_cannot_be_recorded_after_all_is_computed_as_always(monkeypatch, ca
 
 @pytest.mark.gpu
 @on_a_gpu
+def test_a_library_that_is_not_found_ends_no_training(monkeypatch, capsys):
+    def missing(version):
+        raise OSError("libcublas.so: cannot open shared object file")
+    monkeypatch.setattr("tinynet.fast.cuda.recorded_blas.of_version", missing)
+    expect_the_same(go(False), go(None))
+    assert "gpu(0) does not repeat these steps by itself: libcublas.so: cannot open" in capsys.readouterr().out
+    with pytest.raises(OSError, match="libcublas"):
+        go(True)
+
+
+@pytest.mark.gpu
+@on_a_gpu
 def test_a_graph_leaves_as_much_memory_as_it_takes_or_is_given_up(monkeypatch, capsys, launches):
     monkeypatch.setattr(replay.Replayed, "_free", lambda self: self.nbytes - 1)
     expect_the_same(go(False), go(None))

@@ -63,8 +63,8 @@ class Replayed:
     A loss's `probs` may be those of an earlier batch. Raises ValueError for a net that is not on a GPU; NotRecorded for
     one on two, and if the work reads a number from the GPU, brings an array over from the host, draws random numbers
     other than with `each_time`, or answers with numbers of its own; MemoryError if there is no room for a graph. If it
-    is no `must`, the work is done as always from then on, and a line says so; also if less memory is left than the
-    graph takes, for a batch of another size or validation may need it.
+    is no `must`, the work is done as always from then on, whatever was in the way, and a line says so; also if less
+    memory is left than the graph takes, for a batch of another size or validation may need it.
     """
 
     def __init__(self, net: Layer, work: Work, loss: Any = None, must: bool = True) -> None:
@@ -105,7 +105,7 @@ class Replayed:
                                   "the same in every step: train with graph=False")
             if not self.must and self._graph.nbytes > (free := self._free()):
                 raise MemoryError(f"it takes {self._graph.nbytes:,} bytes, and leaves {free:,}")
-        except (NotRecorded, MemoryError) as error:
+        except Exception as error:  # also a library that is not found, or cannot be recorded after all
             self._graph, self._given_up = None, True
             if self.must:
                 raise
