@@ -6,6 +6,7 @@ from tinynet import (
     SGD,
     Adam,
     BatchNorm2d,
+    Branches,
     Conv2d,
     Dropout,
     Flatten,
@@ -15,8 +16,11 @@ from tinynet import (
     ReLU,
     Sequential,
     SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
     Tanh,
     clip_gradients,
+    cpu,
+    device_of,
     gpu,
     pair,
 )
@@ -28,7 +32,7 @@ from tinynet.models import alexnet
 from tinynet.models.googlenet import GoogLeNetLoss
 from tinynet.training import replay
 from tinynet.training.schedule import Steps
-from tinynet.training.train import train
+from tinynet.training.train import train, wrong_answers
 
 on_a_gpu = pytest.mark.skipif(cuda.gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
 IMAGES = np.random.default_rng(7).normal(size=(36, 6, 6, 2)).astype(np.float32)  # batches of 8, and one of 4
@@ -58,7 +62,8 @@ def go(graph, net=None, optimizer=SGD, images=IMAGES, labels=None, epochs=3, rat
         options["before_step"] = clip_gradients(best, 0.1)
     history = train(net, best, loader, epochs, graph=graph, **options)
     numbers = [p.device.tohost(p.value) for _, p in net.parameters()]
-    return history, numbers + [gpu(0).tohost(s) for _, s in net.state() if not isinstance(s, np.random.Generator)]
+    return history, numbers + [device_of(s).tohost(s) for _, s in net.state()
+                               if not isinstance(s, np.random.Generator)]
 
 
 def expect_the_same(one, other):
@@ -310,19 +315,127 @@ def test_a_graph_leaves_as_much_memory_as_it_takes_or_is_given_up(monkeypatch, c
     assert launches == {"recorded": 2, "launched": 11}
 
 
+def mixed():
+    """With a layer inside a layer that holds others in a dictionary."""
+    rng = np.random.default_rng(0)
+    both = Branches(a=Conv2d(2, 2, 3, rng=rng), b=Sequential(conv=Conv2d(2, 2, 3, rng=rng), relu=ReLU()))
+    return Sequential(mix=both, flat=Flatten(), drop=Dropout(rng=rng), fc=Linear(64, 3, rng=rng)).to(gpu(0))
+
+
+def at_once(change):
+    """An `on_batch` that changes the net after the first batch of the second epoch."""
+    return lambda net: lambda progress: change(net) if (progress.epoch, progress.batch) == (2, 1) else None
+
+
+def doubled(net):
+    """A method of one's own in place of a layer's."""
+    flat, forward = net["flat"], net["flat"].forward
+    flat.forward = lambda x, train=False, keep=False: 2 * forward(x, train, keep)
+
+
+CHANGES = [  # how a net is changed, and which
+    (small, lambda net: setattr(net["drop"], "p", 0.9)), (small, lambda net: net.__setitem__("relu2", Tanh())),
+    (small, lambda net: net.layers.__setitem__("relu2", Tanh())), (small, lambda net: gpu(0, tf32=True) and None),
+    (mixed, lambda net: net["mix"].branches.__setitem__("b", net["mix"].branches["b"]["conv"])),
+    (small, doubled), (mixed, lambda net: setattr(net["mix"].branches["a"], "input_grad", False))]
+
+
 @pytest.mark.gpu
 @on_a_gpu
-@pytest.mark.parametrize("change", [lambda net: setattr(net["drop"], "p", 0.9),
-                                    lambda net: net.__setitem__("relu2", Tanh())], ids=["p", "layer"])
-def test_what_is_set_to_something_else_is_recorded_anew(launches, change):
-    def changed(net):
-        def on_batch(progress):
-            if (progress.epoch, progress.batch) == (2, 1):
-                change(net)
-        return on_batch
-    nets = [small().to(gpu(0)) for _ in range(2)]
-    expect_the_same(*(go(graph, net, on_batch=changed(net)) for graph, net in zip((False, None), nets, strict=True)))
+@pytest.mark.parametrize("net, change", CHANGES, ids=range(len(CHANGES)))
+def test_what_is_set_to_something_else_is_recorded_anew(launches, net, change):
+    results = []
+    for graph in False, None:
+        one = net().to(gpu(0))
+        results.append(go(graph, one, on_batch=at_once(change)(one)))
+        gpu(0, tf32=False)
+    expect_the_same(*results)
     assert launches["recorded"] == 2
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_a_method_of_ones_own_is_not_repeated(launches):
+    nets = [small().to(gpu(0)) for _ in range(2)]
+    for net in nets:
+        doubled(net)
+    expect_the_same(*(go(graph, net) for graph, net in zip((False, None), nets, strict=True)))
+    assert launches["recorded"] == 0
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_a_net_that_is_changed_in_every_step_is_not_recorded_for_ever(launches, capsys):
+    def weaker(net):
+        return lambda progress: setattr(net["drop"], "p", 0.99 * net["drop"].p)
+    nets = [small().to(gpu(0)) for _ in range(2)]
+    expect_the_same(*(go(graph, net, epochs=5, on_batch=weaker(net))
+                      for graph, net in zip((False, None), nets, strict=True)))
+    assert launches["recorded"] == replay.IN_VAIN
+    assert capsys.readouterr().out.count("by itself: the net is changed too often") == 1
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_batches_that_stay_of_another_size_are_recorded(launches):
+    loader = Loader(Split(IMAGES, np.arange(36) % 3), 8, np.random.default_rng(1))
+    net, sizes = small().to(gpu(0)), iter([8] * 6 + [6] * 6)
+
+    def epoch(skip=0):
+        for size in sizes:
+            yield IMAGES[:size], np.arange(size) % 3
+    loader.epoch = epoch
+    train(net, SGD(net.parameters(), 0.1), loader, 1)
+    assert launches == {"recorded": 2, "launched": 5 + 3}                            # 8: all but one; 6: all but three
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_hooks_see_the_gradients_and_the_answers_of_the_batch(launches):
+    """Those of parameters that nobody trains, too."""
+    def seen(graph):
+        net, loss, found = small().to(gpu(0)), SoftmaxCrossEntropy(), []
+        fc1, fc2 = net["fc1"].W, net["fc2"].W
+        fc1.grad = None
+
+        def note():
+            found.extend(gpu(0).tohost(array) for array in (fc1.grad, fc2.grad, loss.probs))
+            fc1.grad = None
+        loader = Loader(Split(IMAGES, np.arange(36) % 3), 8, np.random.default_rng(1))
+        train(net, SGD(net["fc2"].parameters(), 0.1), loader, 3, loss=loss, before_step=note, graph=graph)
+        return found
+    for a, b in zip(seen(False), seen(None), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    assert launches == {"recorded": 1, "launched": 11}
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_a_net_that_is_moved_to_the_cpu_goes_on_there(capsys):
+    nets = [small().to(gpu(0)) for _ in range(2)]
+    moved = at_once(lambda net: net.to(cpu) and None)
+    expect_the_same(*(go(graph, net, device=False, on_batch=moved(net))
+                      for graph, net in zip((False, None), nets, strict=True)))
+    assert "by itself: the net is on cpu now" in capsys.readouterr().out
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_labels_in_a_list_are_computed_as_always(launches):
+    net = small().to(gpu(0))
+    loader = Loader(Split(IMAGES, np.arange(36) % 3), 8, np.random.default_rng(1))
+    loader.epoch = lambda skip=0: iter([(IMAGES[:8], [0, 1, 2, 0, 1, 2, 0, 1])] * 4)
+    train(net, SGD(net.parameters(), 0.1), loader, 1, metric=wrong_answers)
+    assert launches["recorded"] == 0
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_the_error_is_that_of_the_batch_where_one_wants_a_graph():
+    labels = np.arange(36) % 3
+    labels[np.random.default_rng(1).permutation(36)[8:16]] = 3                       # in the second, to be recorded
+    with pytest.raises(ValueError, match="expected labels from 0 to 2, got 3 to 3"):
+        go(True, labels=labels)
 
 
 def test_only_a_gpu_has_graphs():

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..container import run
 from ..devices.device import device_of
+from ..devices.graph import recording
 from ..layer import Layer
 from .optim import Optimizer, gradient_norm
 
@@ -36,7 +37,8 @@ def checked_loss(loss: Any, scores: Any, targets: Any, net: Layer, x: Any, at: P
     try:
         L = loss.forward(scores, targets)
     except ValueError:  # a loss refuses what is not finite, but cannot know where it comes from
-        check_scores(scores, net, x, at)
+        if not recording():  # nothing has been computed then
+            check_scores(scores, net, x, at)
         raise
     L = L.item() if isinstance(L, (np.generic, np.ndarray)) else L  # as a loss of one's own may give it
     if isinstance(L, float) and not math.isfinite(L):

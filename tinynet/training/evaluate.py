@@ -26,7 +26,7 @@ from ..net import Sequential
 from .config import ENTRIES, read_config, view_of
 from .rebuilt import rebuilt
 
-AT_ONCE = 2 ** 21  # numbers, in the input of a net on a GPU: 682 images of 32x32 pixels
+AT_ONCE = 2 ** 20  # numbers, in the input of a net on a GPU: 341 images of 32x32 pixels
 
 
 class Trained(NamedTuple):
@@ -83,7 +83,7 @@ def probabilities(net: Sequential, split: Split, view: View, ten: bool = False, 
     """
     device = net.device[0] if isinstance(net.device, tuple) else net.device
     if batch_size is None:
-        batch_size = _at_once(device, view.crop, split.images.shape)
+        batch_size = _at_once(device, view.crop, split.images)
     if not ten:
         loader = Loader(split, batch_size, finish=view.center, device=device, workers=workers)
         return np.concatenate([net.predict(x, batch_size) for x, _ in loader.epoch()])
@@ -96,10 +96,12 @@ def probabilities(net: Sequential, split: Split, view: View, ten: bool = False, 
     return np.concatenate(answers)
 
 
-def _at_once(device: Device, crop: int | None, shape: tuple[int, ...]) -> int:
-    """How many images (N, H, W, C), or crops of them: of small ones a GPU computes many before it is asked for more."""
-    numbers = crop * crop * shape[-1] if crop else math.prod(shape[1:])
-    return max(128, AT_ONCE // max(1, numbers)) if device.asynchronous else 128
+def _at_once(device: Device, crop: int | None, images: Any) -> int:
+    """How many images, or crops of them: of small ones a GPU computes many before it is asked for more."""
+    if not device.asynchronous or not hasattr(images, "shape"):
+        return 128
+    numbers = crop * crop * images.shape[-1] if crop else math.prod(images.shape[1:])
+    return max(128, AT_ONCE // max(1, numbers))
 
 
 def load_net(folder: str | os.PathLike, device: Device = cpu) -> Trained:

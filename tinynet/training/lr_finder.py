@@ -46,7 +46,7 @@ def find_lr(net: Layer, optimizer: Optimizer, loader: Loader, *, loss: Any = Non
         return len(rates) > steps or losses[-1] > FAR * min(losses)
 
     try:
-        train(net, optimizer, loader, steps // len(loader) + 1, loss=loss, on_batch=on_batch,
+        train(net, optimizer, loader, steps // len(loader) + 1, loss=loss, on_batch=on_batch, graph=False,
               metric=lambda scores, targets: 0.0)             # no advice for a net that has not learned anything yet
     except Diverged:
         pass  # that is where the search ends

@@ -4,9 +4,10 @@
     the second batch     forward, loss and backward are recorded (devices/graph.py), then launched
     the others           launched, with other images and labels
 
-The optimiser's step is not in the graph: its learning rate may change, and hooks see the gradients as they always do. A
-batch of another size, an epoch's last one, is computed as always. A step is recorded again where parameters are moved,
-frozen or given other arrays, where a layer is replaced, and where one is set to something else, a Dropout's `p` say.
+The optimiser's step is not in the graph: its learning rate may change, and hooks see gradients and the loss's `probs`
+as they always do. A batch of another size, an epoch's last one, is computed as always. A step is recorded again where
+parameters are moved, frozen or given other arrays, where a layer is replaced, and where one is set to something else, a
+Dropout's `p` say.
 
 `train(..., graph=None)`, the default, repeats what is known to come out the same: the steps of tinynet's own layers,
 losses and metrics. What a layer of one's own does beside computing on the GPU, counting or drawing on the host, a graph
@@ -20,12 +21,16 @@ from typing import Any
 
 import numpy as np
 
+from ..devices.cuda import tf32_gpus
 from ..devices.device import Gpu, device_of, gpu
 from ..devices.graph import Graph, NotRecorded
 from ..layer import Layer
 from .progress import say
 
 Work = Callable[[Any, Any], tuple[Any, Any, int]]
+OTHERS = 3           # so many batches of another kind, one after the other: these are recorded then
+FEW, IN_VAIN = 10, 3  # so many graphs that served as few steps: no more are recorded
+METHODS = ("forward", "backward")
 
 
 def repeated(work: Work, net: Layer, loss: Any, metric: Any, graph: bool | None, whole: bool) -> Work:
@@ -47,55 +52,83 @@ def _one_gpu(net: Layer) -> bool:
     return all(isinstance(place, Gpu) for place in _places(net)) and len({place.index for place in _places(net)}) == 1
 
 
-def _of_tinynet(part: Any) -> bool:
-    """Whether a layer, a loss or a function, or None, is none of one's own."""
-    return part is None or part.__module__.partition(".")[0] == __name__.partition(".")[0]
-
-
 def _places(net: Layer) -> tuple:
     return net.device if isinstance(net.device, tuple) else (net.device,)
+
+
+def _of_tinynet(part: Any) -> bool:
+    """Whether a layer, a loss or a function, or None, is none of one's own, nor has a method of one's own."""
+    its_own = part is None or part.__module__.partition(".")[0] == __name__.partition(".")[0]
+    return its_own and not set(METHODS) & set(getattr(part, "__dict__", ()))
 
 
 class Replayed:
     """`work(x, targets)`, which takes a batch forward and backward through `net`, and returns the loss, the error (or
     None) and the number of classes. `loss` is what computes the loss.
 
-    A loss's `probs` may be those of an earlier batch. Raises ValueError for a net that is not on a GPU; NotRecorded for
-    one on two, and if the work reads a number from the GPU, brings an array over from the host, draws random numbers
-    other than with `each_time`, or answers with numbers of its own; MemoryError if there is no room for a graph. If it
-    is no `must`, the work is done as always from then on, whatever was in the way, and a line says so; also if less
-    memory is left than the graph takes, for a batch of another size or validation may need it.
+    Raises ValueError for a net that is not on a GPU; NotRecorded for one on two, and if the work reads a number from
+    the GPU, brings an array over from the host, draws random numbers other than with `each_time`, or answers with
+    numbers of its own; MemoryError if there is no room for a graph.
+
+    If it is no `must`, the work is done as always from then on, whatever was in the way, and a line says so. So it is
+    if less memory is left than the graph takes, for a batch of another size or validation may need it; and if the net
+    is changed so often that hardly a graph is launched.
     """
 
     def __init__(self, net: Layer, work: Work, loss: Any = None, must: bool = True) -> None:
         if not all(isinstance(place, Gpu) for place in _places(net)):
             raise ValueError(f"graph=True: expected a net on a GPU, got one on {', '.join(map(str, _places(net)))}")
         self.net, self.work, self.loss, self.must, self.home = net, work, loss, must, gpu(_places(net)[0].index)
-        self._graph, self._kind, self._held, self._given_up = None, None, [], False
+        self._graph, self._kind, self._given_up = None, None, False
+        self._launched, self._others, self._in_vain = 0, 0, 0
 
     def __call__(self, x: Any, targets: Any) -> tuple[Any, Any, int]:
-        kind = [(a.shape, a.dtype) for a in (x, targets)]
-        if self._graph and not all(there.get(name) is value for there, name, value in self._held):
-            self._graph = self._kind = None
-        if kind == self._kind and not self._graph and not self._given_up:
-            self._record(x, targets)
-        if kind == self._kind and self._graph:
-            L, error, classes = self._graph.launch(x, targets)
-            return _copy(L), _copy(error), classes
+        if self._given_up or not (hasattr(x, "dtype") and hasattr(targets, "dtype")):
+            return self.work(x, targets)
+        if self._graph and not self._as_recorded():
+            self._drop()
+        kind = (x.shape, x.dtype, targets.shape, targets.dtype)
+        if kind != self._kind:
+            self._others += 1
+            if not self._graph or self._others >= OTHERS:
+                self._drop()
+                self._kind = kind                                # the next of this kind is recorded
+            return self.work(x, targets)
+        self._others = 0
         if not self._graph:
-            self._kind = kind                                    # the next of this kind is recorded
-        return self.work(x, targets)
+            self._record(x, targets)
+        return self._launch(x, targets) if self._graph else self.work(x, targets)
 
     @property
     def nbytes(self) -> int:
         """The bytes of the GPU that are taken for it, beside CuPy's pool."""
         return self._graph.nbytes if self._graph else 0
 
+    def _launch(self, x: Any, targets: Any) -> tuple[Any, Any, int]:
+        L, error, classes = self._graph.launch(x, targets)
+        for there, name, value in self._written:
+            there[name] = value
+        self._launched += 1
+        return _copy(L), _copy(error), classes
+
+    def _drop(self) -> None:
+        if self._graph:
+            self._in_vain += self._launched <= FEW
+            if self._in_vain == IN_VAIN and not self.must:
+                self._give_up("the net is changed too often")
+        self._graph, self._kind, self._launched, self._others = None, None, 0, 0
+
+    def _give_up(self, why: object) -> None:
+        self._graph, self._given_up = None, True
+        say(f"{self.home} does not repeat these steps by itself: {why}")
+
     def _record(self, x: Any, targets: Any) -> None:
         random = [s for _, s in self.net.state() if isinstance(s, np.random.Generator)]
         before = [pickle.dumps(generator.bit_generator.state) for generator in random]
-        settings = list(self._settings())
+        held = list(self._held_by_layers())
         try:
+            if not _one_gpu(self.net):
+                raise NotRecorded(f"the net is on {', '.join(map(str, _places(self.net)))} now")
             self._graph = Graph(self.home, self.work, x, targets)
             if [pickle.dumps(generator.bit_generator.state) for generator in random] != before:
                 raise NotRecorded("a layer of this net draws random numbers that would be the same in every step: have "
@@ -106,22 +139,37 @@ class Replayed:
             if not self.must and self._graph.nbytes > (free := self._free()):
                 raise MemoryError(f"it takes {self._graph.nbytes:,} bytes, and leaves {free:,}")
         except Exception as error:  # also a library that is not found, or cannot be recorded after all
-            self._graph, self._given_up = None, True
+            self._graph = None
             if self.must:
                 raise
             for generator, state in zip(random, before, strict=True):
                 generator.bit_generator.state = pickle.loads(state)
-            say(f"{self.home} does not repeat these steps by itself: {error}")
+            self._give_up(error)
             return
-        self._held = [held for held in settings if held[0].get(held[1]) is held[2]]  # without what each step sets anew
-        self._held += [(vars(p), name, getattr(p, name)) for _, p in self.net.parameters()
-                       for name in ("value", "grad", "trainable")]
+        parameters = [p for _, p in self.net.parameters()]
+        self._held = [(there, name, value) for there, name, value in held if there.get(name) is value]
+        self._held += [(vars(p), name, getattr(p, name)) for p in parameters for name in ("value", "trainable")]
+        self._tf32 = self.home.index in tf32_gpus
+        of_loss = getattr(self.loss, "__dict__", {})
+        self._written = [(vars(p), "grad", p.grad) for p in parameters]
+        self._written += [(of_loss, name, of_loss[name]) for there, name, value in held
+                          if there is of_loss and there.get(name) is not value]
 
-    def _settings(self) -> Iterator[tuple[dict[str, Any], str, Any]]:
-        """What the layers and the loss hold, a graph takes as it is when it is recorded: (where, its name, it)."""
+    def _as_recorded(self) -> bool:
+        """Whether all is as it was that a graph takes as it is when it is recorded."""
+        return ((self.home.index in tf32_gpus) == self._tf32
+                and all(there.get(name) is value for there, name, value in self._held))
+
+    def _held_by_layers(self) -> Iterator[tuple[dict, Any, Any]]:
+        """What layers and the loss are set to, and the layers in them: (where it is held, under which name, it)."""
         for part in (self.net, *(layer for _, layer in self.net.walk()), self.loss):
             there = getattr(part, "__dict__", {})
-            yield from ((there, name, value) for name, value in list(there.items()) if not name.startswith("_"))
+            for name, value in list(there.items()):
+                if not name.startswith("_"):
+                    yield there, name, value
+                    if isinstance(value, dict):
+                        yield from ((value, key, inside) for key, inside in value.items())
+            yield from ((there, name, there.get(name)) for name in METHODS)
 
     def _free(self) -> int:
         """The bytes of the GPU that nobody has."""

@@ -15,8 +15,8 @@
 Every file takes its place whole. last.npz is written after the metrics and the other checkpoints, so at whatever moment
 a crash comes, these are at least as new as it is, and what is newer is done once more, with the same result. Then the
 curves are drawn, and what is to be said is said: neither can cost an epoch. Where epochs are shorter than it takes to
-draw, most are drawn with a later one. `Run(..., resume=True)` goes on from last.npz: bit for bit as if nothing had
-happened, given the same number of threads.
+draw, most are drawn with a later one, at the latest at the end of `with run:`. `Run(..., resume=True)` goes on from
+last.npz: bit for bit as if nothing had happened, given the same number of threads.
 """
 from __future__ import annotations
 

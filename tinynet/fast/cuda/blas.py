@@ -67,7 +67,7 @@ def _ones(device: int, kind: str, n: int, xp: Any) -> Any:
     """n ones on a device, for all to read: they are there before anybody gets them, whatever his stream."""
     ones = xp.ones(n, kind)
     if xp is not np:
-        xp.cuda.Device(device).synchronize()
+        xp.cuda.get_current_stream().synchronize()
     return ones
 
 
