@@ -391,10 +391,15 @@ def test_batches_that_stay_of_another_size_are_recorded(launches):
 
 @pytest.mark.gpu
 @on_a_gpu
-def test_hooks_see_the_gradients_and_the_answers_of_the_batch(launches):
+@pytest.mark.parametrize("heads", [1, 3])
+def test_hooks_see_the_gradients_and_the_answers_of_the_batch(launches, monkeypatch, heads):
     """Those of parameters that nobody trains, too."""
+    monkeypatch.setattr(replay, "_of_tinynet", lambda part: True)
+
     def seen(graph):
         net, loss, found = small().to(gpu(0)), SoftmaxCrossEntropy(), []
+        if heads == 3:
+            net, loss = Sequential(**net.layers, thrice=Thrice()), GoogLeNetLoss()
         fc1, fc2 = net["fc1"].W, net["fc2"].W
         fc1.grad = None
 
@@ -416,7 +421,7 @@ def test_a_net_that_is_moved_to_the_cpu_goes_on_there(capsys):
     moved = at_once(lambda net: net.to(cpu) and None)
     expect_the_same(*(go(graph, net, device=False, on_batch=moved(net))
                       for graph, net in zip((False, None), nets, strict=True)))
-    assert "by itself: the net is on cpu now" in capsys.readouterr().out
+    assert "expected a net on one, got one on cpu" in capsys.readouterr().out
 
 
 @pytest.mark.gpu

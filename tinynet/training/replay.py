@@ -64,7 +64,7 @@ def _of_tinynet(part: Any) -> bool:
 
 class Replayed:
     """`work(x, targets)`, which takes a batch forward and backward through `net`, and returns the loss, the error (or
-    None) and the number of classes. `loss` is what computes the loss.
+    None) and the number of classes. `loss` is what computes the loss; what a loss of one's own holds is not looked at.
 
     Raises ValueError for a net that is not on a GPU; NotRecorded for one on two, and if the work reads a number from
     the GPU, brings an array over from the host, draws random numbers other than with `each_time`, or answers with
@@ -78,7 +78,8 @@ class Replayed:
     def __init__(self, net: Layer, work: Work, loss: Any = None, must: bool = True) -> None:
         if not all(isinstance(place, Gpu) for place in _places(net)):
             raise ValueError(f"graph=True: expected a net on a GPU, got one on {', '.join(map(str, _places(net)))}")
-        self.net, self.work, self.loss, self.must, self.home = net, work, loss, must, gpu(_places(net)[0].index)
+        self.net, self.work, self.must, self.home = net, work, must, gpu(_places(net)[0].index)
+        self._losses = [loss, *(inside for _, inside in loss.walk())] if isinstance(loss, Layer) else []
         self._graph, self._kind, self._given_up = None, None, False
         self._launched, self._others, self._in_vain = 0, 0, 0
 
@@ -128,7 +129,8 @@ class Replayed:
         held = list(self._held_by_layers())
         try:
             if not _one_gpu(self.net):
-                raise NotRecorded(f"the net is on {', '.join(map(str, _places(self.net)))} now")
+                raise NotRecorded("a graph holds the work of one GPU; expected a net on one, got one on "
+                                  f"{', '.join(map(str, _places(self.net)))}: train it with graph=False")
             self._graph = Graph(self.home, self.work, x, targets)
             if [pickle.dumps(generator.bit_generator.state) for generator in random] != before:
                 raise NotRecorded("a layer of this net draws random numbers that would be the same in every step: have "
@@ -150,10 +152,10 @@ class Replayed:
         self._held = [(there, name, value) for there, name, value in held if there.get(name) is value]
         self._held += [(vars(p), name, getattr(p, name)) for p in parameters for name in ("value", "trainable")]
         self._tf32 = self.home.index in tf32_gpus
-        of_loss = getattr(self.loss, "__dict__", {})
+        of_losses = [id(vars(loss)) for loss in self._losses]
         self._written = [(vars(p), "grad", p.grad) for p in parameters]
-        self._written += [(of_loss, name, of_loss[name]) for there, name, value in held
-                          if there is of_loss and there.get(name) is not value]
+        self._written += [(there, name, there[name]) for there, name, value in held
+                          if id(there) in of_losses and there.get(name) is not value]
 
     def _as_recorded(self) -> bool:
         """Whether all is as it was that a graph takes as it is when it is recorded."""
@@ -162,8 +164,8 @@ class Replayed:
 
     def _held_by_layers(self) -> Iterator[tuple[dict, Any, Any]]:
         """What layers and the loss are set to, and the layers in them: (where it is held, under which name, it)."""
-        for part in (self.net, *(layer for _, layer in self.net.walk()), self.loss):
-            there = getattr(part, "__dict__", {})
+        for part in (self.net, *(layer for _, layer in self.net.walk()), *self._losses):
+            there = vars(part)
             for name, value in list(there.items()):
                 if not name.startswith("_"):
                     yield there, name, value
