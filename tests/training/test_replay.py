@@ -307,10 +307,11 @@ def test_a_library_that_is_not_found_ends_no_training(monkeypatch, capsys):
 @pytest.mark.gpu
 @on_a_gpu
 def test_a_graph_leaves_as_much_memory_as_it_takes_or_is_given_up(monkeypatch, capsys, launches):
-    monkeypatch.setattr(replay.Replayed, "_free", lambda self: self.nbytes - 1)
+    monkeypatch.setattr(Graph, "nbytes", 1000)
+    monkeypatch.setattr(replay, "room", lambda index: 999)
     expect_the_same(go(False), go(None))
     assert launches == {"recorded": 1, "launched": 0}
-    assert "gpu(0) does not repeat these steps by itself: it takes " in capsys.readouterr().out
+    assert "repeat these steps by itself: it takes 1,000 bytes, and leaves 999" in capsys.readouterr().out
     go(True)                                                                         # who wants it gets it
     assert launches == {"recorded": 2, "launched": 11}
 

@@ -118,6 +118,13 @@ def explained(error: BaseException, name: str) -> MemoryError | None:
                        "smaller batch or smaller images, or end other processes on this GPU, which nvidia-smi lists")
 
 
+def room(index: int) -> int:
+    """The bytes of GPU `index` that nobody has."""
+    cuda = load_cupy(f"gpu({index})").cuda
+    with cuda.Device(index):
+        return cuda.runtime.memGetInfo()[0]
+
+
 def free_memory() -> None:
     """Empty CuPy's pools of memory, if CuPy is in use."""
     cupy = sys.modules.get("cupy")
@@ -207,6 +214,11 @@ def _inbound(index: int) -> Any:
 def stream() -> Any:
     """A new stream of the current GPU, for which no other waits."""
     return load_cupy("stream").cuda.Stream(non_blocking=True)
+
+
+def wait() -> None:
+    """Until the current stream has done what it was asked for."""
+    load_cupy("stream").cuda.get_current_stream().synchronize()
 
 
 class fetch:

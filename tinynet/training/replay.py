@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..devices.cuda import tf32_gpus
+from ..devices.cuda import room, tf32_gpus
 from ..devices.device import Gpu, device_of, gpu
 from ..devices.graph import Graph, NotRecorded
 from ..layer import Layer
@@ -138,8 +138,8 @@ class Replayed:
             if any(isinstance(number, (int, float)) for number in self._graph.result[:2]):
                 raise NotRecorded("the loss or the metric gives a number that the GPU has not computed, which would be "
                                   "the same in every step: train with graph=False")
-            if not self.must and self._graph.nbytes > (free := self._free()):
-                raise MemoryError(f"it takes {self._graph.nbytes:,} bytes, and leaves {free:,}")
+            if not self.must and self._graph.nbytes > (left := room(self.home.index)):
+                raise MemoryError(f"it takes {self._graph.nbytes:,} bytes, and leaves {left:,}")
         except Exception as error:  # also a library that is not found, or cannot be recorded after all
             self._graph = None
             if self.must:
@@ -172,11 +172,6 @@ class Replayed:
                     if isinstance(value, dict):
                         yield from ((value, key, inside) for key, inside in value.items())
             yield from ((there, name, there.get(name)) for name in METHODS)
-
-    def _free(self) -> int:
-        """The bytes of the GPU that nobody has."""
-        with self.home as home:
-            return home.xp.cuda.runtime.memGetInfo()[0]
 
 
 def _copy(number: Any) -> Any:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...devices.cuda import tf32_gpus
+from ...devices.cuda import tf32_gpus, wait
 from ...devices.graph import recording
 from . import recorded_blas
 
@@ -67,7 +67,7 @@ def _ones(device: int, kind: str, n: int, xp: Any) -> Any:
     """n ones on a device, for all to read: they are there before anybody gets them, whatever his stream."""
     ones = xp.ones(n, kind)
     if xp is not np:
-        xp.cuda.get_current_stream().synchronize()
+        wait()
     return ones
 
 
