@@ -1,12 +1,15 @@
 """All that only a GPU shows, in one go that nobody needs to watch: for a machine that is lent for a while.
 
     python benchmarks/gpu_all.py OUT --cifar FOLDER --photos FOLDER
+    python benchmarks/gpu_all.py OUT --cifar FOLDER --only --nets 11pct nin --minutes 8
 
     tests       those marked gpu
     benchmark   gpu.py; its lines are in OUT/times.jsonl
     figure1     the paper's Figure 1 on all of CIFAR-10, if --cifar says where it is; a fresh folder in OUT
     photos      five epochs of AlexNet on --photos, a folder for train_imagenet.py, the last four from squares that
                 are decoded already: how much of the time it waits
+    nets        those of --nets, by their recipes, as far as --minutes go for each; called again with the same OUT,
+                they go on: 11pct's 520 epochs take a CPU the better part of a day
 
 Each part has a limit of its own, after which it is ended, and what it printed is in OUT, a file each. What one part
 finds does not stop the next. The last lines say how each one ended.
@@ -42,7 +45,13 @@ def parts(args: argparse.Namespace) -> dict[str, tuple[int, list[str]]]:
         found["photos"] = (240, [str(examples / "train_imagenet.py"), str(args.photos.resolve()), "--epochs", "5",
                                  "--workers", half, "--in-memory", "8", "--cache", str(args.out / "squares"), *on_gpu,
                                  str(args.out / "photos-run")])
-    return {name: part for name, part in found.items() if not args.only or name in args.only}
+    found = {name: part for name, part in found.items() if args.only is None or name in args.only}
+    for net in args.nets or ():
+        run = args.out / f"{net}-run"
+        where = ["--resume", str(run)] if (run / "config.json").exists() else ["--net", net, *on_gpu, str(run)]
+        found[net] = (60 * args.minutes, [str(examples / "train_cifar10.py"), "--data", "full", "--root",
+                                          str(args.cifar.resolve()), *where])
+    return found
 
 
 def end(process: subprocess.Popen) -> None:
@@ -76,8 +85,13 @@ def main() -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help="the folder to write to")
     parser.add_argument("--cifar", type=Path, metavar="FOLDER", help="the folder of CIFAR-10")
     parser.add_argument("--photos", type=Path, metavar="FOLDER", help="photographs, with train/ and val/")
-    parser.add_argument("--only", nargs="+", choices=("tests", "benchmark", "figure1", "photos"), metavar="PART")
+    parser.add_argument("--nets", nargs="+", metavar="NET", help="as train_cifar10.py knows them: 11pct, nin")
+    parser.add_argument("--minutes", type=float, default=8, help="of each of --nets (default 8)")
+    parser.add_argument("--only", nargs="*", choices=("tests", "benchmark", "figure1", "photos"), metavar="PART",
+                        help="of the first four parts these; none, if none is named")
     args = parser.parse_args()
+    if args.nets and not args.cifar:
+        parser.error("--nets: they learn CIFAR-10: add --cifar FOLDER")
     args.out = args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
     said = []

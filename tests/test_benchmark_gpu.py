@@ -174,11 +174,30 @@ def test_a_part_that_is_over_its_limit_may_say_what_it_has(everything):
         assert process.stdout.read() == "interrupted\n"
 
 
+def test_a_net_goes_on_where_it_was_stopped(everything, monkeypatch, tmp_path, capsys):
+    args = ["gpu_all.py", str(tmp_path), "--only", "--nets", "80sec"]
+    begun = []
+    monkeypatch.setattr(everything, "run", lambda name, limit, arguments, out: begun.append((name, limit, arguments)) or "")
+    monkeypatch.setattr(sys, "argv", [*args, "--cifar", "C", "--minutes", "2"])
+    everything.main()
+    (tmp_path / "80sec-run").mkdir()
+    (tmp_path / "80sec-run" / "config.json").write_text("{}")
+    everything.main()
+    (name, limit, first), (_, _, again) = begun
+    assert (name, limit) == ("80sec", 120) and first[-6:-1] == ["--net", "80sec", "--device", "gpu", "--out"]
+    assert again[-2:] == ["--resume", str(tmp_path / "80sec-run")]
+    monkeypatch.setattr(sys, "argv", args)
+    with pytest.raises(SystemExit):
+        everything.main()
+    assert "--nets: they learn CIFAR-10: add --cifar FOLDER" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(gpu_count() > 0, reason="there is a GPU, it would take minutes")
 def test_its_commands_are_right(everything, monkeypatch, tmp_path):
     """Without a GPU each example says that there is none, rather than what is wrong with its arguments."""
     names = ["benchmark", "figure1", "photos"]
-    monkeypatch.setattr(sys, "argv", ["gpu_all.py", str(tmp_path), "--cifar", "C", "--photos", "P", "--only", *names])
+    monkeypatch.setattr(sys, "argv", ["gpu_all.py", str(tmp_path), "--cifar", "C", "--photos", "P", "--only", *names,
+                                      "--nets", "11pct"])
     everything.main()
-    for name in names:
+    for name in *names, "11pct":
         assert "gpu(0)" in (tmp_path / f"{name}.txt").read_text(), name
