@@ -81,7 +81,14 @@ def test_the_times_are_those_that_were_measured(row):
 def test_figure_1_took_as_long_as_the_page_says():
     printed = (ROOT / "examples/results/figure1-gpu/printed.txt").read_text()
     minutes, seconds = re.search(r"real\s+(\d+)m([\d.]+)s", printed).groups()
-    assert f"took {60 * int(minutes) + float(seconds):.0f} s there" in " ".join(PAGE.split())
+    took = f"{60 * int(minutes) + float(seconds):.0f} s"
+    assert f"took {took} there" in " ".join(PAGE.split())
+    assert f"took an H200 {took}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_less_than_half_as_the_readme_says():
+    found = measured("h200-1", "AlexNet")
+    assert float(ratio(found, "one column, graph", better_layout(found, False))) < 0.5
 
 
 def test_what_tf32_does_to_the_error():
