@@ -31,6 +31,7 @@ from tinynet.distributed import Alone
 from tinynet.models import alexnet
 from tinynet.models.googlenet import GoogLeNetLoss
 from tinynet.training import replay
+from tinynet.training.lr_finder import find_lr
 from tinynet.training.schedule import Steps
 from tinynet.training.train import train, wrong_answers
 
@@ -433,6 +434,15 @@ def test_labels_in_a_list_are_computed_as_always(launches):
     loader.epoch = lambda skip=0: iter([(IMAGES[:8], [0, 1, 2, 0, 1, 2, 0, 1])] * 4)
     train(net, SGD(net.parameters(), 0.1), loader, 1, metric=wrong_answers)
     assert launches["recorded"] == 0
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_the_search_for_a_rate_waits_in_each_step_and_records_none(launches, capsys):
+    net = small().to(gpu(0))
+    loader = Loader(Split(IMAGES, np.arange(36) % 3), 8, np.random.default_rng(1), device=gpu(0))
+    find_lr(net, SGD(net.parameters(), 0.1), loader, steps=12)
+    assert launches["recorded"] == 0 and "repeat" not in capsys.readouterr().out
 
 
 @pytest.mark.gpu
