@@ -92,6 +92,8 @@ def main() -> None:
     args = parser.parse_args()
     if args.nets and not args.cifar:
         parser.error("--nets: they learn CIFAR-10: add --cifar FOLDER")
+    if not args.minutes > 0:
+        parser.error(f"--minutes: expected a number above 0, got {args.minutes:g}")
     args.out = args.out.resolve()
     args.out.mkdir(parents=True, exist_ok=True)
     said = []

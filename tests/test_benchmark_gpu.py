@@ -190,6 +190,10 @@ def test_a_net_goes_on_where_it_was_stopped(everything, monkeypatch, tmp_path, c
     with pytest.raises(SystemExit):
         everything.main()
     assert "--nets: they learn CIFAR-10: add --cifar FOLDER" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", [*args, "--cifar", "C", "--minutes", "0"])
+    with pytest.raises(SystemExit):
+        everything.main()
+    assert "--minutes: expected a number above 0, got 0" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(gpu_count() > 0, reason="there is a GPU, it would take minutes")

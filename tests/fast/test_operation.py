@@ -228,6 +228,7 @@ def test_plain_and_fast_agree(file, shape, dtype, cache, monkeypatch):
 def test_there_is_a_case_for_every_pair():
     tried = {(file, name) for file in CASES for name, _ in CASES[file](SHAPES[1], np.float32, np.random.default_rng(0))}
     assert set(pairs()) <= tried
+    assert all(hasattr(getattr(room_of(file), name), "__wrapped__") for file, name in tried)  # each is an operation
 
 
 def test_plain_switches_the_fast_ones_off(monkeypatch):

@@ -470,5 +470,5 @@ def test_only_whole_steps_of_one_are_repeated(options, monkeypatch):
     monkeypatch.setattr("tinynet.training.train._agree", lambda *args: None)
     net = small()
     loader = Loader(Split(IMAGES, np.arange(36) % 3), 8, np.random.default_rng(1))
-    with pytest.raises(ValueError, match="expected accumulate=1 and one rank"):
+    with pytest.raises(ValueError, match="expected accumulate=1 and one rank, got accumulate="):
         train(net, SGD(net.parameters(), 0.1), loader, 1, graph=True, **options)

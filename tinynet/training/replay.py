@@ -15,32 +15,31 @@ would not do, and nobody would see it; so for these one says `graph=True`.
 """
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from ..devices.cuda import room, tf32_gpus
+from ..devices.cuda import room
 from ..devices.device import Gpu, device_of, gpu
 from ..devices.graph import Graph, NotRecorded
 from ..layer import Layer
 from .progress import say
+from .settings import METHODS, Draws, Settings
 
 Work = Callable[[Any, Any], tuple[Any, Any, int]]
-OTHERS = 3           # so many batches of another kind, one after the other: these are recorded then
+OTHERS = 3            # so many batches of another kind, one after the other: these are recorded then
 FEW, IN_VAIN = 10, 3  # so many graphs that served as few steps: no more are recorded
-METHODS = ("forward", "backward")
 
 
-def repeated(work: Work, net: Layer, loss: Any, metric: Any, graph: bool | None, whole: bool) -> Work:
-    """`work`, or a Replayed of it: with `graph` of True; and with None for nets on one GPU, if all is tinynet's own and
-    steps are `whole`, neither in parts nor shared with other ranks.
+def repeated(work: Work, net: Layer, loss: Any, metric: Any, graph: bool | None, accumulate: int, ranks: int) -> Work:
+    """`work`, or a Replayed of it: with `graph` of True; and with None for nets on one GPU, if all is tinynet's own.
+    Whole steps are repeated, neither those in `accumulate` parts nor those of several ranks.
 
     Raises ValueError for True and steps that are not whole, and what Replayed raises.
     """
+    whole = accumulate == ranks == 1
     if graph and not whole:
-        raise ValueError("train: graph=True repeats whole steps of one GPU; expected accumulate=1 and one rank")
+        raise ValueError("train: graph=True repeats whole steps of one GPU; expected accumulate=1 and one rank, got "
+                         f"accumulate={accumulate} and {ranks} ranks")
     if graph:
         return Replayed(net, work, loss)
     parts = (net, *(layer for _, layer in net.walk()), loss, metric)
@@ -86,7 +85,7 @@ class Replayed:
     def __call__(self, x: Any, targets: Any) -> tuple[Any, Any, int]:
         if self._given_up or not (hasattr(x, "dtype") and hasattr(targets, "dtype")):
             return self.work(x, targets)
-        if self._graph and not self._as_recorded():
+        if self._graph and self._settings.changed():
             self._drop()
         kind = (x.shape, x.dtype, targets.shape, targets.dtype)
         if kind != self._kind:
@@ -107,8 +106,7 @@ class Replayed:
 
     def _launch(self, x: Any, targets: Any) -> tuple[Any, Any, int]:
         L, error, classes = self._graph.launch(x, targets)
-        for there, name, value in self._written:
-            there[name] = value
+        self._settings.leave()
         self._launched += 1
         return _copy(L), _copy(error), classes
 
@@ -124,54 +122,31 @@ class Replayed:
         say(f"{self.home} does not repeat these steps by itself: {why}")
 
     def _record(self, x: Any, targets: Any) -> None:
-        random = [s for _, s in self.net.state() if isinstance(s, np.random.Generator)]
-        before = [pickle.dumps(generator.bit_generator.state) for generator in random]
-        held = list(self._held_by_layers())
+        draws, self._settings = Draws(self.net), Settings(self.net, self._losses, self.home.index)
         try:
-            if not _one_gpu(self.net):
-                raise NotRecorded("a graph holds the work of one GPU; expected a net on one, got one on "
-                                  f"{', '.join(map(str, _places(self.net)))}: train it with graph=False")
-            self._graph = Graph(self.home, self.work, x, targets)
-            if [pickle.dumps(generator.bit_generator.state) for generator in random] != before:
-                raise NotRecorded("a layer of this net draws random numbers that would be the same in every step: have "
-                                  "it draw with tinynet.devices.graph.each_time, or train with graph=False")
-            if any(isinstance(number, (int, float)) for number in self._graph.result[:2]):
-                raise NotRecorded("the loss or the metric gives a number that the GPU has not computed, which would be "
-                                  "the same in every step: train with graph=False")
-            if not self.must and self._graph.nbytes > (left := room(self.home.index)):
-                raise MemoryError(f"it takes {self._graph.nbytes:,} bytes, and leaves {left:,}")
+            self._graph = self._recorded(x, targets, draws)
         except Exception as error:  # also a library that is not found, or cannot be recorded after all
-            self._graph = None
             if self.must:
                 raise
-            for generator, state in zip(random, before, strict=True):
-                generator.bit_generator.state = pickle.loads(state)
+            draws.wind_back()
             self._give_up(error)
-            return
-        parameters = [p for _, p in self.net.parameters()]
-        self._held = [(there, name, value) for there, name, value in held if there.get(name) is value]
-        self._held += [(vars(p), name, getattr(p, name)) for p in parameters for name in ("value", "trainable")]
-        self._tf32 = self.home.index in tf32_gpus
-        of_losses = [id(vars(loss)) for loss in self._losses]
-        self._written = [(vars(p), "grad", p.grad) for p in parameters]
-        self._written += [(there, name, there[name]) for there, name, value in held
-                          if id(there) in of_losses and there.get(name) is not value]
+        else:
+            self._settings.recorded()
 
-    def _as_recorded(self) -> bool:
-        """Whether all is as it was that a graph takes as it is when it is recorded."""
-        return ((self.home.index in tf32_gpus) == self._tf32
-                and all(there.get(name) is value for there, name, value in self._held))
-
-    def _held_by_layers(self) -> Iterator[tuple[dict, Any, Any]]:
-        """What layers and the loss are set to, and the layers in them: (where it is held, under which name, it)."""
-        for part in (self.net, *(layer for _, layer in self.net.walk()), *self._losses):
-            there = vars(part)
-            for name, value in list(there.items()):
-                if not name.startswith("_"):
-                    yield there, name, value
-                    if isinstance(value, dict):
-                        yield from ((value, key, inside) for key, inside in value.items())
-            yield from ((there, name, there.get(name)) for name in METHODS)
+    def _recorded(self, x: Any, targets: Any, draws: Draws) -> Graph:
+        if not _one_gpu(self.net):
+            raise NotRecorded("a graph holds the work of one GPU; expected a net on one, got one on "
+                              f"{', '.join(map(str, _places(self.net)))}: train it with graph=False")
+        graph = Graph(self.home, self.work, x, targets)
+        if draws.made():
+            raise NotRecorded("a layer of this net draws random numbers that would be the same in every step: have it "
+                              "draw with tinynet.devices.graph.each_time, or train with graph=False")
+        if any(isinstance(number, (int, float)) for number in graph.result[:2]):
+            raise NotRecorded("the loss or the metric gives a number that the GPU has not computed, which would be the "
+                              "same in every step: train with graph=False")
+        if not self.must and graph.nbytes > (left := room(self.home.index)):
+            raise MemoryError(f"it takes {graph.nbytes:,} bytes, and leaves {left:,}")
+        return graph
 
 
 def _copy(number: Any) -> Any:

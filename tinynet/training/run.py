@@ -93,7 +93,7 @@ class Run:
         self.how_to_resume = how_to_resume or f"go on with Run({str(folder)!r}, ..., resume=True)"
         self.events = EventFile(folder) if tensorboard and self.writes else None
         self.stopped_by: int | None = None
-        self._curves_due, self._undrawn = 0.0, 0              # when they are drawn again; so many epochs, and not yet
+        self._curves_due, self._undrawn = 0.0, 0  # when they are drawn again; how many epochs they are to show then
         self._show, self._handlers, self._environment = show_progress(self.folder.name), {}, {}
         with ranks.together():
             self._expect_no_other()

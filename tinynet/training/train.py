@@ -114,7 +114,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
         answers = loss.probs if isinstance(scores, tuple) else scores                # (B, classes), of several heads
         return L, metric(answers, targets) if metric else None, answers.shape[-1]
 
-    step = repeated(there_and_back, net, loss, metric, graph, whole=accumulate == ranks.size == 1)
+    step = repeated(there_and_back, net, loss, metric, graph, accumulate, ranks.size)
     while progress.epoch <= epochs and not (schedule and schedule.finished):
         optimizer.lr = schedule.lr if schedule else optimizer.lr
         _begin(progress, loader, epochs)
