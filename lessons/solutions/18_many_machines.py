@@ -4,7 +4,7 @@ import numpy as np
 from tinynet import SoftmaxCrossEntropy, send
 
 
-# Exercise 18.1: all shuffle in the same way, and each takes every so manieth of the shuffled.
+# Exercise 18.1: all shuffle in the same way, and each takes every p-th of the shuffled images.
 def my_share(images, machines, rank, epoch, seed):
     order = np.random.default_rng([seed, epoch]).permutation(images)
     return order[rank::machines]

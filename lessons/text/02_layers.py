@@ -374,8 +374,8 @@ ax.yaxis.set_major_formatter("{x:.0%}")
 ax.legend();
 
 # %% [markdown]
-# *If you like:* the same net with *your* ReLU and *your* loss's gradient. Three epochs, and the errors should be those
-# of above, to the digit.
+# *If you like:* the same net with *your* ReLU and *your* loss's gradient. Three epochs, and the errors should be the
+# same as above, to the digit.
 
 # %%
 class YourReLU(Layer):

@@ -45,7 +45,7 @@ def train(net, epochs, lr):
 rng = np.random.default_rng(0)
 dense_net = Sequential(flat=tinynet.Flatten(), fc1=Linear(784, 100, rng=rng), relu1=ReLU(),
                        fc2=Linear(100, 10, rng=rng))
-train(dense_net, epochs=20, lr=0.1)
+train(dense_net, epochs=20, lr=0.2)
 
 # %%
 def moved(images, d):
@@ -153,8 +153,8 @@ def draw_windows(ax, size, kernel, stride, padding):
         style = {"fill": False, "edgecolor": f"C{k}", "linewidth": 2.5, "zorder": 3}
         ax.add_patch(plt.Rectangle((left, top), side, side, **style))
     lines = np.arange(size + 2 * padding + 1) - 0.5
-    ax.vlines(lines, -0.5, lines[-1], color="white", linewidth=1)
-    ax.hlines(lines, -0.5, lines[-1], color="white", linewidth=1)
+    ax.vlines(lines, -0.5, lines[-1], color="0.8", linewidth=1)
+    ax.hlines(lines, -0.5, lines[-1], color="0.8", linewidth=1)
     ax.set(xlim=(-0.7, lines[-1] + 0.2), ylim=(lines[-1] + 0.2, -0.7))
     ax.set_title(f"stride {stride}, padding {padding}:\n{places} × {places} places")
     ax.axis("off")
@@ -165,8 +165,8 @@ for ax, (stride, padding) in zip(axes, [(1, 0), (1, 1), (2, 0), (2, 1)], strict=
     draw_windows(ax, 5, 3, stride, padding)
 
 # %% [markdown]
-# An image of 5 × 5 pixels (grey), a kernel of 3 × 3, and its first windows: the upper left one, the next to the
-# right, and the next below.
+# An image of 5 × 5 pixels (grey), zeros around it (white), a kernel of 3 × 3, and its first windows: the upper left
+# one, the next to the right, and the next below.
 #
 # Now equation (1), letter by letter. The padding is done before, by `np.pad`.
 
@@ -249,8 +249,8 @@ if check("3.1", detectors):
 # ## From seven loops to one product
 #
 # Seven loops in Python are as clear as code can be, and slow. How slow? Let us measure the multiply-adds per second of
-# a layer such as nets really have: 32 maps in, 32 kernels of 5 × 5. Its input shall be real maps: those of 32 random
-# kernels over our digits.
+# a layer such as nets really have: 32 maps in, 32 kernels of 5 × 5. We give it real maps: those of 32 random kernels
+# over our digits.
 
 # %%
 rng = np.random.default_rng(0)
@@ -619,8 +619,8 @@ for d in 1, 2:
 assert not np.allclose(by_three[:, :, 2:], still[:, :, :-2], atol=1e-2)
 
 # %% [markdown]
-# Our net has stride 2 twice, so its maps follow exactly every fourth pixel only. That is half of the answer to the
-# question, then. Lesson 4 brings another piece.
+# Our net has stride 2 twice, so its maps follow exactly only moves of 4, 8, ... pixels. That is half of the answer to
+# the question, then. Lesson 4 brings another piece.
 #
 # What have the kernels become? Here are the eight of conv1, and below each the map that it makes of one digit.
 

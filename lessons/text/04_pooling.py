@@ -225,7 +225,7 @@ scores = conv.forward(x_test[:100])                                    # maps be
 crop = scores[:1, 10:15, 11:16, :1]                                    # (1, 5, 5, 1)
 pool = MaxPool2d(3, 2)
 y = pool.forward(crop, keep=True)                                      # (1, 2, 2, 1)
-dy = np.array([[1, 2], [3, 4]], np.float32)[None, :, :, None]
+dy = np.array([[1, 2], [4, 8]], np.float32)[None, :, :, None]
 dx = pool.backward(dy)
 
 fig, axes = plt.subplots(1, 4, figsize=(8.5, 2.6), width_ratios=[5, 3, 3, 5])
@@ -434,11 +434,10 @@ for name in "no pooling", "mean, z = 2, s = 2":
           f"{wrong:5.1%} of the new ones, moved by three pixels")
 
 # %% [markdown]
-# Does mean-pooling help so little? *Look at the training errors before you compare.* A net that gets six to eight of
-# a hundred training digits wrong has not finished learning, and says nothing about its layers. (An earlier edition of
-# this lesson stopped here, and drew the wrong conclusion.) All five nets for sixteen epochs, from three starts each,
-# take some minutes, so that has been done before: `python lessons/stored/pooling.py` wrote down the errors of both
-# moments.
+# Does mean-pooling help so little? *Look at the training errors before you compare.* A net that gets six to eight of a
+# hundred training digits wrong has not finished learning, and says nothing about its layers. (Whoever stops here draws
+# the wrong conclusion.) All five nets for sixteen epochs, from three starts each, take some minutes, so that has been
+# done before: `python lessons/stored/pooling.py` wrote down the errors of both moments.
 
 # %%
 stored = json.loads(Path("stored/pooling.json").read_text("utf-8"))
@@ -473,8 +472,9 @@ for name in poolings:
 # Every kind of pooling keeps more of the moved digits, overlapping windows keep more than those side by side, and
 # overlapping max-pooling keeps the most, though nobody has shown these nets a moved digit. Overlapping mean-pooling
 # does about as well as max-pooling side by side. The distances of the maps, above, foretold it: whatever sums up a
-# neighbourhood goes less far. The three starts of one net differ by up to nine points, so do not read more out of the
-# table than that.
+# neighbourhood goes less far. The three starts of one net differ by up to nine points, so the four points between the
+# two kinds of mean-pooling prove little by themselves; but from two pixels on, overlapping windows are better in each
+# of the three, for both kinds of pooling.
 #
 # What the paper reports of overlapping is another measurement. Compared with $z = 2$, it takes 0.4 percentage points
 # off the top-1 error (the answer is wrong) and 0.3 off the top-5 error (the right class is not among the five best

@@ -284,8 +284,8 @@ def train(net, loss, prepare, lr, epochs=15):
     return errors
 
 # %% [markdown]
-# Beside LeNet-5 trains the net of lesson 2, on the same moved images. Each has the learning rate that was the best for
-# it of five, so that the comparison is fair.
+# Beside LeNet-5 we train the net of lesson 2, on the same moved images. Each has the learning rate that was the best
+# for it of five, so that the comparison is fair.
 
 # %%
 def flat(images):
@@ -352,8 +352,8 @@ ax.legend();
 
 # %% [markdown]
 # Both suffer, and LeNet-5 clearly less. It is *less* sensitive to place, not insensitive: two subsamplings forgive a
-# few pixels, and C5 knows very well where in its 5 × 5 field a thing is. Whatever it should bear beyond that, it must
-# be shown.
+# few pixels, and C5 knows very well where in its 5 × 5 field a thing is. If it is to cope with more, it must be shown
+# more.
 #
 # ## The output of 1998: how far from a little picture?
 #
@@ -490,7 +490,7 @@ for digit, (above, below) in enumerate(axes.T):
 
 # %% [markdown]
 # Ten handwritings in, one typeface out; where the net is unsure, two of its pictures at once. That is what the code is
-# for: the net does not only answer, it draws what it believes to see. Its mistakes, below, can be read the same way.
+# for: the net does not only answer, it draws what it believes it sees. Its mistakes, below, can be read the same way.
 # Above each, its answer, and the truth in brackets.
 
 # %%

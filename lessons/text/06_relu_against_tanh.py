@@ -359,8 +359,7 @@ print(f"the pixels have a spread of {spread:.0f}")
 print(f"Σ x² of a window: {squares:,.0f}; with a spread of 1: {squares / spread ** 2:.0f}")
 
 # %% [markdown]
-# One step moves a score *thousands of times* further than it would with inputs of spread 1. A tanh is through with
-# anything beyond 2.
+# One step moves a score *thousands of times* further than it would with inputs of spread 1. Beyond 2 a tanh is flat.
 #
 # A ReLU forgives that: put in a number a hundred times as large, and a hundred times as much comes out, with the same
 # slope. The paper says so in section 3.3: ReLUs do not need their inputs normalised to be kept from saturating. For

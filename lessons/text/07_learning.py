@@ -12,8 +12,8 @@
 # $$v \leftarrow 0.9\,v \;-\; 0.0005\,\varepsilon\,w \;-\; \varepsilon\,g \qquad (1) \qquad\qquad
 # w \leftarrow w + v \qquad (2)$$
 #
-# We take it apart term by term, from right to left: $\varepsilon g$, then $0.9\,v$, then $0.0005\,\varepsilon w$; then
-# where $w$ starts, and when $\varepsilon$ is made smaller. (Numbers like these, which no gradient finds, are called
+# We take it apart term by term: first $\varepsilon g$, then $0.9\,v$, then $0.0005\,\varepsilon w$; then where $w$
+# starts, and when $\varepsilon$ is made smaller. (Numbers like these, which no gradient finds, are called
 # **hyperparameters**.) You need lessons 1 and 2. Reading takes about 50 minutes; the five exercises, of which the last
 # two are larger, about 75.
 
@@ -512,8 +512,9 @@ ax.legend()
 print(f"coarse: {best:g}; fine: {min(fine, key=fine.get):g}, {min(fine.values()):.1%} wrong")
 
 # %% [markdown]
-# A valley again, steep on its right side. Two rates that differ by a factor of two differ little, and 500 images cannot
-# tell them apart; so nobody searches more finely than that. The right side is steep: if in doubt, take the smaller one.
+# A valley again, steep on its right side. On its flat floor, rates a factor of two apart give nearly the same error,
+# and 500 images cannot tell them apart; so nobody searches more finely than that. The right side is steep: if in doubt,
+# take the smaller one.
 #
 # ## Steps: when $\varepsilon$ becomes smaller
 #
@@ -637,7 +638,7 @@ check("7.4", mended);
 # %% [markdown]
 # ### Exercise 7.5, an open one
 #
-# Everything of this lesson at once. The reference net of above has about one error in eight after five epochs on 1,500
+# Everything of this lesson at once. The reference net above has about one error in eight after five epochs on 1,500
 # digits. **Get below 10 %** of the 500 set aside, on average over three starts, in five epochs. You may choose: the
 # hidden layers' sizes (at most 600 neurons in all), a learning rate for each of the five epochs, momentum, decay, and
 # the size of a batch. `hidden` is a tuple, such as `(100, 100)`, `lr` a list of five. The checker trains your net,

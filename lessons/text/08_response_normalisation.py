@@ -91,8 +91,8 @@ print(f"{np.mean(a > 0):.0%} of the activations are above 0, those around {a[a >
 # ## Whom it calls a neighbour
 #
 # Not the pixel beside it: the *map* beside it, at the same pixel. The 32 activations of one pixel stand in a row, in
-# the order in which the maps happen to be numbered, and the window covers five of them: below, red and orange (and
-# one of those is 0). At the ends of the row there are fewer.
+# the order in which the maps happen to be numbered, and the window covers five of them: below, dark and light orange
+# (and one of those is 0). At the ends of the row there are fewer.
 
 # %%
 image, row, column = 51, 10, 9
@@ -439,7 +439,7 @@ def paired(wrong_a, wrong_b):
 check("8.3", paired);
 
 # %% [markdown]
-# *If you like:* the two nets of above, by your function.
+# *If you like:* the two nets above, by your function.
 
 # %%
 if check("8.3", paired):

@@ -443,10 +443,10 @@ gap = {name: history[-1, 2] - history[-1, 1] for name, history in histories.item
 assert gap["crops, mirrors"] < gap["plain"] / 2 and gap["dropout"] < gap["plain"]
 
 # %% [markdown]
-# Crops with mirrors raise the training error far; dropout raises it a little in the end, and makes the way there
-# longer. (The paper: dropout about doubles the steps that a net needs. Of six pairs of small AlexNets that is not seen:
-# 1.10 times (0.93 to 1.30), `iterations` in [docs/claims.md](../docs/claims.md).) So the gap closes from below, at
-# least. Whether it closes from above as well, which is what we want, the red curves say.
+# Crops with mirrors raise the training error a great deal; dropout raises it a little in the end, and makes the way
+# there longer. (The paper: dropout about doubles the steps that a net needs. Of six pairs of small AlexNets that is not
+# seen: 1.10 times (0.93 to 1.30), `iterations` in [docs/claims.md](../docs/claims.md).) So the gap closes from below,
+# at least. Whether it closes from above as well, which is what we want, the red curves say.
 #
 # ## The balance
 #
@@ -482,8 +482,8 @@ ax.legend(fontsize=8, loc="upper right", ncols=2);
 # - The plain net knows its five thousand images by heart, every single one, and is wrong on half of all others.
 # - Dropout alone does not keep it from that: the training error is 0 as before. But what it has learned on the way is
 #   worth more: seven points of test error. So a gap that stays is no proof that nothing was gained.
-# - Crops and mirrors do twice as much, and here the training error rises far. (With another net, twice as many images
-#   and the best learning rate for each side: +6.9 points (+2.8 to +11.1), `crops` in
+# - Crops and mirrors do twice as much, and here the training error rises a great deal. (With another net, twice as
+#   many images and the best learning rate for each side: +6.9 points (+2.8 to +11.1), `crops` in
 #   [docs/claims.md](../docs/claims.md).)
 # - Dropout on top of them still gains one to two points. The paper says that without dropout its net "exhibits
 #   substantial overfitting" (section 4.2); ours, with crops, does so a little. (A small AlexNet on twice as many
@@ -496,11 +496,11 @@ ax.legend(fontsize=8, loc="upper right", ncols=2);
 #
 # ### Exercise 9.4, an open one
 #
-# A thousand training images and ten epochs, no more: **fewer than 62 % wrong** of the thousand validation images.
-# (The plain net of above has about 63 after ten.) `rng` is for your layers. Return four things: a net for 24 × 24
-# pixels, of at most 200,000 parameters; a function `change(x, rng)` that makes of a batch (N, 32, 32, 3) what the net
-# sees in training, (N, 24, 24, 3); a learning rate for each epoch, in a list of ten; and the size of a batch. The
-# checker trains with momentum 0.9, without decay.
+# A thousand training images and ten epochs, no more: **fewer than 62 % wrong** of the thousand validation images. (The
+# plain net above has about 63 after ten.) `rng` is for your layers. Return four things: a net for 24 × 24 pixels, of at
+# most 200,000 parameters; a function `change(x, rng)` that makes of a batch (N, 32, 32, 3) what the net sees in
+# training, (N, 24, 24, 3); a learning rate for each epoch, in a list of ten; and the size of a batch. The checker
+# trains with momentum 0.9, without decay.
 
 # %%
 def recipe(rng):

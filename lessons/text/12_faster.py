@@ -136,8 +136,8 @@ print(f"{extra:.1f} arrays of the size of w, for numbers that nobody wants to se
 
 # %% [markdown]
 # NumPy works out the right side in steps, and puts what lies between two steps into a whole new array, far away, for
-# the next step to fetch. (Six results in all; it uses the same memory again where it can. And fresh memory is dear: the
-# system hands it out page by page, each cleared first.)
+# the next step to fetch. (Six results in all; it uses the same memory again where it can. And fresh memory is costly:
+# the system hands it out page by page, each cleared first.)
 #
 # ### Exercise 12.1
 #
@@ -162,7 +162,7 @@ if check("12.1", update):
         print(f"{name}: {milliseconds:.1f} ms")
 
 # %% [markdown]
-# tinynet's `SGD` does it so (`tinynet/fast/optim.py`), and on all cores:
+# tinynet's `SGD` does it this way (`tinynet/fast/optim.py`), and on all cores:
 
 # %%
 p = Parameter(w.copy())
@@ -224,7 +224,8 @@ for ax, (order, line) in zip(axes, lines.items(), strict=True):
 
 # %% [markdown]
 # A long run is copied at full speed; many short ones are not. With the 256 channels of AlexNet's conv3 the runs are 768
-# numbers long in one order, and 3 in the other. (The paper writes sizes as H × W × C, and tinynet stores images so.)
+# numbers long in one order, and 3 in the other. (The paper writes sizes as H × W × C, and tinynet stores images in this
+# order.)
 
 # %%
 from tinynet.fast.im2col import im2col, pad
@@ -479,8 +480,8 @@ ax.legend(fontsize=8);
 
 # %% [markdown]
 # That is why `tinynet/fast/conv.py` makes the windows of a few images at a time, in memory that it uses again and
-# again, and makes them a second time for backward: to copy them twice is cheaper than to keep them. And it is why the
-# paper needed two GPUs: lesson 10 counted the gradients of the outputs too, 2.7 GB in all, and each GPU had 3.2
+# again, and backward makes its own (of $dy$, where the stride is 1): to copy again is cheaper than to keep. And it is
+# why the paper needed two GPUs: lesson 10 counted the gradients of the outputs too, 2.7 GB in all, and each GPU had 3.2
 # (section 3.2) for this and all else.
 #
 # ### Exercise 12.3, an open one
@@ -502,8 +503,8 @@ check("12.3", lean_conv);
 # %% [markdown]
 # ## What you know now
 #
-# - Arithmetic is cheap, and fetching numbers is dear. A matrix product uses each number many times: turn the work into
-#   one.
+# - Arithmetic is cheap, and fetching numbers is costly. A matrix product uses each number many times: turn the work
+#   into one.
 # - For all else: long runs of memory, pieces that fit a cache, no arrays that nobody wants to see.
 # - Slices of the batch keep all cores busy.
 # - What one reads and what runs fast are two functions of one name, and the first one tests the second.
@@ -512,4 +513,4 @@ check("12.3", lean_conv);
 #
 # This is the last lesson of the first part. You have written, or could now write, every layer of AlexNet and LeNet-5;
 # and you know what each idea of AlexNet is for. (The multiplications can be fewer, too: lesson 19, for whoever likes
-# polynomials.) `README.md` has a reading order for the library itself. The left half of the screen is for the paper.
+# polynomials.) `docs/house.md` has a reading order for the library; keep the paper open beside it.

@@ -84,12 +84,12 @@ ax.yaxis.set_major_formatter("{x:.0%}")
 # %% [markdown]
 # Other images scatter most: a thousand are few. Another start changes the error nearly as much, another order of the
 # batches somewhat less. And a difference that no one could see, in a single weight, becomes one of several test images:
-# small steps of training take two nets apart that began as one. The scatter is what one says in short as "±", and what
-# the seed of a run stands for.
+# the many small steps of training drive apart two nets that began as one. This scatter is what a "±" states; the seed
+# of a run names one draw from it.
 #
 # ## Pairs
 #
-# So each of the two numbers of above scatters by more than the paper's 0.4 points. But not everything scatters
+# So each of the two numbers above scatters by more than the paper's 0.4 points. But not everything scatters
 # *separately*. Both nets saw the same images (lesson 8); both may begin with the same weights and see the same batches
 # in the same order. What a lucky order gives, it may give to both. So train in **pairs**: one seed, both nets, and look
 # at the differences. Here are twelve pairs:
@@ -248,7 +248,7 @@ ax.legend(fontsize=8)
 print(f"pairs for 0.4 points, at two standard errors: {(2 * spread / 0.4) ** 2:.0f}")
 
 # %% [markdown]
-# To see the paper's 0.4 points in nets like ours takes so many pairs, to be sure of it some more, and ten times the
+# To see the paper's 0.4 points in nets like ours takes that many pairs, a few more to be sure, and ten times as many
 # test images. The authors had 150,000 of those; of seeds, their paper does not speak.
 #
 # ## The best of several
@@ -345,7 +345,8 @@ print(f"half its width: {(high - low) / 2:.2f} points; as if they were no pairs 
 # careless choice had put in. The statistics were right: *these* two trainings do differ by four points. They do not
 # say why.
 #
-# (Now that both nets have the same rate, the pairs do help: the interval is narrower than without them.)
+# (Now that both nets have the same rate, the pairs do help: the interval is narrower than without them. And the plan
+# above changes, too: these pairs scatter by 1.4 points, so for 0.4 points some 50 of them would do.)
 #
 # ### Exercise 13.3
 #
@@ -435,8 +436,8 @@ for name, points in ("by one run", difference), ("by twelve", fair):
 # that they make. (Read it with what you know now: where an effect is small, three runs choose between the best two
 # rates of each side; elsewhere one run does.)
 #
-# Nobody is safe from it. An earlier edition of *lesson 4* trained five nets for four epochs, saw that mean-pooling
-# helped little, and said so, with error bars that were right. The nets had not finished learning:
+# Nobody is safe from it. Take *lesson 4*'s five nets after four epochs: mean-pooling seems to help little, with error
+# bars that are right. The nets had not finished learning:
 
 # %%
 pooling = json.loads(Path("stored/pooling.json").read_text("utf-8"))

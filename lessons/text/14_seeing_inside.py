@@ -36,7 +36,7 @@ for name, layer in net.walk():
 # ## What one can look at
 #
 # The kernels of conv1 see red, green and blue. So each of them is a small colour picture; and of all pieces of the same
-# strength (sum of squares), the one that it answers most strongly is its own likeness. Here are the 32, grey is 0:
+# strength (sum of squares), the one that it answers most strongly to is its own likeness. Here are the 32, grey is 0:
 
 # %%
 def picture(a):
@@ -95,8 +95,8 @@ for row, unit in zip(axes, (10, 63), strict=True):
 bare(axes)
 
 # %% [markdown]
-# Map 10 likes cars, and most of all a frog; map 63 horses, and a cock. Why the frog? What the map answers to is not the
-# image but a piece of it, the **receptive field** of that one neuron (lesson 11).
+# Map 10 likes cars, and most of all a frog; map 63 horses, and a rooster. Why the frog? What the map answers to is not
+# the image but a piece of it, the **receptive field** of that one neuron (lesson 11).
 #
 # ### Exercise 14.1
 #
@@ -271,11 +271,11 @@ assert np.allclose(pixels, project(net, x_best, "relu2", 1, (int(row), int(colum
 draw_pieces(chosen, "projection")
 
 # %% [markdown]
-# Blue, indeed, and not what is blue. Red above a dark edge, even where the piece has no red: the map's own
-# preference. A dark bar beside a bright one. In relu3 it is an arrangement: an arch, and stripes and red below it;
-# upright bars, two and more; slanting stripes. The nine projections of a map are more alike than the nine pieces are,
-# which the paper says too (section 4): what the map does not mind has been stripped off. And the frog? It has
-# no arch, but the stripes, and those so strong that no car comes before it.
+# Blue, indeed, and not what is blue. Red above a dark edge, even where the piece has no red: the map's own preference.
+# A dark bar beside a bright one. In relu3 it is an arrangement: an arch, and stripes and red below it; upright bars,
+# two and more; slanting stripes. The nine projections of a map look more alike than the nine pieces do, which the paper
+# says too (section 4): what the map does not mind has been stripped off. And the frog? It has no arch, but the stripes,
+# and those so strong that no car comes before it.
 #
 # ## Three ways through a ReLU
 #
@@ -378,8 +378,35 @@ assert likeness["gradient"].mean() < 0.2 < likeness["deconvnet"].mean()
 # So a good part of a deconvnet's picture is the *image*, which comes down through the switches and the ReLUs whatever
 # the weights are; of guided back-propagation's even more. The gradient, which looks like noise, has hardly anything of
 # it. A picture that looks right is no proof that it shows what the net has learned. (Adebayo and others, "Sanity Checks
-# for Saliency Maps", 2018, put many methods to this test.) That is not to say that the six maps of above were a mirage:
-# there nine *different* images gave nine like pictures, which the images alone cannot do.
+# for Saliency Maps", 2018, put many methods to this test.)
+#
+# And the six maps above? Nine *different* images gave nine like pictures there, which seems to be more than the images
+# can do. But that has had no control yet. So for each map of both nets: how alike are its nine projections, each to
+# each other, and its nine pieces?
+
+# %%
+def of_nine(of, strongest_of, at, unit):
+    """The likeness, as a mean over all pairs, of a map's nine projections and of its nine pieces."""
+    nine = pieces(of, photographs, at, unit, strongest_of[at], view.center, view.pixels)
+    one, other = np.triu_indices(9, 1)
+    return [alike(shown[one], shown[other]).mean() for shown in
+            (np.array([piece.projection for piece in nine]), np.array([piece.image for piece in nine]))]
+
+
+found_random = strongest(random_net, photographs, ["relu2", "relu3"], view.center)
+for at in "relu2", "relu3":
+    for name, of, strongest_of in ("trained", net, found), ("random", random_net, found_random):
+        maps = len(strongest_of[at].images)
+        projections, images_ = np.transpose([of_nine(of, strongest_of, at, u) for u in range(maps)])
+        print(f"{at}, {name:7}: projections alike by {projections.mean():.2f}, pieces "
+              f"{images_.mean():.2f}; the projections more than the pieces in "
+              f"{np.mean(projections > images_):.0%} of {maps} maps")
+
+# %% [markdown]
+# So the eye was right for about seven maps in ten, which is not all. In relu2 the projections are twice as alike as
+# with random weights: that has been learned. In relu3 they are alike by as much as with random weights. There it proves
+# nothing that the nine are like each other. What training has changed is which pieces a map chooses: random weights
+# choose nine that are alike pixel by pixel, the trained net nine that are less so.
 #
 # *If you like:* your own deconvnet, from your two exercises, for all three rules.
 
@@ -524,8 +551,7 @@ bare(axes)
 #
 # Change images so that nobody sees it and the net does not recognise them: no number of a pixel by more than 4 levels,
 # all of them still from 0 to 255. The target: **more than 60 % wrong**, of 300 images that the net gets right as they
-# are. `gradient(images, labels)` is the function of above; ask it as often as you like. Return the changed images,
-# uint8.
+# are. `gradient(images, labels)` is the function above; ask it as often as you like. Return the changed images, uint8.
 
 # %%
 def mislead(images, labels, gradient):

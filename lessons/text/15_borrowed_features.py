@@ -2,8 +2,8 @@
 # # 15 · Borrowed features
 #
 # **The question.** Somebody gives you ten pictures of each of ten things, a hundred in all. A net of 145,000 parameters
-# would learn them by heart and understand nothing (lesson 9). But you have a net that has seen 50,000 photographs, of
-# *other* things. *Can it lend you what it knows?*
+# would learn them by heart, and understand too little (lesson 9). But you have a net that has seen 50,000 photographs,
+# of *other* things. *Can it lend you what it knows?*
 #
 # We make it hard. The net is that of lesson 14, which knows dogs and ships in colour. The pictures are handwritten
 # digits. You need lessons 9 and 14. Reading takes about 35 minutes; the four exercises, of which the last is an open
@@ -147,8 +147,8 @@ for name in "pixels", "trained pool2":
     print(f"{name:14} {wrong(name, 10, seed=0):.1%} wrong")
 
 # %% [markdown]
-# Photographs of dogs and ships have made the errors half as many. Or have they? Let us see it layer by layer: four
-# draws each, as dots; a line at their mean. (On the 500 images to choose by: we are going to choose a layer.)
+# Photographs of dogs and ships have halved the errors. Or have they? Let us see it layer by layer: four draws each, as
+# dots; a line at their mean. (On the 500 images to choose by: we are going to choose a layer.)
 
 # %%
 DRAWS = range(4)
@@ -285,8 +285,8 @@ for name, errors in curves.items():
 #   learns *everything*, up to thirty digits of each class. So much is the wiring worth.
 #
 # (Of the whole nets' rates the largest tried was the best in some places; a still larger one might do a little better.
-# The first version of this experiment gave them 200 steps for all k. Then the net from scratch had not finished with
-# eighty, and looked worse than it is: lesson 4's mistake, once more.)
+# With 200 steps for all k the net from scratch would not have finished with eighty, and would look worse than it is:
+# lesson 4's mistake, once more.)
 #
 # ## What travels along
 #
@@ -390,7 +390,7 @@ axes[0, 9].set_title("by pool2", fontsize=9);
 
 # %% [markdown]
 # (Chosen: five digits for which most of the nearest by pixels are of another class.) Two strokes that do not quite
-# overlap are nothing alike in pixels, and the same in pooled maps.
+# overlap have nothing in common in pixels, and nearly everything in pooled maps.
 #
 # ### Exercise 15.4, an open one
 #

@@ -255,7 +255,7 @@ check("16.1", small_kernels);
 #
 # Which size of kernel is the right one? GoogLeNet (Szegedy and others 2014) does not choose. Its **Inception module**
 # has a 1 × 1, a 3 × 3, a 5 × 5 kernel and a pooling side by side, all on the same maps, and lays what they make side by
-# side along the channels. That alone would be dear: 5 × 5 kernels on 192 maps. So a 1 × 1 convolution first *reduces*
+# side along the channels. That alone would be costly: 5 × 5 kernels on 192 maps. So a 1 × 1 convolution first *reduces*
 # the maps that the large kernels see. This is module 3a, with its numbers from the paper's Table 1, and without the
 # reductions:
 
@@ -426,7 +426,8 @@ nudges = np.array([(normalise(twelve + nudge) - normalise(twelve - nudge)) / 2e-
 fig, axes = plt.subplots(1, 2, figsize=(7.5, 2.8))
 most = np.abs(nudges).max()
 image = axes[0].imshow(nudges, cmap="RdBu_r", vmin=-most, vmax=most)
-axes[0].set(xlabel="j: which y moves", ylabel="i: which x is nudged", title="∂y / ∂x")
+axes[0].set(xlabel="j: which y moves", ylabel="i: which x is nudged", title="∂y / ∂x",
+            xticks=range(0, 12, 2), yticks=range(0, 12, 2))
 fig.colorbar(image, ax=axes[0])
 axes[1].bar(range(12), np.diag(nudges), label="on its own y")
 axes[1].bar(range(12), nudges.sum(axis=1) - np.diag(nudges), label="on all others together")
@@ -571,11 +572,12 @@ for (kind, depth), both in chosen.items():
 # block.
 
 # %%
-def blocks(residual, rng, number=20, C=16):
+def blocks(residual, rng, gain=1.0, normalised=False, number=20, C=16):
     parts = {"first": Conv2d(3, C, 3, padding=1, rng=rng, weight_init=fan_in(2.0))}
     for i in range(1, number + 1):
-        conv1, conv2 = (Conv2d(C, C, 3, padding=1, rng=rng, weight_init=fan_in(1.0)) for _ in "12")
-        F = Sequential(conv1=conv1, relu1=ReLU(), conv2=conv2)
+        conv1, conv2 = (Conv2d(C, C, 3, padding=1, rng=rng, weight_init=fan_in(gain)) for _ in "12")
+        norm1, norm2 = (BatchNorm2d(C) if normalised else Identity() for _ in "12")
+        F = Sequential(conv1=conv1, norm1=norm1, relu1=ReLU(), conv2=conv2, norm2=norm2)
         parts[f"block{i}"] = Sequential(
             way=Sum(residual=F, shortcut=Identity()) if residual else F, relu=ReLU())
     return Sequential(**parts, pool=GlobalAvgPool2d(), fc=Linear(C, 10, rng=rng))
@@ -602,8 +604,21 @@ ax.legend();
 
 # %% [markdown]
 # Read it from the right, as backward does. In the plain net each block takes its toll, and at the bottom next to
-# nothing is left. In the residual net the gradient even *grows* on its way down, for each block adds its part: also
-# that must be held, and batch normalisation inside $F$ holds it. That is why the two ideas came together.
+# nothing is left. In the residual net the gradient even *grows* on its way down, for each block adds its part. How
+# much, for other widths of the weights, and with batch normalisation inside $F$? In four nets each:
+
+# %%
+for normalised in False, True:
+    for gain in 1.0, 2.0, 4.0:
+        sizes = [arriving(blocks(True, np.random.default_rng(seed), gain, normalised))
+                 for seed in range(4)]
+        grown = sorted(below / above for below, *_, above in sizes)
+        print(f"{'with' if normalised else 'without'} batch normalisation, gain {gain:g}: "
+              f"{grown[0]:,.0f} to {grown[-1]:,.0f} times")
+
+# %% [markdown]
+# Without batch normalisation all hangs on the weights; with it, the gradient grows as much with one width as with the
+# other. So the two ideas go well together.
 #
 # ### Exercise 16.4
 #
@@ -669,7 +684,7 @@ check("16.5", my_deep_net);
 # %% [markdown]
 # ## What you know now
 #
-# - A 1 × 1 convolution is a linear layer at every pixel: it mixes maps, and narrows the way for dear kernels.
+# - A 1 × 1 convolution is a linear layer at every pixel: it mixes maps, and narrows the way for costly kernels.
 # - A map for each class and its mean take the place of the fully-connected layers, and show where a class was found.
 # - Small kernels in a row see as far as a large one, with fewer weights; kernels side by side spare the choice.
 # - Batch normalisation keeps the scale of the signal, whatever the weights; its gradient goes through mean and spread.

@@ -2,8 +2,8 @@
 # # 18 · Many machines
 #
 # **The question.** Ninety times through 1.2 million images took AlexNet's authors five to six days on two GPUs. With a
-# hundred machines, is it done in two hours? *Is one step on many machines still the same step, what has to cross
-# between them, and where does it stop paying?*
+# hundred machines, is it done in an hour and a half? *Is one step on many machines still the same step, what has to
+# cross between them, and where does it stop paying?*
 #
 # Lesson 10 split a *net*. Here every machine has the whole net, and its share of the images: **data parallelism**. You
 # need lessons 7 and 10; no second machine. Reading takes about 45 minutes; the four exercises, of which the last is an
@@ -160,8 +160,8 @@ ax.set(xlabel="machine", ylabel="megabytes", xticks=range(8))
 ax.legend();
 
 # %% [markdown]
-# A gradient of 4 MB; and 28 of them in and 28 out through one door, while the seven others wait. With a hundred
-# machines it would be a hundred times as much. Adding machines makes each step *slower*.
+# A gradient has 4 MB; 28 MB go in and 28 MB out through one door, while the seven others wait. With a hundred machines
+# it would be 396 MB each way. Adding machines makes each step *slower*.
 #
 # ## In a ring
 #
@@ -330,8 +330,8 @@ axes[0].set_ylabel("loss")
 axes[0].legend(fontsize=8);
 
 # %% [markdown]
-# Neither is wrong; both are another training, and whoever compares two runs has to know. (With two images a machine, a
-# mean over the share would be a poor one. Some programs send the means across as well; tinynet does not.)
+# Neither is wrong; each is a different training, and whoever compares two runs has to know. (With two images a machine,
+# a mean over the share would be a poor one. Some programs send the means across as well; tinynet does not.)
 #
 # ## When it stops paying
 #
@@ -380,7 +380,7 @@ axes[0].legend(fontsize=8);
 # With the paper's 128 images for all machines together, AlexNet gains a third and no more, whatever the number of
 # machines: each has less and less to compute, and the sum takes as long as ever. Its 244 MB are its fully-connected
 # layers (lesson 11); GoogLeNet has a ninth of it to send, twice as much to compute, and goes on gaining up to some
-# thirty machines. If on the other hand each machine takes 128 images of its own, things look far better: the right
+# sixty machines. If on the other hand each machine takes 128 images of its own, things look far better: the right
 # panel. But then a step is one with $128\,p$ images. Is that as good?
 #
 # (Programs gain some more: the gradient of the last layer is ready first, and can be on its way while backward computes
@@ -411,10 +411,10 @@ ax.legend();
 # %% [markdown]
 # Four times the images, half the error (lesson 4's root). Diminishing returns, then. And with a batch $k$ times as
 # large, an epoch has $k$ times fewer steps. If each went as far as before, we would not get far. So one lets each go
-# further, with $k$ times the rate: **linear scaling**. (Goyal and others trained ResNet on 256 GPUs so, in an hour, in
-# 2017. They began with a small rate and raised it over the first epochs, a **warm-up**.) Eight epochs with each size of
-# batch, with the rate of the smallest, 0.02; with the rate that grows with the batch; and with that and a warm-up over
-# the first quarter. Three starts each:
+# further, with $k$ times the rate: **linear scaling**. (Goyal and others trained ResNet this way in an hour, on 256
+# GPUs, in 2017. They began with a small rate and raised it over the first epochs, a **warm-up**.) Eight epochs with
+# each size of batch, with the rate of the smallest, 0.02; with the rate that grows with the batch; and with that and a
+# warm-up over the first quarter. Three starts each:
 
 # %%
 def error_after(batch, rates, seed):

@@ -366,4 +366,4 @@ ax.set(xlabel="channels, in and out", ylabel="times faster", ylim=(0, None),
 # - Tiles of 4 × 4 take a quarter of the products; they pay where there are many channels, and cost a digit or two.
 # - Turned around means transposed: that is also what a backward is (lesson 2).
 #
-# Open `tinynet/fast/winograd.py`: its header is this lesson, in twenty lines.
+# Open `tinynet/fast/winograd.py`: its header is this lesson on one page.
