@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import copy
 import os
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
@@ -171,9 +172,11 @@ class Ranks:
                 _write(array, self.sum(on_host) / self.size)
 
     def own_generators(self, generators: dict[str, np.random.Generator]) -> None:
-        """Give the layers of every rank but the first random numbers of their own: those of rank 0's state and this
-        rank's number. Two ranks with the same masks would be one."""
-        for rng in generators.values() if self.rank else ():
+        """Give the layers of every rank but the first random numbers of their own, unless they have them: those of rank
+        0's state and this rank's number. Two ranks with the same masks would be one."""
+        of_all = self.gather([pickle.dumps(rng.bit_generator.state) for rng in generators.values()])
+        alike = all(states == of_all[0] for states in of_all)
+        for rng in generators.values() if self.rank and alike else ():
             seed = int(copy.deepcopy(rng).integers(0, 2 ** 63))
             fresh = type(rng.bit_generator)(np.random.SeedSequence([seed, self.rank]))
             rng.bit_generator.state = fresh.state

@@ -53,10 +53,16 @@ def cross_entropy_backward(probs: Any, labels: Any, dz: Any, xp: Any) -> None:
 
 def checked_labels(loss: Layer, labels: Any, shape: tuple[int, int]) -> Any:
     """The labels (N,) of scores of this shape, (N, K), on the loss's device. Raises what `check_labels` raises."""
+    labels = expect_labels(loss, labels, shape)
+    return loss.device.asarray(labels) if isinstance(labels, np.ndarray) else labels
+
+
+def expect_labels(loss: Layer, labels: Any, shape: tuple[int, int]) -> Any:
+    """The same, wherever they are."""
     check_kind(labels, loss.label, "labels")
     labels = labels if place_of(labels) else np.asarray(labels)
     check(labels, partial(check_labels, shape=shape, who=loss.label))
-    return loss.device.asarray(labels) if isinstance(labels, np.ndarray) else labels
+    return labels
 
 
 def check_labels(labels: Any, shape: tuple[int, int], who: str) -> None:

@@ -3,6 +3,7 @@
     python program.py same FILE ACCUMULATE [simulated]   train, and write rank 0's parameters and losses to FILE
     python program.py run FOLDER EPOCHS [HOW]  a run with dropout in FOLDER, gone on with if there is one; rank 1 fails
     python program.py differ WHAT              rank 1 is told something else
+    python program.py masks FILE               train without a folder, and write what each rank's dropout draws next
 """
 import os
 import signal
@@ -85,6 +86,15 @@ def differ(team, what):
     train(*parts(team, **other), 1, ranks=team)
 
 
+def masks(team, file):
+    net, sgd, loader = parts(team, drop=True)
+    train(net, sgd, loader, 1, ranks=team)
+    train(net, sgd, loader, 1, ranks=team)             # goes on with what each draws
+    drawn = team.gather([s.random(5) for _, s in net.state() if isinstance(s, np.random.Generator)])
+    if team.rank == 0:
+        np.savez(file, drawn)
+
+
 def statistics(team, file):
     """A net with batch normalisation: all ranks have the same running statistics."""
     rng = np.random.default_rng(0)
@@ -100,6 +110,7 @@ def statistics(team, file):
 if __name__ == "__main__":
     with program() as team:
         try:
-            {"same": same, "run": run, "differ": differ, "statistics": statistics}[sys.argv[1]](team, *sys.argv[2:])
+            {"same": same, "run": run, "differ": differ, "masks": masks,
+             "statistics": statistics}[sys.argv[1]](team, *sys.argv[2:])
         except (RuntimeError, ValueError, OSError) as error:
             sys.exit(f"{type(error).__name__}: {error}")

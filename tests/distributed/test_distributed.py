@@ -120,6 +120,14 @@ def test_all_have_the_same_running_statistics(tmp_path):
     assert found and all((of_ranks == of_ranks[0]).all() for of_ranks in found)
 
 
+@needs_mpi
+def test_each_rank_draws_masks_of_its_own_also_without_a_folder(tmp_path):
+    status, printed = start(3, "masks", tmp_path / "found.npz")
+    assert status == 0, printed
+    (drawn,) = arrays(tmp_path / "found.npz").values()                                # (rank, generator, draw)
+    assert drawn.shape == (3, 1, 5) and len({of_rank.tobytes() for of_rank in drawn}) == 3
+
+
 def test_a_missing_mpi4py_is_named(tmp_path):
     (tmp_path / "mpi4py.py").write_text("raise ImportError('there is none')")
     path = os.pathsep.join([str(tmp_path), str(HERE.parents[1])])

@@ -28,6 +28,7 @@ from tinynet.devices.device import Device, cpu, simulated
 from tinynet.devices.simulated import SimulatedArray, must_be_current
 from tinynet.devices.sums import ByHost
 from tinynet.distributed import Alone
+from tinynet.models.lenet5 import MAPLoss
 from tinynet.training import progress as progress_module
 from tinynet.training.clip import clip_gradients
 from tinynet.training.diverged import Diverged
@@ -124,6 +125,38 @@ def test_other_losses(gpu, reads):
     history = train(net, SGD(net.parameters(), 0.01), loader, 1, loss=MeanSquaredError(),
                     on_batch=lambda progress: at_step.append(len(reads)) and None)
     assert at_step[LATE - 2] == 0 and 0 < history[0]["train_loss"] < 1
+
+
+def test_the_loss_of_lenet5(gpu, reads):
+    at_step = []
+    net = Sequential(fc=Linear(3, 2, rng=np.random.default_rng(0))).to(gpu)
+    train(net, SGD(net.parameters(), 0.01), Loader(data(), 4, np.random.default_rng(1)), 1, loss=MAPLoss(),
+          on_batch=lambda progress: at_step.append(len(reads)) and None)
+    assert at_step[LATE - 2] == 0 < at_step[LATE - 1]
+
+
+class Awaited:
+    """A number that a GPU is still computing; whoever reads it first is stopped by Ctrl-C."""
+
+    def __init__(self, number):
+        self.number, self.stopped = number, False
+
+    def __float__(self):
+        if not self.stopped:
+            self.stopped = True
+            raise KeyboardInterrupt
+        return self.number
+
+
+def test_ctrl_c_while_one_waits_loses_no_step():
+    at = Progress()
+    for number in 1.0, 2.0, 3.0:
+        at.count(4, Awaited(number), 1, Awaited(10 * number))
+    for _ in range(6):
+        with pytest.raises(KeyboardInterrupt):
+            at.settle()
+    at.settle()
+    assert (at.batch, at.images, at.loss, at.error, at.grad_norm, at.last_loss) == (3, 12, 24.0, 3, 60.0, 3.0)
 
 
 def test_whoever_wants_the_last_numbers_asks_for_them(gpu):

@@ -14,6 +14,7 @@ from tinynet import (
     Linear,
     MeanSquaredError,
     ReLU,
+    ScaledTanh,
     Sequential,
     SigmoidCrossEntropy,
     SoftmaxCrossEntropy,
@@ -23,6 +24,7 @@ from tinynet import (
     device_of,
     gpu,
     pair,
+    traffic,
 )
 from tinynet.data import Loader, Split
 from tinynet.devices import cuda
@@ -110,8 +112,14 @@ def test_a_training_is_what_it_was(launches, options):
 @on_a_gpu
 def test_two_columns(launches):
     images = np.random.default_rng(2).normal(0, 60, (20, 67, 67, 3)).astype(np.float32)
-    expect_the_same(*(go(graph, columns(), images=images, rate=0.01, epochs=2) for graph in (False, True)))
+    results, logs = [], []
+    for graph in False, True:
+        with traffic() as log:
+            results.append(go(graph, columns(), images=images, rate=0.01, epochs=2))
+        logs.append(log)
+    expect_the_same(*results)
     assert launches == {"recorded": 1, "launched": 3}
+    assert logs[0] == logs[1] and len(logs[0]) > 0
 
 
 class Thrice(Layer):
@@ -335,11 +343,20 @@ def doubled(net):
     flat.forward = lambda x, train=False, keep=False: 2 * forward(x, train, keep)
 
 
+def squashed():
+    net = small()
+    net["relu2"] = ScaledTanh()
+    return net
+
+
 CHANGES = [  # how a net is changed, and which
     (small, lambda net: setattr(net["drop"], "p", 0.9)), (small, lambda net: net.__setitem__("relu2", Tanh())),
     (small, lambda net: net.layers.__setitem__("relu2", Tanh())), (small, lambda net: gpu(0, tf32=True) and None),
     (mixed, lambda net: net["mix"].branches.__setitem__("b", net["mix"].branches["b"]["conv"])),
-    (small, doubled), (mixed, lambda net: setattr(net["mix"].branches["a"], "input_grad", False))]
+    (small, doubled), (mixed, lambda net: setattr(net["mix"].branches["a"], "input_grad", False)),
+    (small, lambda net: net.layers.__setitem__("more", Tanh())),
+    (small, lambda net: net.layers.__setitem__("relu1", net.layers.pop("relu1"))),   # goes to the end
+    (squashed, lambda net: setattr(net["relu2"], "A", 0.5))]
 
 
 @pytest.mark.gpu
@@ -414,6 +431,20 @@ def test_hooks_see_the_gradients_and_the_answers_of_the_batch(launches, monkeypa
     for a, b in zip(seen(False), seen(None), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
     assert launches == {"recorded": 1, "launched": 11}
+
+
+@pytest.mark.gpu
+@on_a_gpu
+def test_answers_that_are_kept_are_not_written_over(launches):
+    def kept(graph):
+        net, loss, found = small().to(gpu(0)), SoftmaxCrossEntropy(), []
+        loader = Loader(Split(IMAGES[:32], np.arange(32) % 3), 8, np.random.default_rng(1))
+        train(net, SGD(net.parameters(), 0.1), loader, 2, loss=loss, graph=graph,
+              on_batch=lambda progress: found.append(loss.probs) and None)
+        return [gpu(0).tohost(probs) for probs in found]
+    for a, b in zip(kept(False), kept(None), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    assert launches == {"recorded": 1, "launched": 7}
 
 
 @pytest.mark.gpu

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import cuda
-from .device import Device, Gpu, check_kind, device_of
+from .device import Device, Gpu, _here, check_kind, device_of
 from .simulated import DeviceMismatch
 
 
@@ -70,10 +70,18 @@ def send(x: Any, to: Device, label: str = "", source: Device | None = None) -> A
         raise DeviceMismatch("send", source, device_of(x))
     y = _copy(x, source, to)
     crossing = Crossing(source.name, to.name, x.nbytes, label)
+    if _here.recording:                               # a graph's: it crosses at each launch
+        _here.recording.crossings.append(crossing)
+    else:
+        note([crossing])
+    return y
+
+
+def note(crossings: list[Crossing]) -> None:
+    """These have been asked for."""
     with _lock:
         for log in _logs:
-            log.append(crossing)
-    return y
+            log.extend(crossings)
 
 
 def to_both(x: np.ndarray, left: Device, right: Device) -> tuple[Any, Any]:

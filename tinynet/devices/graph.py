@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from . import cuda
+from .crossing import note
 from .device import Gpu, _here
 from .pools import Pool, sweep
 
@@ -68,6 +69,7 @@ class Graph:
             for array, fill in self._recording.drawn:
                 fill(array)
             self._graph.launch()
+        note(self._recording.crossings)
         return self.result
 
     @property
@@ -87,12 +89,14 @@ class Graph:
 class Recording:
     """What is known of a graph while it is recorded, and kept as long as it is there.
 
-    drawn     [(array, what fills it before each launch)]
-    checks    [(which of the given, what refuses it)]
+    drawn       [(array, what fills it before each launch)]
+    checks      [(which of the given, what refuses it)]
+    crossings   what goes from one stream to another
     """
 
     def __init__(self, home: Gpu, given: list[tuple[Any, Any]]) -> None:
-        self.home, self.drawn, self.checks, self._given, self._workspaces = home, [], [], given, {}
+        self.home, self._given, self._workspaces = home, given, {}
+        self.drawn, self.checks, self.crossings = [], [], []
         self._pool, self._beside = Pool(home.index), Pool(home.index)
         with home.xp.cuda.Device(home.index):
             self._streams = {home: cuda.stream()}

@@ -5,15 +5,13 @@ uses a part. So a pool that is closed is remembered here until all of its memory
 """
 from __future__ import annotations
 
-import threading
 from contextlib import AbstractContextManager
 from typing import Any
 
 from .cuda import load_cupy
 
 _open: set[Pool] = set()   # so that none goes before it is closed: its arrays would not find their way back
-_closed: list[Pool] = []
-_lock = threading.Lock()
+_closed: set[Pool] = set()
 
 
 class Pool:
@@ -57,18 +55,13 @@ class Pool:
     def close(self) -> None:
         """Nobody will ask it for memory again: each `sweep` gives back what has become free."""
         if self in _open:
-            _open.remove(self)
-            _closed.append(self)
+            _closed.add(self)
+            _open.discard(self)
 
 
 def sweep() -> None:
     """Give back what has become free in pools that are closed."""
-    if not _lock.acquire(blocking=False):  # somebody does, perhaps this thread: Python may collect garbage in between
-        return
-    pools = [_closed.pop() for _ in range(len(_closed))]
-    try:
-        for pool in pools:
-            pool.free()
-    finally:
-        _closed.extend(pool for pool in pools if pool.nbytes)
-        _lock.release()
+    for pool in list(_closed):  # two threads, or one that Python collects garbage in, may free one twice: no harm
+        pool.free()
+        if not pool.nbytes:
+            _closed.discard(pool)

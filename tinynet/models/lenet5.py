@@ -43,7 +43,7 @@ from ..layers.linear import Flatten, Linear
 from ..layers.rbf import RBF
 from ..layers.subsample import Subsample2d
 from ..layers.table_conv import TableConv2d
-from ..loss import SoftmaxCrossEntropy, checked_labels
+from ..loss import SoftmaxCrossEntropy, expect_labels
 from ..net import Sequential
 
 C3_TABLE = (  # Table I: the maps of S2 that each map of C3 sees
@@ -111,7 +111,7 @@ class MAPLoss(SoftmaxCrossEntropy):
     def forward(self, logits: Any, labels: Any) -> float:
         self._device = None  # a loss has no weights: it computes where these logits are
         xp = self.expect(logits, "N", "K", what="logits")
-        labels = checked_labels(self, labels, logits.shape)                         # rubbish is not among them
+        labels = expect_labels(self, labels, logits.shape)                          # rubbish is not among them
         with self.device:
             rubbish = xp.full((len(logits), 1), -self.j, logits.dtype)
             return super().forward(xp.concatenate([logits, rubbish], axis=1), labels)

@@ -49,15 +49,18 @@ class Progress:
 
     def settle(self) -> None:
         """Add the numbers to the sums that are still to be read from a GPU. Raises Diverged if one is not finite."""
-        late, self._late = self._late, []
-        for i, (images, loss, error, grad_norm) in enumerate(late):
+        while self._late:
+            images, loss, error, grad_norm = self._late[0]
             came_late = not (isinstance(loss, float) and isinstance(grad_norm, float))  # for diverged.check_step
-            self.last_loss, grad_norm = float(loss), float(grad_norm)
+            loss, grad_norm = float(loss), float(grad_norm)  # waits: if Ctrl-C comes meanwhile, nothing is lost
+            error = error.item() if hasattr(error, "item") else error
+            taken = len(self._late)
+            del self._late[0]
             if came_late:
-                check_taken(self.last_loss, grad_norm, self.epoch, self.batch - len(late) + i + 1, len(late) - i)
-            self.loss, self.grad_norm = self.loss + self.last_loss * images, self.grad_norm + grad_norm
+                check_taken(loss, grad_norm, self.epoch, self.batch - taken + 1, taken)
+            self.last_loss, self.loss, self.grad_norm = loss, self.loss + loss * images, self.grad_norm + grad_norm
             if error is not None:
-                self.error = (self.error or 0) + (error.item() if hasattr(error, "item") else error)
+                self.error = (self.error or 0) + error
 
     def end_epoch(self, lr: float) -> Record:
         """The record of the epoch; the next one starts at 0."""

@@ -6,8 +6,8 @@
 
 The optimiser's step is not in the graph: its learning rate may change, and hooks see gradients and the loss's `probs`
 as they always do. A batch of another size, an epoch's last one, is computed as always. A step is recorded again where
-parameters are moved, frozen or given other arrays, where a layer is replaced, and where one is set to something else, a
-Dropout's `p` say.
+parameters are moved, frozen or given other arrays, where a layer is replaced or added, and where one is set to something
+else, a Dropout's `p` say.
 
 `train(..., graph=None)`, the default, repeats what is known to come out the same: the steps of tinynet's own layers,
 losses and metrics. What a layer of one's own does beside computing on the GPU, counting or drawing on the host, a graph
@@ -19,11 +19,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..devices.cuda import room
-from ..devices.device import Gpu, device_of, gpu
+from ..devices.device import Gpu, gpu
 from ..devices.graph import Graph, NotRecorded
 from ..layer import Layer
 from .progress import say
-from .settings import METHODS, Draws, Settings
+from .settings import METHODS, Draws, Settings, copied
 
 Work = Callable[[Any, Any], tuple[Any, Any, int]]
 OTHERS = 3            # so many batches of another kind, one after the other: these are recorded then
@@ -108,7 +108,7 @@ class Replayed:
         L, error, classes = self._graph.launch(x, targets)
         self._settings.leave()
         self._launched += 1
-        return _copy(L), _copy(error), classes
+        return copied(L), copied(error), classes
 
     def _drop(self) -> None:
         if self._graph:
@@ -147,11 +147,3 @@ class Replayed:
         if not self.must and graph.nbytes > (left := room(self.home.index)):
             raise MemoryError(f"it takes {graph.nbytes:,} bytes, and leaves {left:,}")
         return graph
-
-
-def _copy(number: Any) -> Any:
-    """A number that the next launch does not write over."""
-    if number is None:
-        return None
-    with device_of(number):
-        return number.copy()

@@ -130,9 +130,7 @@ class Run:
 
     def _begun(self, last: Path) -> Progress:
         """How far it is, at the beginning."""
-        net, _, loader, _ = self._training
         if not self.resume:
-            self.ranks.own_generators({name: s for name, s in net.state() if isinstance(s, np.random.Generator)})
             return Progress()
         with self.ranks.together():
             progress = checkpoint.restore(last, *self._training, self.ranks)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..devices.cuda import tf32_gpus
+from ..devices.device import place_of
 from ..layer import Layer
 
 METHODS = ("forward", "backward")
@@ -31,24 +32,38 @@ class Settings:
         parameters = [p for _, p in self._net.parameters()]
         self._taken = [held for held in self._before if _is(*held)]
         self._taken += [(vars(p), name, getattr(p, name)) for p in parameters for name in ("value", "trainable")]
-        self._left = [(vars(p), "grad", p.grad) for p in parameters]
+        self._names = [(there, _public(there)) for there in self._dictionaries()]
+        self._gradients = [(vars(p), "grad", p.grad) for p in parameters]
         of_losses = {id(vars(loss)) for loss in self._losses}
-        self._left += [(there, name, there[name]) for there, name, before in self._before
-                       if id(there) in of_losses and not _is(there, name, before)]
+        self._answers = [(there, name, there[name]) for there, name, before in self._before
+                         if id(there) in of_losses and not _is(there, name, before)]
         self._tf32 = self._index in tf32_gpus
 
     def changed(self) -> bool:
-        """Whether something was set to something else, a layer replaced, a parameter moved, frozen or given another
-        array."""
-        return (self._index in tf32_gpus) != self._tf32 or not all(_is(*held) for held in self._taken)
+        """Whether something was set to something else, a layer replaced, added or put elsewhere, a parameter moved,
+        frozen or given another array."""
+        return ((self._index in tf32_gpus) != self._tf32 or not all(_is(*held) for held in self._taken)
+                or any(_public(there) != names for there, names in self._names))
 
     def leave(self) -> None:
-        """After a launch: what a step sets."""
-        for there, name, value in self._left:
+        """After a launch: what a step sets. Its answers are whoever's who keeps them: the next launch fills the graph's
+        own again."""
+        for there, name, value in self._gradients:
             there[name] = value
+        for there, name, value in self._answers:
+            there[name] = copied(value)
+
+    def _parts(self) -> list[Layer]:
+        return [self._net, *(layer for _, layer in self._net.walk()), *self._losses]
+
+    def _dictionaries(self) -> Iterator[dict]:
+        """Where layers and losses hold what they are set to, and those of the layers in them."""
+        for part in self._parts():
+            yield vars(part)
+            yield from (value for name, value in vars(part).items() if isinstance(value, dict) and name[0] != "_")
 
     def _of_layers(self) -> Iterator[Held]:
-        for part in (self._net, *(layer for _, layer in self._net.walk()), *self._losses):
+        for part in self._parts():
             there = vars(part)
             for name, value in list(there.items()):
                 if not name.startswith("_"):
@@ -77,5 +92,18 @@ class Draws:
         return [pickle.dumps(generator.bit_generator.state) for generator in self._generators]  # some hold arrays
 
 
+def copied(array: Any) -> Any:
+    """What the next launch does not write over; None, or what is no array, as it is."""
+    device = place_of(array)
+    if device is None:
+        return array
+    with device:
+        return array.copy()
+
+
 def _is(there: dict, name: Any, value: Any) -> bool:
     return there.get(name) is value
+
+
+def _public(there: dict) -> list:
+    return [name for name in there if not (isinstance(name, str) and name.startswith("_"))]

@@ -172,7 +172,8 @@ def _begin(progress: Progress, loader: Loader, epochs: int) -> None:
 
 
 def _agree(ranks: Ranks, net: Layer, optimizer: Optimizer, loader: Loader, accumulate: int) -> None:
-    """Before the first step: the ranks train the same net on the same data, and begin with the same numbers."""
+    """Before the first step: the ranks train the same net on the same data, and begin with the same numbers; each draws
+    masks of its own."""
     with ranks.together():
         if loader.share != ranks.share:
             raise ValueError(f"train: expected a loader with the share of rank {ranks.rank} of {ranks.size}, got that "
@@ -182,6 +183,7 @@ def _agree(ranks: Ranks, net: Layer, optimizer: Optimizer, loader: Loader, accum
                       data=(loader.size, loader.batch_size, fingerprint(loader.split.labels)),
                       order=loader.rng.bit_generator.state)
     ranks.broadcast(net, optimizer)
+    ranks.own_generators({name: s for name, s in net.state() if isinstance(s, np.random.Generator)})
 
 
 def minus(mean: np.ndarray, scale: float = 1.0) -> Callable[[np.ndarray], np.ndarray]:
