@@ -10,7 +10,7 @@ from tried import CLAIM
 
 from tinynet.claims.catalogue import CLAIMS, TABLES
 from tinynet.claims.claim import Table, verdict
-from tinynet.claims.page import orders, section, write_page
+from tinynet.claims.page import orders, section, shared, write_page
 from tinynet.claims.runner import RATE_SEEDS, pairs, run
 from tinynet.commands.claims import main
 
@@ -33,6 +33,25 @@ def test_the_page(tmp_path):
         rows = run(claim, tmp_path, tmp_path / "work", None, 0)
         assert noted in section(claim, rows, verdict(claim, []))
     assert "](claims.png)" in text and matplotlib.image.imread(tmp_path / "claims.png").std() > 0.02
+
+
+def test_rows_with_the_same_trainings_are_named(tmp_path):
+    rows = run(CLAIM, tmp_path, tmp_path / "work", None, 3)
+    others = [{**row, "test_error": row["test_error"] / 2} if row["seed"] == 1 else row for row in rows]  # one differs
+    claims = {name: replace(CLAIM, name=name) for name in ("try", "again", "other", "begun")}
+    text = shared(claims, {"try": rows, "again": rows, "other": others, "begun": rows[:6]})
+    assert text.endswith("moves them all: `try` and `again`; `try` and `again`.\n\n")   # both sides are the same ones
+    assert shared({"try": CLAIM}, {"try": rows}) == ""
+
+
+def test_a_rate_is_at_the_end_of_those_that_its_side_has_tried():
+    rows = [{"side": side, "seed": seed, "rate": rate, "val_error": abs(rate - 0.2), "test_error": 0.4}
+            for side in "ab" for rate, seed in ((0.1, RATE_SEEDS[0]), (0.2, RATE_SEEDS[0]), (0.2, 0))]
+    rows.append({"side": "a", "seed": RATE_SEEDS[0], "rate": 0.4, "val_error": 0.3})
+    text = section(replace(CLAIM, rates=(0.05, 0.1, 0.2)), rows, verdict(CLAIM, []))
+    assert "Learning rates" not in text                                                   # 0.05 is still to come
+    text = section(replace(CLAIM, rates=(0.2,)), rows, verdict(CLAIM, []))
+    assert "Learning rates of 0.1, 0.2, 0.4: a 0.2, b 0.2 (the largest tried)." in text
 
 
 def test_what_a_section_says_besides():

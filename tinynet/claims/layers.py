@@ -7,8 +7,8 @@ nothing, fc6 and fc7 nearly as much as conv3 and conv4, and all four of them are
 
 Compared    a small AlexNet, whole, and without conv2, conv3, conv4 or conv5, conv3 and conv4, fc7, fc6 and fc7, and all
             four: a claim each
-Equal       images and their order, epochs; each side has the best of the same learning rates. The layers after the one
-            that is left out start from other draws
+Equal       images and their order, epochs, start of conv1; each side has the best of the same learning rates. All
+            other layers start from other draws, those before the one that is left out, too
 Refuted     if the net without the layer is the better one, but for fc7, where it is to be: the interval of the
             difference lies below 0. (ZFNet's errors were the top-5 ones at first, by which fc7 was needed, too; top-1
             errors, which are what is measured here, took their place after the runs)

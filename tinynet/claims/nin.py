@@ -40,4 +40,7 @@ CLAIM = Claim(
     remark=(
         "Neither net is near its end after these 20 epochs, as the training errors say: this is about which one learns "
         "faster, and says nothing of overfitting. The layer that the means replace has few parameters here, where ten "
-        "small maps lead into it; what the published net saves by them is counted in lesson 16."))
+        "small maps lead into it; what the published net saves by them is counted in lesson 16. And the ReLU before "
+        "the means can silence a class for good, whose map is 0 for all images, where the other net can take any map "
+        "for any class: cifar_nin (tinynet/models/cifar.py) starts its last layer with that in mind, these nets start "
+        "as all others here do."))

@@ -6,8 +6,8 @@
 
 The optimiser's step is not in the graph: its learning rate may change, and hooks see gradients and the loss's `probs`
 as they always do. A batch of another size, an epoch's last one, is computed as always. A step is recorded again where
-parameters are moved, frozen or given other arrays, where a layer is replaced or added, and where one is set to something
-else, a Dropout's `p` say.
+parameters are moved, frozen or given other arrays, where a layer is replaced or added, and where one is set to
+something else, a Dropout's `p` say.
 
 `train(..., graph=None)`, the default, repeats what is known to come out the same: the steps of tinynet's own layers,
 losses and metrics. What a layer of one's own does beside computing on the GPU, counting or drawing on the host, a graph
