@@ -386,11 +386,12 @@ assert likeness["gradient"].mean() < 0.2 < likeness["deconvnet"].mean()
 
 # %%
 def of_nine(of, strongest_of, at, unit):
-    """The likeness, as a mean over all pairs, of a map's nine projections and of its nine pieces."""
+    """The likeness, a mean over all pairs, of a map's nine projections and of its nine pieces."""
     nine = pieces(of, photographs, at, unit, strongest_of[at], view.center, view.pixels)
+    projections, images_ = (np.array([getattr(piece, what) for piece in nine])
+                            for what in ("projection", "image"))
     one, other = np.triu_indices(9, 1)
-    return [alike(shown[one], shown[other]).mean() for shown in
-            (np.array([piece.projection for piece in nine]), np.array([piece.image for piece in nine]))]
+    return [alike(shown[one], shown[other]).mean() for shown in (projections, images_)]
 
 
 found_random = strongest(random_net, photographs, ["relu2", "relu3"], view.center)
