@@ -78,6 +78,7 @@ def test_the_version(capsys):
     (["summary", "lenet5", "--input-size", "64"], "lenet5 has no setting 'input_size'; it has "),
     (["summary", "zfnet", "--input-size", "3"], "zfnet: images of 3x3 pixels leave a layer without pixels"),
     (["summary", "nin-small", "--classes", "0"], "expected a whole number of 1 or more, got 0"),
+    (["summary", "alexnet", "--classes", "1000000000000"], "[Uu]nable to allocate"),
     (["summary"], "the following arguments are required: NAME"),
     (["table"], "invalid choice: 'table'"),
     ([], "the following arguments are required: COMMAND"),

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from tinynet import SGD, Layer, Linear, MaxPool2d, ReLU, Sequential, Unpool2d, gradcheck
+from tinynet import SGD, Layer, Linear, MaxPool2d, Parameter, ReLU, Sequential, Unpool2d, gradcheck
 from tinynet.data import Loader, Split
 from tinynet.overlooked import expect_children, expect_state
 from tinynet.training.run import Run
@@ -61,6 +61,17 @@ def test_layers_that_children_does_not_name_are_found(hold):
         with pytest.raises(TypeError, match=r"block \(Nest\): parts is a layer that children\(\) does not name"):
             use(net)
     expect_children(Sequential(block=Nest(hold([ReLU(), ReLU()]))))                  # nothing to train or to save
+
+
+@pytest.mark.parametrize("hold", [list, tuple, lambda parts: dict(zip("ab", parts, strict=True))])
+def test_parameters_that_no_attribute_is_are_found(hold):
+    net = Sequential(relu=ReLU(), fc=Linear(3, 2))
+    net["relu"].scales = hold([Parameter(np.ones(3, np.float32)), Parameter(np.ones(3, np.float32))])
+    for use in learn, lambda net: gradcheck(net, X):
+        with pytest.raises(TypeError, match=r"relu \(ReLU\): scales holds a Parameter that parameters\(\) does"):
+            use(net)
+    net["relu"].scales = hold([net["fc"].W, net["fc"].b])                            # which somebody has
+    expect_children(net)
 
 
 def test_a_layer_that_tells_of_its_layers_is_trained():

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         with redirect_stdout(io.StringIO()) as text:
             summary(build(args.name, rng=zeros(), **settings))
-    except ValueError as error:
+    except (MemoryError, ValueError) as error:
         table.error(str(error))
     tell("stdout", text.getvalue())  # which may be closed: `| head`
 

@@ -1,5 +1,6 @@
-"""What a layer of one's own holds and does not tell of: layers that its `children` leaves out, random generators that
-its `state` does. The first would be neither trained nor saved; the second would not go on where a run was stopped."""
+"""What a layer of one's own holds and does not tell of: layers that its `children` leaves out, parameters that its
+`parameters` does, random generators that its `state` does. The first two would be neither trained nor saved; the third
+would not go on where a run was stopped."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -8,16 +9,22 @@ from typing import Any
 import numpy as np
 
 from .layer import Layer
+from .parameter import Parameter
 
 
 def expect_children(net: Layer) -> None:
-    """Raise TypeError for a layer with parameters, held by one of `net`, that nobody's `children` names."""
+    """Raise TypeError for a layer with parameters, held by one of `net`, that nobody's `children` names, and for a
+    parameter that nobody's `parameters` does."""
     inside = [net, *(layer for _, layer in net.walk())]
+    known = {id(p) for layer in inside for _, p in layer.parameters()}
     for layer in inside:
         for name, part in _held(layer):
             if isinstance(part, Layer) and all(part is not known for known in inside) and part.parameters():
                 raise TypeError(f"{layer.label}: {name} is a layer that children() does not name, so its parameters "
                                 f"are neither trained nor saved: def children(self): return [({name!r}, ...), ...]")
+            if isinstance(part, Parameter) and id(part) not in known:
+                raise TypeError(f"{layer.label}: {name} holds a Parameter that parameters() does not name, so it is "
+                                "neither trained nor saved: make it an attribute of its own, self.W = Parameter(...)")
 
 
 def expect_state(net: Layer) -> None:

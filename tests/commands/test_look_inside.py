@@ -147,6 +147,13 @@ def test_first_layers_of_several_nets(run, tmp_path, columns):
     assert re.search(r"other +0\.\d+ +0\.\d+ +0\.\d+ +\d+ of 4 +\d+ of 12( +\d+%){4}$", lines[-2])
 
 
+def test_first_layers_of_layers_in_layers(run, tmp_path):
+    """NiN's convolutions are called mlpconv1.conv and so on, which is no column."""
+    write_cifar(tmp_path / "run", "nin", "sample")
+    printed, files = run(tmp_path / "run", "--diagnosis")
+    assert files == ["diagnosis.png"] and len(printed.splitlines()) == 4
+
+
 def test_first_layers_of_nets_in_folders_of_one_name(run, tmp_path):
     for i, folder in enumerate(("a/run", "b/run", "c/other")):
         write(tmp_path / folder, "zfnet", 68, 64, width=0.05 * (i + 1))

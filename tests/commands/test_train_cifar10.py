@@ -382,6 +382,7 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
     (["--net", "80sec", "--no-lrn"], "80sec: changed: lrn: the net has no local response normalisation"),
     (["--net", "18pct", "--without", "fc10"], "18pct: without: what can be left out is conv1, conv2, conv3, as"),
     (["--net", "18pct", "--crops", "ten"], "--crops: 18pct sees whole images"),
+    (["--net", "18pct", "--no-mirror"], "--no-mirror: 18pct never sees mirror images"),
     (["--net", "resnet20", "--crops", "ten"], "--crops: resnet20's are from anywhere in padded images"),
     (["--net", "80sec", "--rates", "1", "1"], "--rates: 80sec is trained by its published recipe"),
     (["--tf32"], "--tf32: only a GPU can do so: add --device gpu"),
@@ -392,6 +393,35 @@ def test_senseless_options_are_refused(run, capsys, arguments, message):
     with pytest.raises(SystemExit):
         run(*arguments)
     assert message in capsys.readouterr().err
+
+
+def test_ctrl_c_before_the_training_begins(run, monkeypatch, capsys):
+    def stopped():
+        raise KeyboardInterrupt
+    monkeypatch.setattr(run.command, "cifar10_sample", stopped)
+    with pytest.raises(SystemExit, match="130"):
+        run()
+    assert capsys.readouterr().out == "\nstopped before the training began\n"
+
+
+def test_one_training_of_a_run_is_not_a_run(run, tmp_path, capsys):
+    _, out = run("--net", "80sec", "--epochs", "1")
+    before = (out / "config.json").read_bytes()
+    with pytest.raises(SystemExit):
+        run("--resume", str(out / "80sec"))
+    assert f"80sec is one training of a run; to go on with it: --resume {out}" in capsys.readouterr().err
+    assert not (out / "80sec" / "80sec").exists() and (out / "config.json").read_bytes() == before
+    printed, _ = run("--resume", str(out), "--epochs", "2", "--out", str(tmp_path / "new"))
+    assert f"--out {tmp_path / 'new'} is not used: --resume writes to {out}" in printed
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_config_of_another_kind_of_run_is_not_to_be_deleted(run, tmp_path, capsys):
+    (tmp_path / "config.json").write_text('{"net": "lenet5"}')
+    with pytest.raises(SystemExit):
+        run("--resume", str(tmp_path))
+    said = capsys.readouterr().err
+    assert "or that of another kind of run: name another one" in said and "delete" not in said
 
 
 def test_what_cannot_be_done_is_said_at_once(run, monkeypatch, tmp_path):

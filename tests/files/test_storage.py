@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinynet import Branches, Conv2d, Dropout, Layer, Linear, ReLU, Sequential, gaussian
+from tinynet import BatchNorm2d, Branches, Conv2d, Dropout, Layer, Linear, ReLU, Sequential, gaussian
 from tinynet.devices.device import simulated
 from tinynet.devices.simulated import must_be_current
 from tinynet.files.reading import DataError
@@ -185,6 +185,16 @@ def test_numbers_that_are_none_are_named_and_nothing_is_changed(tmp_path):
     assert_values(net, before)
     net.load(path, "conv1.W")                                        # the others are not asked for
     small_net().astype(np.float64).load(write(path, **{"mix.a.b": np.array([1e300, 0])}))    # there it has a place
+
+
+def test_a_variance_below_0_is_refused(tmp_path):
+    net = Sequential(norm=BatchNorm2d(2))
+    net.save(tmp_path / "net.npz")
+    arrays = dict(np.load(tmp_path / "net.npz"))
+    np.savez(tmp_path / "net.npz", **{**arrays, "norm.running_var": np.array([1, -1e-3], np.float32)})
+    with pytest.raises(DataError, match="norm.running_var: holds a variance below 0$"):
+        net.load(tmp_path / "net.npz")
+    assert (net["norm"].running_var == 1).all()
 
 
 def test_float64_is_rounded(tmp_path):

@@ -9,6 +9,7 @@ from naive import assert_close
 from tinynet import (
     LRN,
     AvgPool2d,
+    BatchNorm1d,
     BatchNorm2d,
     Branches,
     Conv2d,
@@ -413,6 +414,15 @@ def test_a_file_that_is_none(tmp_path):
      "bn1 (BatchNorm2d): stands between a dropout and the next weights"),
     (lambda: Sequential(mix=Branches(a=Dropout(), b=ReLU()), fc=Linear(6, 2)),
      "mix (Branches): a dropout stands in one of its branches only"),
+    (lambda: Sequential(conv=Conv2d(2, 4, 3), flat=Flatten(), bn=BatchNorm1d(36), fc=Linear(36, 2)),
+     "bn (BatchNorm1d): stands behind Flatten, where the two layouts have its numbers in another order"),
+    (lambda: Sequential(mix=Branches(a=Sequential(conv=Conv2d(2, 4, 3), flat=Flatten()),
+                                     b=Sequential(conv=Conv2d(2, 3, 3), flat=Flatten())), fc=Linear(63, 2)),
+     "mix (Branches): a Flatten stands in one of its branches"),
+    (lambda: Sequential(both=Sum(a=Sequential(conv=Conv2d(2, 4, 3), flat=Flatten()), b=Linear(50, 36))),
+     "both (Sum): a Flatten stands in one of its branches"),
+    (lambda: Sequential(fc=Linear(3, 2), drop=Dropout(), relu=ReLU()),
+     "Sequential: no weights follow the last dropout, which could take its factor at test"),
 ])
 def test_layers_that_cannot_be_carried_over(net, message):
     for carry in to_torch, lambda net: from_torch(net, {}):
@@ -425,6 +435,15 @@ def test_any_layer_may_stand_before_a_dropout():
     arrays = their_arrays(np.random.default_rng(0), fc=(2, 5))
     from_torch(net.astype(np.float64), arrays)
     assert_close(net.forward(x), their_linear(1 / (1 + np.exp(-x)), arrays["fc.weight"], arrays["fc.bias"]))
+
+
+def test_behind_flatten_a_batch_normalisation_of_vectors_is_carried_over():
+    rng = np.random.default_rng(0)
+    net = Sequential(conv=Conv2d(2, 4, 3), flat=Flatten(), fc1=Linear(36, 5), bn=BatchNorm1d(5), fc2=Linear(5, 2))
+    mean = Sequential(conv=Conv2d(2, 4, 3), mean=GlobalAvgPool2d(), flat=Flatten(), bn=BatchNorm1d(4), fc=Linear(4, 2))
+    for one in net, mean:
+        one["bn"].gamma.assign(rng.normal(size=one["bn"].gamma.shape))
+        np.testing.assert_array_equal(to_torch(one)["bn.weight"], one["bn"].gamma.value)
 
 
 def test_caffe_has_no_such_batch_normalisation():

@@ -108,6 +108,10 @@ def test_pictures_become_squares_of_the_mean_image_s_size(folder):
     trained = load_net(folder)
     assert trained.squares([folder / "one.png"]).shape == (1, 44, 44, 3)             # the config has no size
     assert trained.predict([folder / "one.png"]).shape == (1, 3)
+    for _, p in trained.net.parameters():
+        p.value[...] = 1e30
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="the net's answers hold NaN: its weights are too"):
+        trained.predict([folder / "one.png"])
 
 
 def test_the_best_weights_are_taken_then_the_last_then_the_net_alone(folder):
@@ -209,6 +213,9 @@ def changed(folder, **changes):
 @pytest.mark.parametrize("changes, message", [
     ({"classes": 7}, "config.json: expected 'classes', the names of the classes, got int 7"),
     ({"classes": ["a", 2, "c"]}, "config.json: expected 'classes', the names of the classes, got .'a', 2, 'c'"),
+    ({"classes": ["a", "\x1b[2J", "c"]}, "config.json: expected 'classes', the names of the classes, got"),
+    ({"classes": ["a", "b\n", "c"]}, "config.json: expected 'classes', the names of the classes, got"),
+    ({"classes": ["a", "\u202eb", "c"]}, "config.json: expected 'classes', the names of the classes, got"),
     ({"classes": ["a"]}, "config.json: expected as many classes as the net has, 3, got 1 names"),
     ({"net": ["alexnet"]}, "config.json: expected 'net', str, got list"),
     ({"net": "bnet"}, "config.json: expected a net and settings that can be built, .* no net is called 'bnet'"),

@@ -565,6 +565,22 @@ def test_what_is_no_optimiser_is_refused_before_anything_is_computed():
     split, net = toy()
     with pytest.raises(TypeError, match=r"train: expected an optimiser, got a float; write train\(net, SGD\(net\.par"):
         train(net, 0.1, loader(split), 3)
+    with pytest.raises(TypeError, match="train: expected an optimiser, got the class SGD; write"):
+        train(net, SGD, loader(split), 3)
+    with pytest.raises(TypeError, match="train: expected a schedule, Steps.* for example, got <function"):
+        train(net, SGD(net.parameters(), 0.1), loader(split), 3, schedule=lambda epoch: 0.1)
+
+
+def test_weights_that_the_last_step_of_an_epoch_has_ruined_are_named():
+    def validate():
+        raise ValueError("no order to rank classes by")
+    split, net = toy()
+    sgd = SGD(net.parameters(), 0.1)
+    with pytest.raises(ValueError, match="no order"):                                # for another reason
+        train(net, sgd, loader(split), 1, validate=validate)
+    with pytest.raises(Diverged, match="epoch 1: the last step has left NaN or infinity in fc1.W. A learning rate"):
+        train(net, sgd, loader(split, 40), 1, validate=validate, before_step=lambda: net["fc1"].W.grad.fill(1e38) or
+              setattr(sgd, "lr", 1e38))
 
 
 def test_what_is_no_loss_is_refused_before_anything_is_computed():

@@ -9,9 +9,8 @@ import numpy as np
 from .. import Device
 from ..data import Dataset, imagenet, imagenet_classes
 from ..data.subset import first_classes
-from ..files.reading import entry
 from ..training.config import read_config, size_of
-from ..training.evaluate import load_net
+from ..training.evaluate import class_names, load_net
 from ..training.metrics import top_k_error
 from ..training.train import say
 
@@ -39,7 +38,7 @@ def compare_classes(args: argparse.Namespace) -> None:
     """ValueError if one of the runs knows other classes than the photographs have, before any of these is read."""
     has = list(imagenet_classes(args.data, args.split or "val")[:args.first_classes])
     for run in args.evaluate:
-        knows = entry(Path(run) / "config.json", read_config(run), "classes", list)
+        knows = class_names(Path(run) / "config.json", read_config(run))
         if knows != has:
             raise ValueError(f"{run} was trained on the {len(knows)} classes {', '.join(map(str, knows[:5]))}..., "
                              f"{args.data} has the {len(has)} classes {', '.join(has[:5])}...; evaluate it on those it "

@@ -91,9 +91,18 @@ def switched(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value if name != "dropout" or value else False for name, value in given.items() if value is not None}
 
 
+def say_out_is_not_used(args: argparse.Namespace) -> None:
+    """A line for an --out that is not the folder of --resume or --draw, which is where they write to."""
+    for name in "resume", "draw":
+        folder = getattr(args, name, None)
+        if args.out and folder and Path(args.out) != Path(folder):
+            say(f"--out {args.out} is not used: --{name} writes to {folder}")
+
+
 def again_with(parser: argparse.ArgumentParser, arguments: Sequence[str] | None, args: argparse.Namespace,
                new: Sequence[str]) -> argparse.Namespace:
     """The options of the run in `args.resume`, but for those that may be `new`, unless `arguments` say otherwise."""
+    say_out_is_not_used(args)
     try:
         config, path = read_config(args.resume), Path(args.resume) / "config.json"
         take_options(parser, path, config, set(vars(args)) - set(new))

@@ -44,6 +44,7 @@ from .options import (
     ends_in_a_line,
     not_negative,
     positive,
+    say_out_is_not_used,
     switched,
 )
 from .together import add_gpu_options, expect_gpu, in_words, parse_together, said_to_gpu
@@ -90,6 +91,9 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
             ranks.first(prepare)
         except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
             sys.exit(f"{type(error).__name__}: {error}")
+        except KeyboardInterrupt:
+            say("\nstopped before the training began")
+            sys.exit(130)
         say(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}"
             f"{in_words(ranks)}")
         with ends_in_a_line(how_to_resume(args, out)):
@@ -137,6 +141,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
     said = said_to_gpu(args)
+    say_out_is_not_used(args)
+    if args.resume and (Path(args.resume) / "checkpoints").exists():
+        parser.error(f"--resume: {args.resume} is one training of a run; to go on with it: --resume "
+                     f"{Path(args.resume).parent}")
     if args.resume:
         try:
             config, path = read_config(args.resume), Path(args.resume) / "config.json"
@@ -167,6 +175,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"{args.net}: {error}")
     if RECIPES[args.net].crop is None and args.crops:
         parser.error(f"--crops: {args.net} sees whole images")
+    if RECIPES[args.net].crop is None and args.mirror is False:
+        parser.error(f"--no-mirror: {args.net} never sees mirror images")
     if RECIPES[args.net].pad and args.crops not in (None, "random"):
         parser.error(f"--crops: {args.net}'s are from anywhere in padded images: random, not {args.crops}")
     return args

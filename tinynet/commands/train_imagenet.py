@@ -45,6 +45,7 @@ from .options import (
     ends_in_a_line,
     not_negative,
     positive,
+    say_out_is_not_used,
 )
 from .together import add_gpu_options, device_of_rank, expect_gpu, in_words, parse_together, said_to_gpu
 
@@ -147,6 +148,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.set_defaults(**RECIPES[args.recipe or "alexnet"])
     args = parser.parse_args(arguments)
     said = said_to_gpu(args)
+    say_out_is_not_used(args)
+    if args.resume and args.evaluate:
+        parser.error("--evaluate: it trains nothing; leave out --resume")
     if args.resume or args.fine_tune:
         try:
             folder = Path(args.resume or args.fine_tune)

@@ -29,10 +29,12 @@ from .storage import arrays_of
 
 
 class Maps(NamedTuple):
-    """What goes from layer to layer: how many channels, None if unknown; and how many times theirs ours are at test."""
+    """What goes from layer to layer: how many channels, None if unknown; how many times theirs ours are at test; and
+    whether the maps were flattened, so that the two layouts have their numbers in another order."""
 
     channels: int | None
     factor: float = 1.0
+    flat: bool = False
 
 
 def to_ours(array: np.ndarray, x: Maps) -> np.ndarray:
@@ -62,7 +64,10 @@ def inputs_of(net: Layer, kinds: Collection[str]) -> dict[str, Maps]:
     in the net makes (2) or (3) impossible.
     """
     shape, inputs = getattr(net, "input_shape", None), {}
-    _walk(net, "", Maps(shape[-1] if shape else None), inputs, kinds)
+    end = _walk(net, "", Maps(shape[-1] if shape else None), inputs, kinds)
+    if end.factor != 1:
+        raise ValueError(f"{net.label}: no weights follow the last dropout, which could take its factor at test; carry "
+                         "over a net that ends behind them")
     return inputs
 
 
@@ -88,16 +93,25 @@ def _walk(layer: Layer, name: str, x: Maps, inputs: dict[str, Maps], kinds: Coll
         raise ValueError(f"{layer.label}: stands between a dropout and the next weights; the dropout's factor at test "
                          "cannot be put into these")
     if own:
+        size = next(iter(own.values())).shape[-1]
+        if isinstance(layer, BatchNorm2d) and x.flat and size != x.channels:
+            raise ValueError(f"{layer.label}: stands behind Flatten, where the two layouts have its numbers in another "
+                             "order; only Linear can be carried over there")
         inputs[name] = x
-        return Maps(next(iter(own.values())).shape[-1])
+        return Maps(size)
+    if isinstance(layer, Flatten):
+        return x._replace(flat=True)
     return x._replace(factor=x.factor * (1 - layer.p)) if isinstance(layer, Dropout) else x
 
 
 def _joined(layer: Branches | Sum, outputs: list[Maps]) -> Maps:
-    channels, factors = zip(*outputs, strict=True)
+    channels, factors, flat = zip(*outputs, strict=True)
     if len(set(factors)) > 1:
         raise ValueError(f"{layer.label}: a dropout stands in one of its branches only; its factor at test cannot be "
                          "put into the weights that follow")
+    if any(flat) and (isinstance(layer, Branches) or not all(flat)):
+        raise ValueError(f"{layer.label}: a Flatten stands in one of its branches, so the two layouts have the numbers "
+                         "behind it in another order; put one Flatten behind all of them")
     if isinstance(layer, Sum):
-        return Maps(next((C for C in channels if C is not None), None), factors[0])
+        return Maps(next((C for C in channels if C is not None), None), factors[0], flat[0])
     return Maps(None if None in channels else sum(channels), factors[0])

@@ -29,8 +29,13 @@ def wrong(path: str | PathLike, expected: str, got: str, do: str = "") -> DataEr
     """The DataError for `path`; `do` is the advice, by default to replace the file. Of what it `got`, which may come
     from the file itself, the first letters are enough."""
     got = got if len(got) <= LONGEST_GOT else got[:LONGEST_GOT] + "..."
-    do = do or "The file is damaged or is something else: delete it and get it again"
+    do = do or ("The file is damaged, or that of another kind of run: name another one" if _of_a_run(path) else
+                "The file is damaged or is something else: delete it and get it again")
     return DataError(f"{path}: expected {expected}, got {got}. {do}.")
+
+
+def _of_a_run(path: str | PathLike) -> bool:
+    return os.path.basename(os.fspath(path)) == "config.json"
 
 
 def opened(path: str | PathLike) -> BinaryIO:

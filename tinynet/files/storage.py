@@ -75,9 +75,11 @@ def converted(values: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 def not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
-    """In words, which of the arrays hold NaN or infinity."""
-    return [f"{name}: holds NaN, infinity, or a number too large for {array.dtype}" for name, array in arrays.items()
-            if not np.isfinite(array).all()]
+    """In words, which of the arrays hold NaN or infinity, or would lead to them: a variance below 0."""
+    wrong = [f"{name}: holds NaN, infinity, or a number too large for {array.dtype}" for name, array in arrays.items()
+             if not np.isfinite(array).all()]
+    return wrong + [f"{name}: holds a variance below 0" for name, array in arrays.items()
+                    if name.rpartition(".")[2] == "running_var" and (array < 0).any()]
 
 
 def arrays_of(net: Any, names: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -74,6 +74,13 @@ def check_taken(loss: float, norm: float, epoch: int, batch: int, taken: int) ->
                        "A smaller learning rate may help")
 
 
+def check_weights(net: Layer, epoch: int, lr: float) -> None:
+    """Raise Diverged if a parameter is not finite, after the last step of an epoch."""
+    for name, p in net.parameters():
+        if not _finite(p.value):
+            raise Diverged(f"epoch {epoch}: the last step has left NaN or infinity in {name}. {_hint(lr)}")
+
+
 def _hint(lr: float) -> str:
     return f"A learning rate smaller than {lr:g} may help"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from .config import ENTRIES, read_config, view_of
 from .rebuilt import rebuilt
 
 AT_ONCE = 2 ** 20  # numbers, in the input of a net on a GPU: 341 images of 32x32 pixels
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # would control a terminal
 
 
 class Trained(NamedTuple):
@@ -50,11 +52,14 @@ class Trained(NamedTuple):
     def predict(self, paths: Iterable[str | os.PathLike], ten: bool = False) -> np.ndarray:
         """The class probabilities (N, classes) of the pictures in N files, of any form that `photos.photograph` reads.
 
-        Raises TypeError for a single path, ValueError for none and for a net that does not see colours, and what
-        `read_square` raises, which names the file.
+        Raises TypeError for a single path, ValueError for none, for a net that does not see colours, and for answers
+        that are NaN; and what `read_square` raises, which names the file.
         """
         images = self.squares(paths)
-        return self.probabilities(Split(images, np.zeros(len(images), np.int64)), ten)
+        answers = self.probabilities(Split(images, np.zeros(len(images), np.int64)), ten)
+        if not np.isfinite(answers).all():
+            raise ValueError("the net's answers hold NaN: its weights are too large, or those of another net")
+        return answers
 
     def squares(self, paths: Iterable[str | os.PathLike]) -> np.ndarray:
         """The pictures in files as the net's own were: the central square of each, (N, S, S, 3) uint8. Raises what
@@ -118,14 +123,21 @@ def load_net(folder: str | os.PathLike, device: Device = cpu) -> Trained:
         raise DataError(f"{path} does not say how to build the net: no {', '.join(missing)}; expected the folder of a "
                         f"run that was told {', '.join(ENTRIES)}"
                         + (f"; there are such below it: {', '.join(below)}" if below else ""))
-    classes = entry(path, config, "classes", list, "the names of the classes")
-    if not all(isinstance(name, str) for name in classes):
-        raise wrong(path, "'classes', the names of the classes", shortened(classes))
+    classes = class_names(path, config)
     view, settings = view_of(folder, config), entry(path, config, "settings", dict)
     if settings.get("classes", len(classes)) != len(classes):
         raise wrong(path, f"as many classes as the net has, {shortened(settings['classes'])}", f"{len(classes)} names")
     net = rebuilt(path, entry(path, config, "net", str), settings, weights_in(Path(folder)), device)
     return Trained(net, view, tuple(classes), config)
+
+
+def class_names(path: Path, config: dict) -> list[str]:
+    """Of the run with this config.json. Raises DataError for what is none, or would do something else to a terminal
+    than to be shown."""
+    classes = entry(path, config, "classes", list, "the names of the classes")
+    if not all(isinstance(name, str) and not UNSEEN.search(name) for name in classes):
+        raise wrong(path, "'classes', the names of the classes", shortened(classes))
+    return classes
 
 
 def _says_its_net(folder: Path) -> bool:

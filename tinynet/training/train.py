@@ -37,7 +37,7 @@ from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
 from ..overlooked import expect_children
 from .chance import at_chance
-from .diverged import check_step, checked_loss
+from .diverged import check_step, check_weights, checked_loss
 from .mean import Mean
 from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
@@ -87,12 +87,14 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     if not hasattr(loader, "epoch"):
         raise TypeError(f"train: expected a Loader, got a {type(loader).__name__}; write Loader(Split(images, labels), "
                         "batch_size, rng)")
-    if not hasattr(optimizer, "step"):
-        raise TypeError(f"train: expected an optimiser, got a {type(optimizer).__name__}; write "
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise TypeError(f"train: expected an optimiser, got {_named(optimizer)}; write "
                         "train(net, SGD(net.parameters(), lr), loader, epochs)")
     if loss is not None and (isinstance(loss, type) or not hasattr(loss, "backward")):
         raise TypeError(f"train: expected a loss with forward and backward, SoftmaxCrossEntropy() for example, got "
                         f"{loss!r}")
+    if schedule is not None and not hasattr(schedule, "finished"):
+        raise TypeError(f"train: expected a schedule, Steps(...) for example, got {schedule!r}")
     expect_children(net)
     _expect_parameters_of(net, optimizer)
     if loader.rng is None:
@@ -138,12 +140,20 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
         record = progress.end_epoch(optimizer.lr)
         if metric is wrong_answers and (advice := at_chance(progress.history, classes, loader.size)):
             say(advice)
-        record |= validate() if validate else {}
+        try:
+            record |= validate() if validate else {}
+        except ValueError:  # of scores that are not finite, perhaps: those of the last step's weights
+            check_weights(net, record["epoch"], optimizer.lr)
+            raise
         if schedule:
             schedule.seen(judged_by(record))
         if on_epoch and on_epoch(record):
             break
     return progress.history
+
+
+def _named(thing: Any) -> str:
+    return f"the class {thing.__name__}" if isinstance(thing, type) else f"a {type(thing).__name__}"
 
 
 def _expect_parameters_of(net: Layer, optimizer: Optimizer) -> None:

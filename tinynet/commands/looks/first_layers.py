@@ -22,7 +22,7 @@ def diagnose(out: Path, nets: dict[str, Trained], data: Dataset) -> None:
     say(f"{HEAD}\n{BELOW}")
     for name, trained in nets.items():
         for at, conv in first_convolutions(trained.net).items():
-            column = at.rpartition(".")[2] if "." in at else ""
+            column = at.rpartition(".")[2] if at.endswith((".left", ".right")) else ""
             label = f"{name} {column}".strip()
             W = conv.device.tohost(conv.W.value)
             silents, second = silent_and_second(trained, data, column)
