@@ -66,7 +66,7 @@ class Alone:
     def expect_same(self, **what: Any) -> None:
         pass
 
-    def own_generators(self, generators: dict[str, np.random.Generator]) -> None:
+    def own_generators(self, net: Layer) -> None:
         pass
 
 
@@ -171,12 +171,13 @@ class Ranks:
                 on_host = np.array(_host_array(array))
                 _write(array, self.sum(on_host) / self.size)
 
-    def own_generators(self, generators: dict[str, np.random.Generator]) -> None:
+    def own_generators(self, net: Layer) -> None:
         """Give the layers of every rank but the first random numbers of their own, unless they have them: those of rank
         0's state and this rank's number. Two ranks with the same masks would be one."""
-        of_all = self.gather([pickle.dumps(rng.bit_generator.state) for rng in generators.values()])
+        generators = [s for _, s in net.state() if isinstance(s, np.random.Generator)]
+        of_all = self.gather([pickle.dumps(rng.bit_generator.state) for rng in generators])
         alike = all(states == of_all[0] for states in of_all)
-        for rng in generators.values() if self.rank and alike else ():
+        for rng in generators if self.rank and alike else ():
             seed = int(copy.deepcopy(rng).integers(0, 2 ** 63))
             fresh = type(rng.bit_generator)(np.random.SeedSequence([seed, self.rank]))
             rng.bit_generator.state = fresh.state

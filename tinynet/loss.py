@@ -58,7 +58,7 @@ def checked_labels(loss: Layer, labels: Any, shape: tuple[int, int]) -> Any:
 
 
 def expect_labels(loss: Layer, labels: Any, shape: tuple[int, int]) -> Any:
-    """The same, wherever they are."""
+    """The labels where they are, as an array. Raises what `check_labels` raises."""
     check_kind(labels, loss.label, "labels")
     labels = labels if place_of(labels) else np.asarray(labels)
     check(labels, partial(check_labels, shape=shape, who=loss.label))

@@ -338,6 +338,8 @@ print("rates chosen by twelve runs:", chosen)
 print(f"3 x 3 saves {mean:.2f} points, 95 % interval from {low:.2f} to {high:.2f}")
 unpaired = T[-1] * np.sqrt(c.var(ddof=1) / 12 + d.var(ddof=1) / 12) * 100
 print(f"half its width: {(high - low) / 2:.2f} points; as if they were no pairs {unpaired:.2f}")
+scatter = fair.std(ddof=1)
+print(f"they scatter by {scatter:.1f}: pairs for 0.4 points {(2 * scatter / 0.4) ** 2:.0f}")
 
 # %% [markdown]
 # The one run that had recommended 0.03 for 3 × 3 was a lucky one. With the rate that twelve runs choose, the four

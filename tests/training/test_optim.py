@@ -457,7 +457,7 @@ def test_a_net_that_is_loaded_or_initialised_anew_stays_where_it_is(tmp_path):
     sgd = SGD(net.parameters(), 0.1)
     go(net, sgd)
     net.save(tmp_path / "net.npz")
-    saved = everything(net, sgd)
+    saved = {name: array.copy() for name, array in everything(net, sgd).items()}
     go(net, sgd, 1)
     places = {name: p.value for name, p in net.parameters()}
     net.load(tmp_path / "net.npz")

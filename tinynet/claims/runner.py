@@ -2,11 +2,10 @@
 
 First each learning rate of each side is tried once, with a seed of its own, without the test images. If the best rate
 of a side by these is the smallest or the largest, both sides try one half or twice as large too, and so on, at most
-WIDER times.
-Where the effect is small (a claim of six pairs), one training is not enough to tell two neighbouring rates apart: the
-best two of each side are tried with two more seeds, and the mean of the three decides. Then the pairs, each side at its
-best rate. What is there already is not run again, so a claim that was stopped, also by a kill, goes on, and another
-time may add seeds.
+WIDER times. Where the effect is small (a claim of six pairs), one training is not enough to tell two neighbouring rates
+apart: the best two of each side are tried with two more seeds, and the mean of the three decides. Then the pairs, each
+side at its best rate. What is there already is not run again, so a claim that was stopped, also by a kill, goes on, and
+another time may add seeds.
 """
 from __future__ import annotations
 

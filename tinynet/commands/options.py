@@ -120,8 +120,9 @@ def go_on_with(command: str, args: argparse.Namespace, folder: Path, *paths: str
 
 
 @contextmanager
-def ends_in_a_line(how_to_resume: str = "") -> Iterator[None]:
-    """What goes wrong in here in a way that can be foreseen ends the program with one line; Ctrl-C with status 130."""
+def ends_in_a_line(how_to_resume: str = "", stopped: str = "stopped") -> Iterator[None]:
+    """What goes wrong in here in a way that can be foreseen ends the program with one line; Ctrl-C with the line
+    `stopped`, and status 130."""
     try:
         yield
     except MemoryError as error:
@@ -129,5 +130,5 @@ def ends_in_a_line(how_to_resume: str = "") -> Iterator[None]:
     except (Diverged, ImportError, OSError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
-        say("\nstopped" + (how_to_resume and f"; {how_to_resume}"))
+        say(f"\n{stopped}" + (how_to_resume and f"; {how_to_resume}"))
         sys.exit(130)

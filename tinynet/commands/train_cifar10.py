@@ -16,7 +16,6 @@ folder with its metrics.jsonl, curves and checkpoints.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
     args.ranks = ranks
     with ExitStack() as until_the_end:
-        try:
+        with ends_in_a_line(stopped="stopped before the training began"):
             if args.draw:
                 return draw(Path(args.draw))
             with ranks.together():
@@ -89,11 +88,6 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
 
             ranks.expect_same(config=config)
             ranks.first(prepare)
-        except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
-            sys.exit(f"{type(error).__name__}: {error}")
-        except KeyboardInterrupt:
-            say("\nstopped before the training began")
-            sys.exit(130)
         say(f"data: {data.source}\nwriting to {out}; {get_threads()} threads, batches of {BATCH_SIZE}"
             f"{in_words(ranks)}")
         with ends_in_a_line(how_to_resume(args, out)):

@@ -21,7 +21,6 @@ mean image.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
-    try:
+    with ends_in_a_line(stopped="stopped before the training began"):
         with ranks.together():
             device = device_of_rank(args, ranks)
         if args.evaluate:
@@ -74,11 +73,6 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
         say(f"data: {data.source}\n{get_threads()} threads, batches of {args.batch}{in_words(ranks)}; writing to "
             f"{folder}")
         net, view, run, learn = set_up(args, data, device, folder, ranks)
-    except (ImportError, MemoryError, OSError, RuntimeError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except KeyboardInterrupt:
-        say("\nstopped before the training began")
-        sys.exit(130)
     say(f"{args.net}: {count_parameters(net):,} parameters")
     with ends_in_a_line(run.how_to_resume):
         with run:

@@ -61,7 +61,7 @@ class Pool:
 
 def sweep() -> None:
     """Give back what has become free in pools that are closed."""
-    for pool in list(_closed):  # two threads, or one that Python collects garbage in, may free one twice: no harm
+    for pool in list(_closed):  # another sweep may come in between, as garbage is collected: to free twice is no harm
         pool.free()
         if not pool.nbytes:
             _closed.discard(pool)

@@ -103,9 +103,8 @@ def _restore_generators(path: str | os.PathLike, there: dict[str, Any], net: Lay
         rng.bit_generator.state = of_this[name]
     if len(of_all) == size:
         return
-    of_layers = {name: rng for name, rng in generators.items() if name != "loader"}
-    ranks.own_generators(of_layers)
-    changes = "dropout's masks are others from here on, and sums are" if of_layers else "sums are"
+    ranks.own_generators(net)
+    changes = "dropout's masks are others from here on, and sums are" if len(generators) > 1 else "sums are"
     if rank == 0:
         say(f"{path} was written by {len(of_all)} rank{'s' * (len(of_all) > 1)}, and goes on with {size}: the batches "
             f"are the same, {changes} rounded in another order")

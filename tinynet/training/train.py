@@ -193,7 +193,7 @@ def _agree(ranks: Ranks, net: Layer, optimizer: Optimizer, loader: Loader, accum
                       data=(loader.size, loader.batch_size, fingerprint(loader.split.labels)),
                       order=loader.rng.bit_generator.state)
     ranks.broadcast(net, optimizer)
-    ranks.own_generators({name: s for name, s in net.state() if isinstance(s, np.random.Generator)})
+    ranks.own_generators(net)
 
 
 def minus(mean: np.ndarray, scale: float = 1.0) -> Callable[[np.ndarray], np.ndarray]:
