@@ -5,6 +5,7 @@ import pytest
 from tried import CLAIM, measured
 
 from tinynet.claims.runner import RATE_SEEDS, best_rate, pairs, read_rows, run, sweep
+from tinynet.files.locks import Lock
 from tinynet.files.reading import DataError
 from tinynet.training.diverged import Diverged
 
@@ -38,6 +39,16 @@ def test_a_run_that_fails_keeps_what_is_there(tmp_path):
     with pytest.raises(MemoryError):
         run(replace(CLAIM, measure=failing), tmp_path, tmp_path / "work", None, 1)
     assert len(read_rows(tmp_path / "try.jsonl", CLAIM)) == 7
+    assert len(run(CLAIM, tmp_path, tmp_path / "work", None, 1)) == 8
+
+
+def test_two_commands_do_not_train_the_same_claim_at_once(tmp_path):
+    (tmp_path / "work/try").mkdir(parents=True)
+    another = Lock(tmp_path / "work/try")
+    assert another.take()
+    with pytest.raises(BlockingIOError):
+        run(CLAIM, tmp_path, tmp_path / "work", None, 1)
+    another.release()
     assert len(run(CLAIM, tmp_path, tmp_path / "work", None, 1)) == 8
 
 

@@ -32,7 +32,7 @@ def test_the_table_of_t():
 
 @pytest.mark.parametrize("differences, word", [
     ([], "not run yet"), ([2.0], "not run yet"), ([2.0, 2.1], "not run yet"), ([2.0, 2.1, 1.9], "held"),
-    ([0.5, 0.6, 0.4], "held weaker"), ([3.0, -3.0, 1.0], "not seen at this scale"),
+    ([1.0, 1.0, 1.0], "held"), ([0.5, 0.6, 0.4], "held weaker"), ([3.0, -3.0, 1.0], "not seen at this scale"),
     ([-2.0, -2.1, -1.9], "contradicted")])
 def test_verdicts(differences, word):
     said = verdict(CLAIM, differences)
