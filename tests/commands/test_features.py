@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinynet.commands import feature_parts, feature_rows, features
+from tinynet.commands.feature_rows import Results, measured
 from tinynet.data import Dataset, Split, View
 from tinynet.files.locks import Lock
 from tinynet.files.reading import DataError
@@ -96,6 +97,13 @@ def test_what_was_best_on_the_validation_photographs_is_shown_to_the_test(tmp_pa
     assert {at[:2] for at in asked[:6]} == {(0, "valid")} and asked[6:] == [(f, "test", 0.3, 20) for f in (0, 1)]
     assert results.rows[-1] == {"part": "shots", "k": 1, "fold": 1, "lr": 0.3, "steps": 20, "accuracy": 0.7}
     assert results.rows[0] == {"part": "tuning", "of": "shots", "k": 1, "lr": 0.1, "steps": 10, "accuracy": 0.2}
+
+
+def test_of_settings_that_are_equally_good_the_first_is_taken(tmp_path):
+    results = Results(tmp_path / "r.jsonl")
+    measured(SimpleNamespace(folds=1), results, {"part": "p"}, (0.1, 1.0), (100, 300),
+             lambda f, unseen, lr, n: {"accuracy": 0.5})
+    assert (results.rows[-1]["lr"], results.rows[-1]["steps"]) == (0.1, 100)
 
 
 def test_results_of_another_net_in_a_folder_of_the_same_name_are_not_given_out(command, tmp_path):

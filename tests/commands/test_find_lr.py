@@ -33,6 +33,17 @@ def test_it_says_a_rate_and_draws(run, arguments):
     assert matplotlib.image.imread(picture).std() > 0.03
 
 
+def test_it_trains_by_the_papers_rule(run, monkeypatch):
+    seen = []
+
+    def noted(net, optimizer, *args, **options):
+        seen.append(optimizer.settings)
+        return [0.1, 0.2], [1.0, 2.0]
+    monkeypatch.setattr(command, "find_lr", noted)
+    run()
+    assert seen == [{"lr": 1.0, "weight_decay": 1.0, "momentum": 0.9}]
+
+
 def test_senseless_options_are_refused(run, capsys):
     with pytest.raises(SystemExit):
         run("--low", "1", "--high", "0.1")

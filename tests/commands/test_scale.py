@@ -2,7 +2,10 @@
 import matplotlib.image
 import pytest
 
+from tinynet import summary
 from tinynet.commands.scale import main
+from tinynet.init import zeros
+from tinynet.models import build
 
 
 def test_the_table_and_the_picture(tmp_path, capsys):
@@ -22,6 +25,20 @@ def test_the_images_of_a_step_can_be_shared(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "ring: pays up to 1 of these; then machines wait for more than half of their time" in printed
     assert "columns" not in printed
+
+
+def test_shared_images_and_nothing_to_send_are_as_many_times_as_fast(tmp_path, capsys):
+    main(["lenet5", "--total", "64", "--machines", "1", "2", "--latency", "1e-9", "--bandwidth", "1e9",
+          "--out", str(tmp_path / "a.png")])
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.split()[0] == "2")
+    assert row.count("2.0 times") == 3
+
+
+def test_a_machines_time_is_that_of_three_products_of_two_operations(tmp_path, capsys):
+    main(["alexnet", "--machines", "1", "--out", str(tmp_path / "a.png")])
+    milliseconds = float(capsys.readouterr().out.split("take a machine ")[1].split(" ms")[0].replace(",", ""))
+    products = sum(row.multiply_adds for row in summary(build("alexnet", rng=zeros()), show=False))
+    assert milliseconds == pytest.approx(1e3 * 3 * 2 * products * 128 / 300e9, rel=1e-3)    # 300 a nanosecond
 
 
 def test_the_heads_of_googlenet_are_summed_too(tmp_path, capsys):

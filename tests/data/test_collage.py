@@ -20,6 +20,13 @@ def test_four_images_at_half_their_size():
     np.testing.assert_array_equal(made, again)
 
 
+def test_means_of_pixels_are_rounded():
+    images = np.zeros((4, 2, 2, 1), np.uint8)
+    images[:, 0] = images[:, 1, :1] = 1                                  # three of four pixels: 0.75
+    made, _ = collages(images, np.arange(4), 4, 1, np.random.default_rng(0))
+    assert (made == 1).all()
+
+
 @pytest.mark.parametrize("images", [np.zeros((3, 4, 4, 3), np.uint8), np.zeros((5, 5, 4, 3), np.uint8),
                                     np.zeros((5, 4, 4, 3))])
 def test_what_is_refused(images):

@@ -98,3 +98,10 @@ def test_what_is_refused():
             near_duplicates(*pair)
     with pytest.raises(ValueError, match="nothing is left of 40 images"):
         without(split, np.arange(40))
+
+
+@pytest.mark.parametrize("indices, told", [([-1, 3], "-1 to 3"), ([0, 40], "0 to 40")])
+def test_images_that_are_not_there_cannot_be_left_out(indices, told):
+    message = f"without: expected indices, whole numbers from 0 to 39, got int64 from {told}"
+    with pytest.raises(ValueError, match=message):
+        without(Split(IMAGES, np.arange(40)), np.array(indices))

@@ -5,7 +5,7 @@ import pytest
 from tinynet import set_threads
 from tinynet.data import mean_image
 from tinynet.data.augment import color_components
-from tinynet.data.statistics import measure, sums
+from tinynet.data.statistics import Statistics, measure, possible, sums
 
 IMAGES = np.arange(3 * 6 * 7 * 2, dtype=np.uint8).reshape(3, 6, 7, 2)
 
@@ -88,6 +88,19 @@ def test_a_few_images_are_read_at_a_time_each_once_and_threads_leave_no_trace(th
 def test_sums_of_the_brightest_images_do_not_overflow():
     found = measure(np.full((2000, 1, 2, 3), 255, np.uint8))
     assert (found.total == 2000 * 255).all() and (found.products == 4000 * 255 ** 2).all()
+
+
+def test_sums_beyond_int64_are_exact():
+    few = sums(np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8))
+    many = Statistics(*(2**20 * number for number in few))               # of a million times as many images
+    for ours, theirs in zip(many.components, few.components, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+def test_sums_that_no_images_have():
+    gray = Statistics(1, np.full((1, 1, 3), 200), np.full((3, 3), 40_000))
+    assert possible(gray)
+    assert not possible(gray._replace(products=np.full((3, 3), 30_000)))  # less than the square of the mean
 
 
 @pytest.mark.parametrize("n", [1, 2, 300])

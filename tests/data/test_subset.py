@@ -85,7 +85,8 @@ def test_a_class_of_one_image_goes_to_each_part_in_turn():
 
 @pytest.mark.parametrize("shares, message", [
     ((1.0,), r"two or more positive shares that sum to 1, got \[1.0\]"), ((0.5, 0.6), "sum to 1"),
-    ((1.5, -0.5), "positive"), ((float("nan"), 0.5), "positive"), ((0.9999, 0.0001), "a share of 0.0001 of 4 images")])
+    ((0.5, 0.25), "sum to 1"), ((1.5, -0.5), "positive"), ((float("nan"), 0.5), "positive"),
+    ((0.9999, 0.0001), "a share of 0.0001 of 4 images")])
 def test_wrong_shares(shares, message):
     with pytest.raises(ValueError, match=f"divide: .*{message}"):
         divide(Split(Unread(4), np.zeros(4, np.int64)), shares, np.random.default_rng(3))

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from tinynet import simulated
 from tinynet.data import Loader, Split, View
 from tinynet.data.augment import center_crop, color_noise, random_crops, ten_views
 
@@ -88,6 +89,12 @@ def test_the_noise_of_2012_by_hand():
     np.testing.assert_allclose(x, (IMAGES[:1] + np.array([17.34, 18.87, 2.55])) / 1.1, rtol=1e-5)
     x = View(color=COLOR).train(IMAGES[:1], Says())
     np.testing.assert_allclose(x, IMAGES[:1] + np.array([7.854, 10.047, 0.051]), rtol=1e-5)
+
+
+def test_without_colours_there_is_no_noise_of_either_kind():
+    x, expected = (View(MEAN, 60.0, S, True, noise=noise).train(IMAGES, np.random.default_rng(3))
+                   for noise in ("2012", "paper"))
+    np.testing.assert_array_equal(x, expected)
 
 
 def test_crops_without_mirror_images():
@@ -322,3 +329,15 @@ def test_grey_images():
 def test_without_a_generator_nothing_is_drawn(options):
     with pytest.raises(ValueError, match="View.train: expected a Generator to draw from, got None; give the Loader an"):
         View(**options).train(IMAGES)
+
+
+def test_ten_crops_need_a_generator():
+    with pytest.raises(ValueError, match="View.train: expected a Generator to draw from"):
+        View(crop=S, crops="ten").train(IMAGES)
+
+
+def test_another_mean_is_brought_to_the_device_too():
+    view, images = View(MEAN), simulated(0).asarray(IMAGES)
+    view.center(images)
+    view.mean = MEAN + 1
+    np.testing.assert_array_equal(simulated(0).tohost(view.center(images)), view.center(IMAGES))

@@ -370,6 +370,14 @@ def test_nested_logs_each_record():
     assert [crossing.label for crossing in inner] == ["2"] and other == []
 
 
+def test_a_log_goes_on_when_an_equal_one_within_it_ends():
+    with traffic() as outer:
+        with traffic():
+            pass
+        send(simulated(0).asarray(np.ones(3)), simulated(1))
+    assert len(outer) == 1
+
+
 def test_a_log_ends_with_an_error():
     with pytest.raises(ZeroDivisionError), traffic() as log:
         raise ZeroDivisionError

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tinynet import SGD, BatchNorm2d, Linear, Sequential
 from tinynet.distributed import ALONE, STARTED_BY, Ranks, ranks
 
 HERE = Path(__file__).parent
@@ -118,6 +119,30 @@ def test_all_have_the_same_running_statistics(tmp_path):
     assert status == 0, printed
     found = arrays(tmp_path / "found.npz").values()
     assert found and all((of_ranks == of_ranks[0]).all() for of_ranks in found)
+
+
+def test_the_slots_of_the_optimiser_are_rank_0s_too():
+    def one(rank, **comm):
+        net, team = Sequential(fc=Linear(2, 2)), Ranks.__new__(Ranks)
+        sgd = SGD(net.parameters(), 0.1)
+        net.backward(net.forward(np.ones((1, 2), np.float32), train=True))
+        sgd.step()
+        team.rank, team.comm = rank, SimpleNamespace(**comm)
+        team.broadcast(net, sgd)
+        return [*(p.value for _, p in net.parameters()), *sgd.slots["velocity"].values()]
+    sent = []
+    first = one(0, Bcast=lambda array: sent.append(array.copy()))
+    other = one(1, Bcast=lambda array: np.copyto(array, sent.pop(0)))
+    assert not sent and all(map(np.array_equal, first, other)) and len(first) == 4
+
+
+def test_running_statistics_become_the_mean_of_all_ranks():
+    norm, team = BatchNorm2d(2), Ranks.__new__(Ranks)
+    norm.running_mean[...], norm.running_var[...] = [1, 2], [3, 4]
+    team.size, team.sum = 3, lambda array: 3 * array + 6                 # two others have 3 more each
+    team.mean_of_statistics(norm)
+    np.testing.assert_array_equal(norm.running_mean, [3, 4])
+    np.testing.assert_array_equal(norm.running_var, [5, 6])
 
 
 @needs_mpi

@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from tinynet.files import arrays
 from tinynet.files.arrays import ArrayFile, Header, read_array
 from tinynet.files.reading import DataError
 
@@ -52,6 +53,15 @@ def test_a_large_member_is_not_unpacked_unasked(tmp_path):
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 10 ** 6
+
+
+def test_too_little_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
+    def full(*_):
+        raise MemoryError("no room")
+    np.savez(tmp_path / "a.npz", W=np.zeros(3))
+    monkeypatch.setattr(arrays, "_numbers", full)
+    with ArrayFile(tmp_path / "a.npz") as file, pytest.raises(MemoryError, match="no room"):
+        file.read("W")
 
 
 HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': %s, }"

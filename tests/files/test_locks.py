@@ -1,13 +1,15 @@
 """Locks between processes: one has it, a crash releases it."""
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
 
-from tinynet.files.locks import Lock, alone
+from tinynet.files.locks import Lock, alone, keeps_out
 
 pytest.importorskip("fcntl")
 
@@ -62,6 +64,12 @@ def test_who_comes_second_says_so_and_waits(tmp_path):
         assert said == ["waiting"]
 
 
+def test_who_comes_second_waits_as_long_as_the_first_is_there(tmp_path):
+    with another_process_has(tmp_path) as holder:
+        with alone(tmp_path, waiting=threading.Timer(0.3, holder.kill).start):
+            assert holder.wait(0.2) is not None                          # it was there, and is gone
+
+
 def test_those_who_share_it_keep_out_who_wants_it_alone(tmp_path):
     first, second = Lock(tmp_path), Lock(tmp_path)
     assert first.take(shared=True) and second.take(shared=True)
@@ -69,6 +77,13 @@ def test_those_who_share_it_keep_out_who_wants_it_alone(tmp_path):
     assert not free(tmp_path)
     second.release()
     assert free(tmp_path)
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs Linux's list of open files")
+def test_to_ask_whether_a_folder_can_be_locked_leaves_no_file_open(tmp_path):
+    before = os.listdir("/proc/self/fd")
+    assert not keeps_out(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
 def test_no_folder(tmp_path):

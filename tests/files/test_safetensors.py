@@ -1,5 +1,6 @@
 """Files of weights without code: read as they were written, and refused if anything in them does not fit."""
 import json
+import os
 import re
 
 import numpy as np
@@ -140,6 +141,15 @@ def test_numbers_that_were_cut_are_missed(tmp_path):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError, match="bytes of numbers, where the header says"):
         SafetensorsFile(path)
+
+
+def test_numbers_that_are_cut_while_the_file_is_open_are_missed(tmp_path):
+    path = tmp_path / "a.safetensors"
+    write(path, {"W": np.zeros(50_000, np.float32)})
+    with SafetensorsFile(path) as file:
+        os.truncate(path, path.stat().st_size - 100_000)
+        with pytest.raises(DataError, match="a file that has become shorter"):
+            file.read("W")
 
 
 def test_a_length_that_promises_more_than_there_is(tmp_path):

@@ -180,10 +180,12 @@ def test_branches_are_walked_in_order_and_join_their_channels():
     assert_close(net.forward(ours(x)), their_linear(joined, arrays["fc.weight"], arrays["fc.bias"]))
 
 
-def test_a_sum_hands_on_the_channels_of_its_branches():
+@pytest.mark.parametrize("order", [("conv", "shortcut"), ("shortcut", "conv")])
+def test_a_sum_hands_on_the_channels_of_its_branches(order):
     rng = np.random.default_rng(0)
     arrays = their_arrays(rng, a=(3, 3, 1, 1), fc=(4, 3 * 4))
-    layers = {"block": Sum(conv=Conv2d(3, 3, 1), shortcut=Identity()), "relu": ReLU(), "flat": Flatten(),
+    branches = {"conv": Conv2d(3, 3, 1), "shortcut": Identity()}
+    layers = {"block": Sum(**{name: branches[name] for name in order}), "relu": ReLU(), "flat": Flatten(),
               "fc": Linear(12, 4)}
     net = Sequential(drop=Dropout(0.5), **layers)
     with pytest.raises(ValueError, match=r"block \(Sum\): a dropout stands in one of its branches only"):
@@ -491,3 +493,16 @@ def test_a_large_array_that_has_no_place_is_not_unpacked(tmp_path):
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 10 ** 7
+
+
+def test_a_part_that_is_ignored_is_not_one_that_begins_alike():
+    net = Sequential(aux10=Linear(2, 2), fc=Linear(2, 2))
+    expected = to_torch(net)
+    from_torch(net, {**expected, "aux1.weight": np.zeros(3, np.float32)}, ignore=("aux1",))
+    assert all(np.array_equal(array, expected[name]) for name, array in to_torch(net).items())
+
+
+def test_branches_that_hand_on_the_input_have_unknown_channels():
+    net = Sequential(both=Branches(a=Conv2d(3, 2, 1), b=MaxPool2d(1)), flat=Flatten(), fc=Linear(20, 2))
+    with pytest.raises(ValueError, match="how many channels do its maps have"):
+        to_torch(net)

@@ -176,6 +176,15 @@ def test_a_file_gets_a_second_name(tmp_path, links):
     assert second.read_bytes() == b"new"
 
 
+@posix
+def test_a_second_name_that_is_a_link_stays_one(tmp_path):
+    (tmp_path / "source").write_text("new")
+    (tmp_path / "there").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    link_or_copy(tmp_path / "source", tmp_path / "link")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "there").read_text() == "new"
+
+
 def test_an_accident_on_the_way_to_a_second_name_leaves_the_old_file(tmp_path, links):
     (tmp_path / "first").write_bytes(b"new")
     (tmp_path / "second").mkdir()

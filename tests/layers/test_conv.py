@@ -250,3 +250,8 @@ def test_the_same_size_is_for_a_stride_of_1():
         Conv2d(3, 4, 3, stride=2, padding="same")
     with pytest.raises(ValueError, match="Conv2d padding: expected a whole number"):
         Conv2d(3, 4, 3, padding="valid")
+
+
+def test_the_maps_of_a_transpose_are_the_smallest_that_give_these():
+    conv = Conv2d(1, 1, 3, stride=2)                                     # of 7 and of 8 pixels it makes 3
+    assert conv.transpose(np.ones((1, 3, 3, 1), np.float32)).shape == (1, 7, 7, 1)

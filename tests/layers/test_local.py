@@ -112,6 +112,14 @@ def test_no_product_is_computed_for_frozen_kernels(monkeypatch):
     assert len(calls) == 3 + 2
 
 
+def test_no_gradient_is_kept_for_frozen_biases():
+    layer = LocallyConnected2d(1, 1, 3, 4)
+    layer.freeze("b")
+    y = layer.forward(np.ones((1, 4, 4, 1), np.float32), train=True)
+    layer.backward(y)
+    assert layer.b.grad is None and layer.W.grad is not None
+
+
 def test_another_image_size_than_announced_is_refused():
     net = Sequential(local3=LocallyConnected2d(2, 3, 3, (6, 5)))
     message = "local3 (LocallyConnected2d): expected x of shape (N, 6, 5, 2), got (1, 5, 6, 2)"

@@ -161,6 +161,15 @@ def test_of_normalisation_and_overlapping_windows_guided_takes_the_gradient_and_
     assert np.abs(deconvnet / np.abs(deconvnet).max() - gradient / np.abs(gradient).max()).max() > 1e-3
 
 
+def test_through_normalisation_within_maps_the_deconvnet_passes_too():
+    rng = np.random.default_rng(0)
+    x, conv = rng.normal(size=(1, 6, 6, 1)).astype(np.float32), Conv2d(1, 2, 3, rng=rng)
+    norm = WithinMapNorm(3, alpha=1e4, beta=0.75)
+    found, expected = (project(Sequential(**layers), x, list(layers)[-1], 0, (1, 1))
+                       for layers in ({"conv": conv, "norm": norm}, {"conv": conv}))
+    assert_close(found / np.abs(found).max(), expected / np.abs(expected).max())    # but for its strength
+
+
 def test_each_image_has_its_own_strongest_place_and_may_have_its_own_unit():
     net, x = net_with_everything(), distinct(*IMAGES)
     units = np.array([3, 1])
@@ -266,6 +275,15 @@ def test_on_a_linear_unit_the_ascent_ends_at_its_weights():
     w = net["fc"].W.value[:, 1]
     x = climb(net, np.zeros((1, 6)) + 0.1, "fc", 1, steps=2000, rate=0.1, decay=0.01)[0]
     np.testing.assert_allclose(x / np.linalg.norm(x), w / np.linalg.norm(w), atol=1e-6)
+
+
+def test_each_image_climbs_by_a_gradient_of_its_own():
+    rng = np.random.default_rng(0)
+    net = Sequential(conv=Conv2d(1, 2, 3, rng=rng), relu=ReLU(), conv2=Conv2d(2, 2, 3, rng=rng))
+    x = rng.normal(size=(2, 6, 6, 1)).astype(np.float32) * np.float32([1, 9]).reshape(2, 1, 1, 1)
+    both = climb(net, x, "conv2", 0, (0, 0), steps=2)
+    for i in range(2):
+        assert_close(both[i:i + 1], climb(net, x[i:i + 1], "conv2", 0, (0, 0), steps=2))
 
 
 def test_a_unit_that_is_silent_sends_no_slope_but_nan_neither():

@@ -57,8 +57,13 @@ def test_a_wave_beyond_the_strides_limit_comes_out_as_a_slower_one():
     assert spectrum.argmax() / 63 == pytest.approx(0.2, abs=0.02)          # 0.8 cycles a step, seen as 0.2
 
 
+def test_a_stride_of_one_axis_leaves_the_waves_of_the_other():
+    down, across = aliased(waves((0.2, 0), (0, 0.2)), (4, 1))
+    assert down > 0.8 and across < 0.2
+
+
 def test_dead_maps():
-    found = Strongest(np.array([[3.0, 1], [0, 0], [-1, -2]]), np.zeros((3, 2), int), np.zeros((3, 2, 2), int))
+    found = Strongest(np.array([[3.0, 0], [0, 0], [-1, -2]]), np.zeros((3, 2), int), np.zeros((3, 2, 2), int))
     np.testing.assert_array_equal(dead(found), [False, True, True])
 
 

@@ -84,9 +84,11 @@ def test_every_net_with_pooling_that_does_not_overlap(name):
 
 
 def test_dropout_and_biases():
-    net = made("alexnet", dropout=0.3, bias=0.25)
+    net = made("alexnet", dropout=0.3)
     assert [layer.p for _, layer in net.walk() if isinstance(layer, Dropout)] == [0.3] * 4
-    assert all((p.value == 0.25).all() for name, p in net.parameters() if name.endswith(".b"))
+    for bias in 0.25, 0.0:
+        net = made("alexnet", bias=bias)
+        assert all((p.value == bias).all() for name, p in net.parameters() if name.endswith(".b"))
     assert not any((p.value == 0.25).all() for name, p in made("alexnet").parameters())
 
 

@@ -108,3 +108,10 @@ def test_nin_starts_from_weights_scaled_by_fan_in_and_with_no_class_silent():
 
 def test_pixels_are_scaled_for_nin_only():
     assert {name for name, recipe in RECIPES.items() if recipe.scale != 1} == {"nin"}
+
+
+def test_the_stages_of_every_recipe():
+    assert {name: recipe.stages for name, recipe in RECIPES.items()} == {
+        "80sec": ((8, 1e-3), (2, 1e-4)), "18pct": ((120, 1e-3), (10, 1e-4), (10, 1e-5)),
+        "13pct": ((160, 1e-3), (10, 1e-4), (10, 1e-5)), "11pct": ((500, 1e-3), (10, 1e-4), (10, 1e-5)),
+        "nin": ((150, 0.03), (50, 3e-3), (25, 3e-4)), "resnet20": ((82, 0.1), (41, 0.01), (41, 1e-3))}

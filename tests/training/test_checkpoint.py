@@ -433,6 +433,13 @@ def test_a_checkpoint_of_format_1_goes_on(tmp_path, make, batch):
     assert second.everything() == whole.everything()
 
 
+def test_format_1_counted_no_wrong_answers_before_the_first_batch(tmp_path):
+    first, second = Training(), Training(seed=1)
+    first.save(tmp_path / "c.npz")
+    rewrite(tmp_path / "c.npz", to_format_1)
+    assert restore(tmp_path / "c.npz", *second.parts).error is None
+
+
 def test_a_checkpoint_of_format_1_that_does_not_fit(path):
     rewrite(path, to_format_1)
     training = Training()

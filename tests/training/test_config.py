@@ -7,7 +7,7 @@ import pytest
 
 from tinynet.data import View
 from tinynet.files.reading import DataError
-from tinynet.training.config import about_the_net, new_folder, read_config, take_options, view_of
+from tinynet.training.config import about_the_net, expect_same_run, new_folder, read_config, take_options, view_of
 from tinynet.training.run import Run
 
 
@@ -46,6 +46,11 @@ def test_entries_within_entries_are_compared_one_by_one(tmp_path):
     assert str(error.value).splitlines()[1:] == [
         "  options.seed: now 1, the run has 0", "  options.rates: now [1], the run has [1, 2]",
         "  view.scale: now 3.0, the run has 2.0"]
+
+
+def test_what_a_run_may_go_on_with_changed(tmp_path):
+    may = ("device", "graph", "epochs", "workers", "tensorboard", "minutes", "keep_every", "ten_crop")
+    expect_same_run(tmp_path, {"seed": 0, **dict.fromkeys(may, 1)}, {"seed": 0, **dict.fromkeys(may, 2)})
 
 
 # ---------------------------------------------------------------------------------------- what others wrote

@@ -82,3 +82,10 @@ def test_two_columns_have_a_share_each(kind):
     net = alexnet(4, devices=devices, input_size=67, kernels=(2, 2, 2, 2, 4), hidden=4)
     shares = flat_shares(net, np.zeros((1, 67, 67, 3), np.float32))
     assert list(shares)[:3] == ["relu1.left", "relu1.right", "relu2.left"] and len(shares) == 14
+
+
+def test_a_look_leaves_what_backward_needs():
+    net, x = Sequential(act=ReLU()), np.float32([[1, -1]])
+    net.forward(x, train=True)
+    flat_shares(net, -x)
+    np.testing.assert_array_equal(net.backward(np.ones_like(x)), [[1, 0]])

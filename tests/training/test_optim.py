@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import copy
 import math
+import weakref
 
 import naive
 import numpy as np
@@ -365,6 +366,16 @@ def test_who_is_frozen_leaves_the_flat_arrays_and_comes_back_with_its_slots(kind
     net.unfreeze()
     go(net, optimizer, 7)
     assert (net["fc1"].W.value != fixed["fc1.W"]).any() and len(optimizer.gradients()) == 1
+
+
+def test_flat_arrays_that_nobody_needs_any_more_are_let_go():
+    net = two_layers()
+    sgd = SGD(net.parameters(), 0.1)
+    go(net, sgd, 0)
+    old = [weakref.ref(array) for flat in sgd.flats() for array in (flat.w, flat.g, *flat.slots.values())]
+    net.freeze("fc1")
+    go(net, sgd, 1)
+    assert old and not any(array() is not None for array in old)
 
 
 @pytest.mark.parametrize("change", [

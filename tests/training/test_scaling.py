@@ -112,3 +112,7 @@ def test_what_was_measured_here():
 def test_how_far_it_pays():
     assert pays_until([1, 2, 4, 8], lambda p: {1: 1, 2: 1.9, 4: 2.5, 8: 3.9}[p]) == 4
     assert pays_until([4, 8], lambda p: 1) == 1
+
+
+def test_where_half_of_the_time_is_waiting_it_pays_no_more():
+    assert pays_until([1, 2, 4], {1: 1, 2: 1.5, 4: 2}.get) == 2

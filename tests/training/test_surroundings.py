@@ -257,6 +257,15 @@ def test_the_folder_is_free_after_the_run_and_after_a_start_that_failed(tmp_path
     assert free()
 
 
+def test_the_folder_is_free_after_a_start_that_failed_outside_of_with(tmp_path):
+    locks = pytest.importorskip("fcntl") and pytest.importorskip("tinynet.files.locks")
+    go(tmp_path / "run", epochs=1)
+    (tmp_path / "run/checkpoints/last.npz").write_bytes(b"")
+    with pytest.raises(ValueError, match="last.npz"):
+        Run(tmp_path / "run", CONFIG, resume=True).start(*parts())
+    assert locks.Lock(tmp_path / "run").take()
+
+
 # ---------------------------------------------------------------------------------------- clocks and signals
 
 

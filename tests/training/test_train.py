@@ -115,6 +115,12 @@ def test_the_schedule_sees_the_validation_error_and_ends_the_training():
     assert [r["lr"] for r in records] == pytest.approx([0.1, 0.1, 0.1, 0.01])
 
 
+def test_the_schedule_sees_the_validation_error_of_the_epoch_that_it_belongs_to():
+    (split, net), schedule = toy(), WhenStuck(0.1, patience=9)
+    train(net, SGD(net.parameters(), 0.1), loader(split), 2, schedule=schedule, validate=lambda: {"val_error": -1.0})
+    assert schedule.best == -1.0
+
+
 def test_without_a_validation_error_the_schedule_sees_the_training_error():
     split, net = toy()
     schedule = WhenStuck(0.1)
@@ -349,6 +355,15 @@ def test_times_of_an_interrupted_epoch_are_added():
     assert record["waited"] == pytest.approx(0.25, rel=0.05)             # 25 of 100 seconds, and what it took here
     assert record["images_per_second"] == pytest.approx(0.4, rel=0.05)   # 40 images
     assert after["images_per_second"] > 0.4 and after["waited"] <= 1     # and not to those of the next
+
+
+def test_on_the_cpu_hooks_are_told_the_last_loss_and_the_sum_with_it():
+    (split, net), seen = toy(), [(0, 0.0)]
+    train(net, SGD(net.parameters(), 0.1), loader(split, batch_size=1), 1,
+          on_batch=lambda at: seen.append((at.last_loss, at.loss)))
+    assert len(seen) == 41 and seen[1][0] > 0
+    for (_, before), (last, now) in zip(seen, seen[1:], strict=False):
+        assert now == pytest.approx(before + last)
 
 
 class TwoHeads(Layer):
@@ -606,3 +621,8 @@ def test_an_optimiser_of_parameters_that_are_not_the_nets_is_refused():
     net["fc2"] = fc2
     assert_values(net, before)
     train(net.freeze("fc1.W"), SGD([("fc2.W", fc2.W), ("fc2.b", fc2.b)], 0.1), loader(split), 1)  # of a part of it
+
+
+def test_frozen_parameters_of_another_net_do_no_harm_in_an_optimiser():
+    (split, net), other = toy(), Sequential(old=Linear(2, 2)).freeze()
+    train(net, SGD(net.parameters() + other.parameters(), 0.1), loader(split), 1)
