@@ -36,6 +36,14 @@ def test_the_most_probable_classes_first_and_the_right_one_marked(tmp_path, bars
     assert bars == expected
 
 
+def test_of_few_classes_there_is_no_room_for_more(tmp_path):
+    heights = set()
+    for k in 3, 9:
+        draw_predictions(tmp_path / "p.png", images(2), np.array([0, 2]), P, CLASSES, k)
+        heights.add(matplotlib.image.imread(tmp_path / "p.png").shape[0])
+    assert len(heights) == 1
+
+
 def test_the_right_bar_is_red_the_others_blue():
     from matplotlib.figure import Figure
     ax = Figure().add_subplot()

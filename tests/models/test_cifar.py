@@ -115,3 +115,9 @@ def test_the_stages_of_every_recipe():
         "80sec": ((8, 1e-3), (2, 1e-4)), "18pct": ((120, 1e-3), (10, 1e-4), (10, 1e-5)),
         "13pct": ((160, 1e-3), (10, 1e-4), (10, 1e-5)), "11pct": ((500, 1e-3), (10, 1e-4), (10, 1e-5)),
         "nin": ((150, 0.03), (50, 3e-3), (25, 3e-4)), "resnet20": ((82, 0.1), (41, 0.01), (41, 1e-3))}
+
+
+def test_the_crops_of_every_recipe():
+    assert {name: (recipe.crop, recipe.pad) for name, recipe in RECIPES.items()} == {
+        "80sec": (None, 0), "18pct": (None, 0), "13pct": (24, 0), "11pct": (24, 0), "nin": (None, 0),
+        "resnet20": (32, 4)}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from make_golden_torchvision import SCORES, draw, image
 
-from tinynet import count_parameters
+from tinynet import Dropout, count_parameters
 from tinynet.files.weights import from_torch
 from tinynet.models import alexnet_torchvision, build, googlenet_torchvision, torchvision_names
 
@@ -26,6 +26,11 @@ def test_their_weights_give_their_answers(name):
     names = None if name == "googlenet" else torchvision_names(net)
     from_torch(net, dict(sorted(arrays.items())), names, heads)      # as a .safetensors file has them
     np.testing.assert_allclose(net.forward(image())[0, :SCORES], scores, rtol=0, atol=1e-4 * np.abs(scores).max())
+
+
+def test_what_they_drop_in_training():
+    for make, shares in (alexnet_torchvision, [0.5, 0.5]), (googlenet_torchvision, [0.2]):
+        assert [layer.p for _, layer in make().walk() if isinstance(layer, Dropout)] == shares
 
 
 def test_names_for_nets_with_a_flatten_only():

@@ -182,6 +182,13 @@ def test_numbers_that_a_gpu_has_not_given_yet_are_in_it(tmp_path):
     assert restore(tmp_path / "c.npz", *training.parts).loss == 8
 
 
+def test_records_of_very_many_epochs_come_back(tmp_path):
+    first, second = Training(), Training(seed=1)
+    first.at.history = [{"epoch": 1 + i, "lr": 0.1, "train_loss": 1.0} for i in range(1000)]
+    first.save(tmp_path / "c.npz")
+    assert restore(tmp_path / "c.npz", *second.parts).history == first.at.history
+
+
 # ---------------------------------------------------------------------------------------- what does not fit
 
 

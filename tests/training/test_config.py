@@ -94,6 +94,13 @@ def test_what_looks_like_a_config_of_the_version_before_is_read_as_it_is(tmp_pat
     assert read_config(tmp_path) == config
 
 
+def test_a_view_of_the_version_before_is_the_one_that_it_was(tmp_path):
+    config = {"net": "alexnet", "settings": {}, "view": View(crop=3).config(), "classes": ["a"]}
+    del config["view"]["crops"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert read_config(tmp_path)["view"] == View(crop=3).config()
+
+
 @pytest.mark.parametrize("changes, message", [
     ({"crop": "x"}, "config.json: View crop: expected a whole number"),
     ({"scale": None}, "config.json: a view: expected what View.config gives"),

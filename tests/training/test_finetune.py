@@ -24,6 +24,8 @@ def test_every_net_gets_new_classes_and_keeps_the_rest(name):
     net = small(name)
     assert [layer.name for layer in classifiers(net)] == LAST.get(name, ["fc8"])
     ours = {id(p) for layer in classifiers(net) for p in (layer.W, layer.b)}
+    for layer in classifiers(net):
+        layer.W.grad = np.ones_like(layer.W.value)
     before = {name: (p.value.copy(), p.lr, p.decay, p.device) for name, p in net.parameters()}
     assert replace_last(net, 7, np.random.default_rng(2)) is net
     x = np.random.default_rng(3).normal(size=(2, *net.input_shape)).astype(np.float32)
@@ -33,6 +35,7 @@ def test_every_net_gets_new_classes_and_keeps_the_rest(name):
         value, *rest = before[name]
         assert [p.lr, p.decay, p.device] == rest and p.value.dtype == value.dtype
         if id(p) in ours:
+            assert p.grad is None                                        # that of the old shape fits no more
             assert p.shape == (*value.shape[:-1], 7)
             assert p.value.std() == pytest.approx(0.01, rel=0.5) if name.endswith("W") else not p.value.any()
         else:

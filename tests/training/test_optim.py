@@ -212,6 +212,17 @@ def test_the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient():
         assert w.value.item() == pytest.approx(0.9, abs=1e-5)
 
 
+def test_a_parameter_that_begins_later_counts_its_own_steps():
+    early, late = parameter(1, grad=1), parameter(1, grad=1)
+    late.trainable = False
+    adam = Adam([("early", early), ("late", late)], lr=0.1)
+    for _ in range(5):
+        adam.step()
+    late.trainable, late.grad = True, np.array([1000.0])
+    adam.step()
+    assert late.value.item() == pytest.approx(0.9, abs=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(1,), (3, 4), (2 ** 18 + 1,), (257, 300)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_adam_agrees_with_the_naive_rule(shape, dtype):

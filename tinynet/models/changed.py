@@ -189,7 +189,7 @@ def _fit_weights(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The same for a layer with weights, which have no numbers yet."""
     C = shape[-1]
     if isinstance(layer, BatchNorm2d):
-        new = type(layer)(C, layer.momentum, layer.eps, device=layer.device)
+        new = type(layer)(C, device=layer.device)  # for its running averages
         layer.channels, layer.running_mean, layer.running_var = C, new.running_mean, new.running_var
         layer.gamma.reshape((C,))
         layer.beta.reshape((C,))
