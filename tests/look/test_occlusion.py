@@ -78,6 +78,8 @@ def test_averages():
     assert found.lowest == pytest.approx((lowest.mean(), lowest.std(ddof=1) / 7 ** 0.5)) and found.count == 7
     with pytest.raises(ValueError, match=re.escape("two images or more, all of one size, got (3, 4)")):
         average([Occluded(np.arange(3), np.arange(4), maps[0], maps[0], 0.5)])
+    with pytest.raises(ValueError, match="expected images of whose true class the net is a little sure"):
+        average([Occluded(np.arange(3), np.arange(4), maps[0], maps[0], whole) for whole in (0.5, 0.0)])
 
 
 @pytest.mark.parametrize("change, error", [
@@ -90,6 +92,13 @@ def test_what_cannot_be(change, error):
     how = {"label": 3, "square": 5, "stride": 4, "at": None} | change
     with pytest.raises((KeyError, ValueError), match=re.escape(error)):
         occlusion(make_net(), IMAGE, how["label"], View(100.0), how["square"], how["stride"], how["at"])
+
+
+def test_a_net_whose_answers_are_nan():
+    net = make_net()
+    net["fc"].W.value[...] = np.nan
+    with pytest.raises(ValueError, match="occlusion: the net's answers hold NaN"):
+        occlusion(net, IMAGE, 3, View(100.0), 5, 4)
 
 
 @pytest.mark.parametrize("at", [None, "relu"])

@@ -157,6 +157,12 @@ def test_negative_rates_are_refused(what, wrong):
         SGD([], **{"lr": 0.1, what: wrong})
 
 
+def test_a_velocity_that_never_fades_is_refused():
+    for momentum in 1, 9.0:
+        with pytest.raises(ValueError, match=f"SGD: expected momentum below 1, got {momentum}"):
+            SGD([], 0.1, momentum=momentum)
+
+
 @pytest.mark.parametrize("what", ["lr", "momentum", "weight_decay"])
 def test_infinite_rates_are_refused(what):
     with pytest.raises(ValueError, match=f"SGD: expected a finite {what}, got inf"):
@@ -242,9 +248,10 @@ def test_adam_agrees_with_the_naive_rule(shape, dtype):
 def test_adam_has_the_papers_constants_and_refuses_senseless_ones():
     adam = Adam([])
     assert adam.settings == {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0}
-    for wrong in {"beta1": 1}, {"beta2": 1.5}, {"eps": 0}, {"beta1": math.nan}:
-        with pytest.raises(ValueError, match="Adam: expected beta1 and beta2 below 1 and eps above 0, got beta1="):
-            Adam([], **wrong)
+    for name, wrong, expected in (("beta1", 1, "beta1 below 1"), ("beta2", 1.5, "beta2 below 1"),
+                                  ("eps", 0, "an eps above 0"), ("beta1", math.nan, "beta1 of 0 or more")):
+        with pytest.raises(ValueError, match=f"Adam: expected {expected}, got {wrong}"):
+            Adam([], **{name: wrong})
     with pytest.raises(TypeError, match="SGD: expected a number for lr, got '0.1'"):
         SGD([], lr="0.1")
     with pytest.raises(ValueError, match="Adam: expected beta1 of 0 or more, got -0.5"):

@@ -121,6 +121,12 @@ def test_the_schedule_sees_the_validation_error_of_the_epoch_that_it_belongs_to(
     assert schedule.best == -1.0
 
 
+def test_validate_that_returns_no_dict():
+    split, net = toy()
+    with pytest.raises(TypeError, match="expected validate to return a dict, .*, got 0.3"):
+        train(net, SGD(net.parameters(), 1.0), loader(split), 1, validate=lambda: 0.3)
+
+
 def test_without_a_validation_error_the_schedule_sees_the_training_error():
     split, net = toy()
     schedule = WhenStuck(0.1)

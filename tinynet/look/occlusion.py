@@ -48,7 +48,7 @@ def occlusion(net: Sequential, image: np.ndarray, label: int, view: View, square
 
     The net sees what `view.center` shows it; the square lies on that. `at` is a late layer whose strongest map is
     watched. Raises KeyError for a layer that the net does not have, ValueError for a label that is no class, an image
-    that does not fit the view and a square larger than the image.
+    that does not fit the view, a square larger than the image, and answers that are NaN.
     """
     seen = view.pixels(image[None])[0]
     (H, W_, _), square = seen.shape, as_int(square, "occlusion square")
@@ -100,7 +100,10 @@ def _answers(net: Sequential, view: View, images: np.ndarray, at: str | None) ->
         names = [name for name, layer in net.walk() if not layer.children()]
         raise KeyError(f"{net.label}: no layer is called {at!r}; there are {', '.join(names)}")
     with device_of(scores) as device:
-        return device.tohost(softmax(scores, device.xp)), found[0] if found else None
+        answers = device.tohost(softmax(scores, device.xp))
+    if not np.isfinite(answers).all():
+        raise ValueError("occlusion: the net's answers hold NaN: its weights are too large, or those of another net")
+    return answers, found[0] if found else None
 
 
 def _each_map(maps: np.ndarray, what: Any) -> np.ndarray:
@@ -123,10 +126,14 @@ class Average(NamedTuple):
 
 
 def average(occluded: list[Occluded]) -> Average:
-    """Raises ValueError for fewer than two images, and for maps of different sizes."""
+    """Raises ValueError for fewer than two images, for maps of different sizes, and for an image whose true class has
+    no probability to lose."""
     if len(occluded) < 2 or len({one.probability.shape for one in occluded}) > 1:
         raise ValueError("average: expected the maps of two images or more, all of one size, got "
                          f"{', '.join(str(one.probability.shape) for one in occluded) or 'none'}")
+    if not all(one.whole > 0 for one in occluded):
+        raise ValueError("average: expected images of whose true class the net is a little sure, got one with "
+                         "probability 0: no share of it can be left")
     shares = np.array([one.probability / one.whole for one in occluded])             # (images, P, Q)
     n, lowest = len(shares), shares.min(axis=(1, 2))
     return Average(shares.mean(axis=0), shares.std(axis=0, ddof=1) / n ** 0.5,

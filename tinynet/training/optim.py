@@ -62,7 +62,7 @@ def sum_of_squares(g: Any, total: Any, xp: Any) -> None:
 class SGD(Optimizer):
     """`SGD(net.parameters(), lr=0.01)`: AlexNet's rule, equations (1) and (2), with its constants. Slot: velocity."""
 
-    SLOTS = ("velocity",)
+    SLOTS, BELOW_1 = ("velocity",), ("momentum",)
 
     def __init__(self, parameters: Iterable[tuple[str, Parameter]], lr: float, momentum: float = 0.9,
                  weight_decay: float = 5e-4) -> None:
@@ -79,26 +79,20 @@ class Adam(Optimizer):
     Raises ValueError, too, if beta1 or beta2 is not below 1, or eps not above 0.
     """
 
-    SLOTS = ("mean", "square")
+    SLOTS, BELOW_1 = ("mean", "square"), ("beta1", "beta2")
 
     def __init__(self, parameters: Iterable[tuple[str, Parameter]], lr: float = 1e-3, beta1: float = 0.9,
                  beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0) -> None:
-        self._expect_in_range(beta1, beta2, eps)
         super().__init__(parameters, lr=lr, weight_decay=weight_decay, beta1=beta1, beta2=beta2, eps=eps)
 
     def _update(self, w: Any, g: Any, slots: list[Any], rate: float, decay: float, xp: Any) -> None:
         adam_step(w, g, *slots, rate, self.beta1, self.beta2, self.eps, decay, self.t, xp)
 
-    def restore(self, steps: int, settings: dict[str, float], slots: dict[str, dict[str, np.ndarray]],
-                taken: dict[str, int] | None = None) -> None:
-        self._expect_in_range(settings["beta1"], settings["beta2"], settings["eps"])
-        super().restore(steps, settings, slots, taken)
-
-    @staticmethod
-    def _expect_in_range(beta1: float, beta2: float, eps: float) -> None:
-        if not (beta1 < 1 and beta2 < 1 and eps > 0):
-            raise ValueError("Adam: expected beta1 and beta2 below 1 and eps above 0, got "
-                             f"beta1={beta1!r}, beta2={beta2!r}, eps={eps!r}")
+    def _checked(self, name: str, value: float) -> float:
+        value = super()._checked(name, value)
+        if name == "eps" and not value:
+            raise ValueError("Adam: expected an eps above 0, got 0: where all gradients were 0, a step would be 0 / 0")
+        return value
 
 
 def gradient_norm(optimizer: Optimizer) -> Any:

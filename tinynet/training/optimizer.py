@@ -29,11 +29,13 @@ class Optimizer:
     A parameter that was moved to another device, converted, or given another array is taken in again at the next step,
     and its slots follow it. So it is at each step if two optimisers share it: correct, but slow.
 
-    A subclass names its `SLOTS` and has `_update`, the equations. Raises ValueError for two parameters of one name, one
-    of two names, and settings that are below 0 or not finite; TypeError for settings that are no numbers.
+    A subclass names its `SLOTS`, says which settings must be `BELOW_1`, and has `_update`, the equations. Raises
+    ValueError for two parameters of one name, one of two names, and settings that are below 0, not finite, or not below
+    1 where they must be; TypeError for settings that are no numbers.
     """
 
     SLOTS: tuple[str, ...] = ()
+    BELOW_1: tuple[str, ...] = ()
 
     def __init__(self, parameters: Iterable[tuple[str, Parameter]], *, lr: float, weight_decay: float,
                  **settings: float) -> None:
@@ -190,6 +192,8 @@ class Optimizer:
             raise ValueError(f"{self._kind}: expected {name} of 0 or more, got {value!r}")
         if value == math.inf:
             raise ValueError(f"{self._kind}: expected a finite {name}, got {value!r}")
+        if name in self.BELOW_1 and value >= 1:
+            raise ValueError(f"{self._kind}: expected {name} below 1, got {value!r}")
         return float(value)
 
     @property

@@ -140,16 +140,23 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
         record = progress.end_epoch(optimizer.lr)
         if metric is wrong_answers and (advice := at_chance(progress.history, classes, loader.size)):
             say(advice)
-        try:
-            record |= validate() if validate else {}
-        except ValueError:  # of scores that are not finite, perhaps: those of the last step's weights
-            check_weights(net, record["epoch"], optimizer.lr)
-            raise
+        record |= _validated(validate, net, record["epoch"], optimizer.lr) if validate else {}
         if schedule:
             schedule.seen(judged_by(record))
         if on_epoch and on_epoch(record):
             break
     return progress.history
+
+
+def _validated(validate: Callable[[], Record], net: Layer, epoch: int, lr: float) -> Record:
+    try:
+        found = validate()
+    except ValueError:  # of scores that are not finite, perhaps: those of the last step's weights
+        check_weights(net, epoch, lr)
+        raise
+    if not isinstance(found, dict):
+        raise TypeError(f"train: expected validate to return a dict, {{'val_error': 0.1}} for example, got {found!r}")
+    return found
 
 
 def _named(thing: Any) -> str:
