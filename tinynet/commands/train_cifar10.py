@@ -109,7 +109,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="the bundled sample of 5,000 training images (default), or all of CIFAR-10")
     parser.add_argument("--root", help="the folder of CIFAR-10 (default: TINYNET_DATA, then a cache; else a download)")
     parser.add_argument("--net", choices=("sample", *RECIPES), default="sample",
-                        help="sample: ReLU against tanh (default); the others: one net, by its published recipe")
+                        help="sample: ReLU against tanh (default); the others: one net, by its own recipe")
     parser.add_argument("--init", choices=("2012", "fan-in"), default="2012",
                         help="of the sample net: pixels and small weights as in 2012 (default), or scaled by fan-in")
     parser.add_argument("--rates", nargs=2, type=positive, metavar=("RELU", "TANH"),
@@ -151,11 +151,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full")
     for name in ("rates", "sweep"):
         if args.net != "sample" and getattr(args, name) is not None:
-            parser.error(f"--{name}: {args.net} is trained by its published recipe; only --net sample takes it")
+            parser.error(f"--{name}: {args.net} is trained by its own recipe; only --net sample takes it")
     if args.rates and args.sweep is not None:
         parser.error("--rates: of the figure alone; the sweep's are those that follow --sweep")
     if args.net != "sample" and args.init != "2012":
-        parser.error(f"--init: {args.net} is trained by its published recipe; only --net sample takes it")
+        parser.error(f"--init: {args.net} is trained by its own recipe; only --net sample takes it")
     if args.net == "sample":
         for option in CHANGES:
             if getattr(args, option.removeprefix("no-").replace("-", "_")) is not None:
