@@ -24,6 +24,7 @@ from tinynet import (
     simulated,
     traffic,
 )
+from tinynet.columns import Pair
 
 KINDS = ["simulated", "cpu"]
 
@@ -293,6 +294,19 @@ def test_backward_needs_a_forward_that_kept(devices):
     for layer, dy in (Exchange(), x), (Join(devices[0]), x[0]), (Fork(devices), x):
         layer.forward(np.ones((1, 2)) if isinstance(layer, Fork) else x)
         with pytest.raises(RuntimeError, match="backward has nothing to work from"):
+            layer.backward(dy)
+
+
+@pytest.mark.parametrize("wrong, error, message", [
+    (lambda dy: dy[:, :-1], ValueError, r"expected .*dy of shape \(2, [37].*, got \(2, [26]\)"),
+    (lambda dy: dy[:1], ValueError, r"dy .*got \(1, [37]\)"),
+    (lambda dy: dy.astype(np.float32), TypeError, "float64 .*got float32")])
+def test_a_gradient_that_is_not_its_outputs_is_refused(devices, wrong, error, message):
+    x = on(devices, np.ones((2, 3)), np.ones((2, 4)))
+    for layer, given in (Exchange(), x), (Join(devices[0]), x), (Fork(devices), np.ones((2, 3))):
+        y = layer.forward(given, keep=True)
+        dy = Pair((wrong(part) for part in y), y.devices) if isinstance(y, Pair) else wrong(y)
+        with pytest.raises(error, match=message):
             layer.backward(dy)
 
 

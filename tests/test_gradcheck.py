@@ -323,6 +323,12 @@ def test_samples_that_mean_nothing_are_refused(samples):
         gradcheck(linear(), distinct(2, 3), samples=samples)
 
 
+@pytest.mark.parametrize("eps", [0, -1e-6, float("nan")])
+def test_steps_that_mean_nothing_are_refused(eps):
+    with pytest.raises(ValueError, match=f"gradcheck: expected an eps above 0, got {eps}"):
+        gradcheck(linear(), distinct(2, 3), eps)
+
+
 def test_all_are_checked_if_asked_for():
     wrong = linear(WrongInOnePlace, 80, 80)                                          # 6,560 elements and the input
     with pytest.raises(AssertionError, match=r"gradient of x at \(1, 2\)"):

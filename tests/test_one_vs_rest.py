@@ -56,6 +56,9 @@ def test_labels_the_hinge_refuses(labels, error, message):
 def test_targets_the_sigmoid_refuses(targets, message):
     with pytest.raises(ValueError, match=message):
         SigmoidCrossEntropy().forward(SCORES, targets)
+    if targets.ndim == 2:
+        with pytest.raises(ValueError, match=message):
+            SigmoidCrossEntropy().forward(*map(simulated(0).asarray, (SCORES, targets)))
 
 
 @pytest.mark.parametrize("loss, labels", [(HingeLoss(), LABELS), (SigmoidCrossEntropy(), np.ones((5, 4)))])

@@ -49,6 +49,16 @@ def expect_two(devices: Any, who: str) -> None:
         raise TypeError(f"{who}: expected two devices, as pair() gives them, got {devices!r}")
 
 
+def expect_gradients(layer: Layer, dy: Iterable[Any], shape: tuple[int, ...], dtype: Any) -> None:
+    """Raise ValueError, in the name of `layer`, for a gradient of another shape, TypeError for another dtype; None is
+    none."""
+    for part in dy:
+        if part is not None and tuple(part.shape) != shape:
+            raise ValueError(f"{layer.label}: expected dy of shape {shape} in each column, got {tuple(part.shape)}")
+        if part is not None and part.dtype != dtype:
+            raise TypeError(f"{layer.label}: expected {dtype} for dy, as its input was, got {part.dtype}")
+
+
 class _OnPairs(Layer):
     """What the layers between Fork and Join share: they take pairs."""
 
@@ -89,11 +99,13 @@ class Fork(Layer):
             here = device_of(x)
             y = (x if left is here else send(x, left, self.name),
                  x if right is here and left is not here else send(x, right, self.name))
-        self.remember(train or keep, here)
+        self.remember(train or keep, here, tuple(x.shape), x.dtype)
         return Pair(y, self.device)
 
     def backward(self, dy: Any) -> Any:
-        return self.transpose(dy, *self.take())
+        here, shape, dtype = self.take()
+        expect_gradients(self, dy, shape, dtype)
+        return self.transpose(dy, here)
 
     def transpose(self, dy: Any, here: Device | None) -> Any:
         """What `backward` gives where the input was on the device `here`, or from the host (None)."""
@@ -148,7 +160,7 @@ class Columns(_OnPairs, Container):
 
     def _both(self, left: Callable[[], Any], right: Callable[[], Any], in_turn: bool = False) -> Pair:
         if in_turn or self.left.device.asynchronous:
-            with current(self.left.device):  # straight from there to the right one: devices/graph.py, `moved`
+            with current(self.left.device):  # then to the right one, not by way of the null stream: graph.py
                 return Pair((left(), right()), self.device)
         return Pair(side_by_side(left, right), self.device)
 
@@ -180,15 +192,17 @@ class Exchange(_OnPairs):
         (x_left, x_right), (left, right) = x, x.devices
         to_right = send(x_left, right, self.name, source=left)
         to_left = send(x_right, left, self.name, source=right)
-        self.remember(train or keep, x_left.shape[-1], x.devices)
         with left:
             y_left = left.xp.concatenate([x_left, to_left], axis=-1)                 # (N, ..., C + C')
         with right:
             y_right = right.xp.concatenate([to_right, x_right], axis=-1)             # (N, ..., C + C')
+        self.remember(train or keep, x_left.shape[-1], x.devices, tuple(y_left.shape), y_left.dtype)
         return Pair((y_left, y_right), x.devices)
 
     def backward(self, dy: Pair) -> Pair:
-        return self.transpose(dy, *self.take())
+        C, devices, shape, dtype = self.take()
+        expect_gradients(self, self.expect_pair(dy, "dy"), shape, dtype)
+        return self.transpose(dy, C, devices)
 
     def transpose(self, dy: Pair, C: int, devices: tuple[Device, Device]) -> Pair:
         """What `backward` gives for an input with C maps in the left column."""
@@ -214,12 +228,15 @@ class Join(_OnPairs):
         x = self.expect_alike(x)
         here = [part if device is self.device else send(part, self.device, self.name, source=device)
                 for part, device in zip(x, x.devices, strict=True)]
-        self.remember(train or keep, x[0].shape[-1], x.devices)
         with self.device:
-            return self.device.xp.concatenate(here, axis=-1)                         # (N, ..., C + C')
+            y = self.device.xp.concatenate(here, axis=-1)                            # (N, ..., C + C')
+        self.remember(train or keep, x[0].shape[-1], x.devices, y.shape, y.dtype)
+        return y
 
     def backward(self, dy: Any) -> Pair:
-        return self.transpose(dy, *self.take())
+        C, devices, shape, dtype = self.take()
+        self.expect(dy, *shape, what="dy", dtype=dtype)
+        return self.transpose(dy, C, devices)
 
     def transpose(self, dy: Any, C: int, devices: tuple[Device, Device]) -> Pair:
         """What `backward` gives for an input on these devices with C maps in the left column."""

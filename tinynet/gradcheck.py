@@ -47,9 +47,12 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
     With `train` the layer runs in training mode; its generators are wound back before each forward, so that every
     forward draws the same numbers. Afterwards the layer is as it was, and keeps nothing.
 
-    Raises AssertionError that names array and index, with the expected (numerical) and the computed gradient; and what
-    `expect_children` and `expect_state` raise.
+    Raises AssertionError that names array and index, with the expected (numerical) and the computed gradient;
+    ValueError for an `eps` that is not above 0 and for `samples` that are none of these, TypeError for a loss without
+    its `labels`; and what `expect_children` and `expect_state` raise.
     """
+    if not eps > 0:
+        raise ValueError(f"gradcheck: expected an eps above 0, got {eps!r}")
     if not (samples is None or samples == "auto" or isinstance(samples, int) and samples >= 1):
         raise ValueError(f"gradcheck: expected samples of 1 or more, None for all, or 'auto', got {samples!r}")
     if labels is None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from .devices.device import check_kind, place_of
+from .devices.device import check_kind, device_of, place_of
 from .devices.graph import check
 from .fast.parallel import caller
 from .keeping import Kept
@@ -67,7 +67,8 @@ class SigmoidCrossEntropy(Layer):
     def forward(self, scores: Any, targets: Any) -> Any:
         """L for scores (N, K) and targets (N, K) of 0 and 1, or of truths: a float; on a GPU an array of no dimension.
 
-        Raises ValueError for targets of another shape or other values, and for scores that are NaN or infinite.
+        Raises ValueError for targets of another shape or other values (those of a GPU are believed: to look at them
+        would be to wait), and for scores that are NaN or infinite.
         """
         self._device = None  # as above
         xp = self.expect(scores, "N", "K", what="scores")
@@ -94,10 +95,11 @@ class SigmoidCrossEntropy(Layer):
         with self.device as device:
             return device.asarray(targets).astype(scores.dtype)
 
-
     def _expect_0_or_1(self, targets: Any) -> None:
-        if isinstance(targets, np.ndarray) and not np.isin(targets, (0, 1)).all():
-            raise ValueError(f"{self.label}: expected targets of 0 and 1, got {targets.min()} to {targets.max()}")
+        with device_of(targets) as device:
+            if not device.asynchronous and not ((targets == 0) | (targets == 1)).all():
+                raise ValueError(f"{self.label}: expected targets of 0 and 1, got {float(targets.min()):g} to "
+                                 f"{float(targets.max()):g}")
 
 
 def _finite(loss: Layer, L: Any, dz: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+Size = tuple[int, int]                             # (vertical, horizontal)
 Padding = tuple[tuple[int, int], tuple[int, int]]  # ((top, bottom), (left, right))
 
 
@@ -31,8 +32,8 @@ def as_pair(value: Any, what: str, least: int = 1) -> tuple[int, int]:
 
 def as_padding(value: Any, what: str, kernel: tuple[int, int] | None = None,
                stride: tuple[int, int] = (1, 1)) -> Padding:
-    """Padding given as one number, as (vertical, horizontal), or as ((top, bottom), (left, right)); for whom says its
-    `kernel` and `stride`, also as "same"."""
+    """Padding given as one number, as (vertical, horizontal), or as ((top, bottom), (left, right)); with a `kernel`
+    also as "same", which leaves maps as large as they are, for a `stride` of 1. Raises ValueError for anything else."""
     if kernel and isinstance(value, str) and value == "same":
         if stride != (1, 1):
             raise ValueError(f"{what}: 'same' is for a stride of 1, got {stride}: with another it would depend on the "

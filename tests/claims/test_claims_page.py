@@ -136,6 +136,14 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "claims run: expected one of try, all, got none" in capsys.readouterr().err
 
 
+def test_the_hours_are_those_of_all_claims_together(monkeypatch, tmp_path):
+    clock, given = iter(range(0, 3600 * 99, 3600)), []                   # each claim takes an hour
+    monkeypatch.setattr("tinynet.commands.claims.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("tinynet.commands.claims.run", lambda claim, *where: given.append(where[-2]))
+    main(["run", "all", "--hours", "2", "--results", str(tmp_path)])
+    assert given[:3] == [1, 0, -1]
+
+
 def test_a_folder_of_results_that_is_not_there(tmp_path, capsys):
     at = ["--results", str(tmp_path / "none"), "--page", str(tmp_path / "page.md")]
     main(["list", *at])

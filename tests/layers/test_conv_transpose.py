@@ -68,6 +68,12 @@ def test_bad_arguments(arguments, message):
         ConvTranspose2d(*arguments)
 
 
+def test_same_keeps_the_size():
+    for kernel in 1, 2, 3, (4, 5):
+        up = ConvTranspose2d(2, 3, kernel, padding="same")
+        assert up.forward(np.zeros((1, 6, 7, 2), np.float32)).shape == (1, 6, 7, 3)
+
+
 def test_a_padding_that_leaves_nothing():
     with pytest.raises(ValueError, match=re.escape("padding ((2, 2), (2, 2)) leaves nothing of maps of 2 x 2")):
         ConvTranspose2d(1, 1, 3, padding=2).forward(np.ones((1, 2, 2, 1), np.float32))

@@ -127,6 +127,13 @@ def test_another_image_size_than_announced_is_refused():
         net.forward(np.ones((1, 5, 6, 2)))
 
 
+def test_same_keeps_the_size():
+    layer = LocallyConnected2d(1, 1, (2, 3), (4, 5), padding="same")
+    assert layer.output_size == (4, 5)
+    with pytest.raises(ValueError, match="LocallyConnected2d padding: 'same' is for a stride of 1"):
+        LocallyConnected2d(1, 1, 3, 4, stride=2, padding="same")
+
+
 def test_kernel_larger_than_the_padded_input_is_refused():
     message = "LocallyConnected2d: the kernel (5, 5) is larger than the padded input ((3, 3), padding ((1, 0), (1, 1)))"
     with pytest.raises(ValueError, match=re.escape(message)):

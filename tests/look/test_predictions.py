@@ -74,6 +74,8 @@ def test_bad_input_is_refused(tmp_path):
         draw(x=images(3))
     with pytest.raises(ValueError, match="a name for each of their classes, .* and 2 names"):
         draw(classes=CLASSES[:2])
+    with pytest.raises(ValueError, match="expected one of `names` for each image, got 1 names for 2 images"):
+        draw_predictions(tmp_path / "p.png", images(2), np.array([0, 2]), P, CLASSES, names=["one"])
     with pytest.raises(ValueError, match="expected labels from 0 to 2, got 0 to 3"):
         draw(labels=(0, 3))
     with pytest.raises(ValueError, match="the probabilities hold NaN"):

@@ -8,7 +8,7 @@ import pytest
 
 from tinynet.commands.watch import main
 from tinynet.files.reading import DataError
-from tinynet.look.watch import MOST, watch
+from tinynet.look.watch import MOST, draw_runs, watch
 
 
 def run(folder, *errors, **more):
@@ -50,6 +50,17 @@ def test_a_training_without_errors_shows_its_loss(tmp_path):
     (folder / "metrics.jsonl").write_text('{"epoch": 1, "train_loss": 1.5, "lr": 0.1}\n')
     watch([folder], tmp_path / "w.png", once=True)
     assert matplotlib.image.imread(tmp_path / "w.png").std() > 0.02
+
+
+@pytest.mark.parametrize("other, drawn", [({"val_error": 0.5}, {"a: validation error", "b: training error"}),
+                                          ({}, {"a: training loss", "b: training loss"})])
+def test_what_all_trainings_have_is_drawn_of_all(tmp_path, monkeypatch, other, drawn):
+    shown = set()
+    monkeypatch.setattr("matplotlib.axes.Axes.legend", lambda ax, *a, **k: shown.update(
+        line.get_label() for line in ax.get_lines()))
+    record = {"epoch": 1, "train_loss": 1.5}
+    draw_runs(tmp_path / "w.png", {"a": [{**record, **other}], "b": [{**record, "train_error": 0.7}]})
+    assert shown == drawn
 
 
 def test_what_cannot_be_watched(tmp_path):

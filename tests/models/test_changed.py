@@ -223,6 +223,17 @@ def test_the_modules_that_googlenets_heads_look_at_stay():
         made("googlenet", without=("inception4a",))
 
 
+def test_googlenets_heads_fit_what_they_look_at():
+    net = build("googlenet", classes=3, width=0.1, input_size=79, without=("conv1",), rng=np.random.default_rng(0))
+    x = np.zeros((1, *net.input_shape), np.float32)
+    assert [scores.shape for scores in net.forward(x, train=True)] == [(1, 3)] * 3
+
+
+def test_biases_of_a_net_that_has_none():
+    with pytest.raises(ValueError, match="changed: bias: the net has none"):
+        changed(Sequential(conv=Conv2d(1, 2, 3, bias=False)), bias=1.0)
+
+
 @pytest.mark.parametrize("name, kernels", [("cifar-18pct", (16, 16, 32)), ("cifar-11pct", (32, 32, 32, 16)),
                                            ("alexnet", (48, 128, 192, 192, 128))])
 def test_half_as_wide(name, kernels):

@@ -49,6 +49,11 @@ def test_a_step_by_hand():
     assert step(SMALL, 3.0, 10, 2, slow, "one weird trick") == pytest.approx(3.0 + trick + 6.0)
 
 
+def test_a_way_that_there_is_not():
+    with pytest.raises(ValueError, match="step: expected a way of ring, tree, one weird trick, got 'rign'"):
+        step(SMALL, 1.0, 128, 2, WIRE, "rign")
+
+
 def test_nothing_to_send_is_perfect_and_more_machines_are_never_faster_each():
     free = Wire(0.0, math.inf)
     for way in WAYS:

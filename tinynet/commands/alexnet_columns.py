@@ -1,9 +1,9 @@
 """AlexNet in two columns, scaled down, on CIFAR-10 images: it trains, and shows what crosses and what that costs.
 
-    python examples/alexnet_columns.py                      a minute or two on two cores, on the bundled sample
-    python examples/alexnet_columns.py --pair simulated     on devices that would refuse any array of the other column
-    python examples/alexnet_columns.py --device gpu         one column on gpu(0), two columns on what pair() finds
-    python examples/alexnet_columns.py --resume runs/...    go on with a run that was stopped
+    python -m tinynet alexnet-columns                       a minute or two on two cores, on the bundled sample
+    python -m tinynet alexnet-columns --pair simulated      on devices that would refuse any array of the other column
+    python -m tinynet alexnet-columns --device gpu          one column on gpu(0), two columns on what pair() finds
+    python -m tinynet alexnet-columns --resume runs/...     go on with a run that was stopped
 
 Prints the training, then for each layer the bytes that cross to it beside the multiply-adds it computes, then the time
 of a training step: of the two columns, of the same net in one column, and of the net with half the kernels that the
@@ -42,7 +42,7 @@ from ..training.train import say, train
 from .options import add_tensorboard, again_with, at_least, command_line, ends_in_a_line, go_on_with
 
 SIZE = {"classes": 10, "input_size": 64}
-KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # the paper's, about a third as wide
+KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # of the paper's: 1/2 to 1/3; units: 1/8
 SETTINGS = {**SIZE, "kernels": KERNELS, "hidden": HIDDEN}
 NOT_IN_CONFIG = ("root", "out", "resume")
 TIMED_STEPS = 8
@@ -137,13 +137,13 @@ def print_times(device: Device, devices: tuple[Device, Device], images: np.ndarr
     if device is cpu and threads > 1:
         nets["one column, half the kernels, half the threads"] = (half, threads // 2)
     seconds: dict[str, list[float]] = {name: [] for name in nets}
-    optimizers = {name: SGD(net.parameters(), lr=0.001) for name, (net, _) in nets.items()}
+    optimizers = {net: SGD(net.parameters(), lr=0.001) for net, _ in nets.values()}  # two on one net would be slow
     one_batch = Loader(Split(images, labels), len(images), rng)
     for turn in range(TIMED_STEPS + 1):
         for name, (net, share) in nets.items():
             set_threads(share)
             start = time.perf_counter()
-            train(net, optimizers[name], one_batch, epochs=1)  # one step
+            train(net, optimizers[net], one_batch, epochs=1)  # one step
             net["fc8"].device.synchronize()
             if turn:  # the first one warms up
                 seconds[name].append(time.perf_counter() - start)

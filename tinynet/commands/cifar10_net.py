@@ -67,6 +67,6 @@ def report(name: str, answers: np.ndarray, data: Dataset, out: Path) -> None:
     matrix = confusion_matrix(answers, data.test.labels)
     say(confusion_table(matrix, data.classes))
     say(f"test error of {name}: " + ", ".join(f"top-{k} {error:.1%}" for k, error in top.items())
-        + f" (published: {RECIPES[name].published:.0%}); the net: {out / 'net.npz'}")
+        + f" (published: {100 * RECIPES[name].published:.3g}%); the net: {out / 'net.npz'}")
     draw_confusion(out / "confusion.png", matrix, data.classes, f"{name}: {top[1]:.1%} test error")
     say(f"the picture: {out / 'confusion.png'}")

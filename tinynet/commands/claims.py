@@ -12,6 +12,7 @@ Results are files of JSON lines, one a claim, in --results; all of CIFAR-10 is n
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,8 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             say(ALL[args.name].about.strip())
         elif args.what == "run":
             device = gpu(0) if args.device == "gpu" else cpu  # to fail at once, if it is not there
+            begin = time.monotonic()                          # the hours are those of all claims together
             for claim in ALL.values() if args.name == "all" else (ALL[args.name],):
-                run(claim, results, Path(args.folder), args.root, args.seeds or claim.seeds, args.hours, device)
+                left = args.hours - (time.monotonic() - begin) / 3600
+                run(claim, results, Path(args.folder), args.root, args.seeds or claim.seeds, left, device)
         else:
             if not results.is_dir():
                 raise FileNotFoundError(f"there is no folder {results} of results to write {args.page} from: run "

@@ -69,7 +69,7 @@ def rows_of(net: Sequential) -> list[Row]:
     """The summary of all that learns, in the order of forward: each head of GoogLeNet, which at test is not there, is
     behind the module that it looks at."""
     rows = summary(net, show=False)
-    for name, module in (("head1", "inception4a"), ("head2", "inception4d")) if isinstance(net, GoogLeNet) else ():
+    for module, name in net.looked_at.items() if isinstance(net, GoogLeNet) else ():
         head, last = net.heads[name], max(i for i, row in enumerate(rows) if row.name.startswith(module))
         shape = (*rows[last].shape[:2], head["conv"].in_channels)
         rows[last + 1:last + 1] = summary(head, shape, show=False)

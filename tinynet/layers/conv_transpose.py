@@ -44,7 +44,7 @@ class ConvTranspose2d(Layer):
             raise ValueError(f"{kind}: groups={groups} must divide in_channels={in_channels} and "
                              f"out_channels={out_channels}")
         self.kernel_size, self.stride = as_pair(kernel_size, f"{kind} kernel_size"), as_pair(stride, f"{kind} stride")
-        self.padding = as_padding(padding, f"{kind} padding")
+        self.padding = as_padding(padding, f"{kind} padding", self.kernel_size, self.stride)
         self.output_padding = as_pair(output_padding, f"{kind} output_padding", least=0)
         if any(more >= S for more, S in zip(self.output_padding, self.stride, strict=True)):
             raise ValueError(f"{kind}: output_padding {self.output_padding} must be smaller than the stride "

@@ -48,9 +48,11 @@ def add_windows(d_cols: Any, dx: Any, size: tuple[int, int], kernel: tuple[int, 
 
 
 class LocallyConnected2d(Layer):
-    """Unshared kernels over (N, *input_size, in_channels) images; arguments as for a convolution.
+    """Unshared kernels over (N, *input_size, in_channels) images; kernel_size, stride, padding and input_grad are those
+    of Conv2d, groups there are none.
 
-    `input_size` (an int or (H, W)) must be known beforehand: the number of weights depends on it.
+    `input_size` (an int or (H, W)) must be known beforehand: the number of weights depends on it. Raises ValueError for
+    a kernel that is larger than the padded input.
     """
 
     dx_is_optional = True
@@ -66,7 +68,7 @@ class LocallyConnected2d(Layer):
         self.kernel_size = as_pair(kernel_size, "LocallyConnected2d kernel_size")
         self.input_size = as_pair(input_size, "LocallyConnected2d input_size")
         self.stride = as_pair(stride, "LocallyConnected2d stride")
-        self.padding = as_padding(padding, "LocallyConnected2d padding")
+        self.padding = as_padding(padding, "LocallyConnected2d padding", self.kernel_size, self.stride)
         axes = zip(self.input_size, self.kernel_size, self.stride, self.padding, strict=True)
         self.output_size = P, Q = tuple(output_length(*axis) for axis in axes)
         if min(P, Q) < 1:

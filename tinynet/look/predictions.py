@@ -28,7 +28,8 @@ def draw_predictions(path: str | os.PathLike, images: np.ndarray, labels: np.nda
 
     images (N, H, W, 3) uint8, at most 16; labels (N,) whole numbers, or None; probabilities (N, classes); classes the
     names. What stands under each image is its class, or else one of `names`.
-    Raises ValueError for shapes that do not fit, labels out of range, and NaN; TypeError for another kind of numbers.
+    Raises ValueError for shapes that do not fit, fewer names than images, labels out of range, and NaN; TypeError for
+    another kind of numbers.
     """
     images = check_images(images, "draw_predictions")
     unknown = labels is None
@@ -37,6 +38,9 @@ def draw_predictions(path: str | os.PathLike, images: np.ndarray, labels: np.nda
         raise ValueError(f"draw_predictions: expected at most {MOST} images, as many rows of probabilities, and a name "
                          f"for each of their classes, got {len(images)} images, probabilities of shape "
                          f"{probabilities.shape} and {len(classes)} names")
+    if names is not None and len(names) < len(images):
+        raise ValueError(f"draw_predictions: expected one of `names` for each image, got {len(names)} names for "
+                         f"{len(images)} images")
     k = min(as_int(k, "draw_predictions k"), len(classes))
     columns, height = min(PER_ROW, len(images)), images.shape[1] / images.shape[2] + BAR * (k + 1.3)
     rows = -(-len(images) // columns)

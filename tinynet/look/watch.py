@@ -58,9 +58,9 @@ def _trainings(runs: list[Path]) -> list[Path]:
 
 def draw_runs(path: str | os.PathLike, runs: Mapping[str, list[Record]]) -> None:
     """Write to `path` the errors of the trainings `runs`, {name: records of its epochs}: the error on images that are
-    not trained with as a line, the training error dashed; the loss, where a training has no errors."""
+    not trained with as a line, the training error dashed; if one of them has no errors, of all of them the loss."""
     with figure(path, 8, 5) as ax:
-        errors = any("train_error" in record for of in runs.values() for record in of)
+        errors = all(any(key in record for record in of for key in _ERRORS) for of in runs.values() if of)
         for color, (name, records) in zip(COLORS, runs.items(), strict=False):
             name = f"./{name}" if name.startswith("_") else name  # else matplotlib hides it
             for key, style in _lines(records, errors):
@@ -78,15 +78,15 @@ def draw_runs(path: str | os.PathLike, runs: Mapping[str, list[Record]]) -> None
             ax.set_title("no epoch is over yet")
 
 
+_ERRORS = {"val_error": "-", "test_error": "-", "train_error": "--"}  # and how each is drawn
 _NAMES = {"val_error": "validation error", "test_error": "test error", "train_error": "training error",
           "train_loss": "training loss"}
 
 
 def _lines(records: list[Record], errors: bool) -> list[tuple[str, str]]:
     """What of these records is drawn, and how."""
-    there = {key for record in records for key in record}
-    wanted = [("val_error", "-"), ("test_error", "-"), ("train_error", "--")] if errors else [("train_loss", "-")]
-    return [(key, style) for key, style in wanted if key in there]
+    there, wanted = {key for record in records for key in record}, _ERRORS if errors else {"train_loss": "-"}
+    return [(key, style) for key, style in wanted.items() if key in there]
 
 
 def in_notebook() -> Callable[[Path], None]:

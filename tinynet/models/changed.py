@@ -63,12 +63,13 @@ def changed(net: Sequential, *, lrn: bool = True, pool: int = 3, dropout: bool |
             return (layer.kernel_size, layer.stride) == ((3, 3), (2, 2))
         changes.append(_each(net, (MaxPool2d, AvgPool2d), overlapping, "pool: the net has no overlapping pooling",
                              kernel_size=(2, 2), ceil_mode=False))
+    biases = [b for _, layer in net.walk() if isinstance(b := getattr(layer, "b", None), Parameter)]
+    if bias is not None and not biases:
+        raise ValueError("changed: bias: the net has none")
     for change in changes:
         change()
-    if bias is not None:
-        for _, layer in net.walk():
-            if isinstance(b := getattr(layer, "b", None), Parameter):
-                b.assign(np.full(b.shape, bias, np.float32))
+    for b in biases if bias is not None else ():
+        b.assign(np.full(b.shape, bias, np.float32))
     return net
 
 
@@ -148,8 +149,11 @@ def _fit(layer: Layer, shape: Any) -> Any:
     """Make a layer fit images of this `shape`, (H, W, C) or (features,), of columns a list of two; the shape of what
     it gives. Raises ValueError for kinds that cannot be made to fit, and branches that no longer fit each other."""
     if isinstance(layer, Sequential):
-        for part in layer:
+        heads, looked_at = getattr(layer, "heads", {}), getattr(layer, "looked_at", {})    # GoogLeNet's
+        for name, part in layer.layers.items():
             shape = _fit(part, shape)
+            if head := heads.get(looked_at.get(name)):
+                _fit(head, shape)
         return shape
     if isinstance(layer, Columns):
         return [_fit(part, of) for (_, part), of in zip(layer.children(), shape, strict=True)]

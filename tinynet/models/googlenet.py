@@ -60,6 +60,7 @@ class GoogLeNet(Sequential):
     """
 
     needed = ("inception4a", "inception4b", "inception4d", "inception4e")  # where the heads look: these stay
+    looked_at = {"inception4a": "head1", "inception4d": "head2"}           # whose maps each head sees
 
     def __init__(self, heads: dict[str, Sequential], **layers: Layer) -> None:
         self.heads = heads

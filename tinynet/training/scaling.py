@@ -77,7 +77,10 @@ class Net:
 
 
 def step(net: Net, seconds: float, batch: int, p: int, wire: Wire, way: str = "ring") -> float:
-    """Seconds for a step of p machines, each with `batch` images, which one alone computes in `seconds`."""
+    """Seconds for a step of p machines, each with `batch` images, which one alone computes in `seconds`. Raises
+    ValueError for a `way` that is none of WAYS."""
+    if way not in WAYS:
+        raise ValueError(f"step: expected a way of {', '.join(WAYS)}, got {way!r}")
     if p == 1:
         return seconds
     together = wire.tree if way == "tree" else wire.ring
