@@ -89,7 +89,7 @@ class Container(Layer):
 
 
 def run(name: str, layer: Layer, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
-    """`layer.forward(x)`, for a layer called `name` in a net: on its device, and seen.
+    """`layer.forward(x)`, on its device, for a layer called `name` in a net; then `seen` is told.
 
     A layer that was put nowhere goes where x lives first, so that the device is the current one already when the layer
     makes its first array. `run("", net, x, seen=f)` shows a net that may be a single layer, which knows no `seen`.

@@ -151,7 +151,8 @@ class Layer:
             layer.settle(device)
 
     def astype(self, dtype: Any) -> Layer:
-        """Convert every parameter and running statistic to `dtype`, float32 or float64; returns the layer."""
+        """Convert every parameter and running statistic to `dtype`, float32 or float64; returns the layer. Raises
+        TypeError for another dtype."""
         if np.dtype(dtype) not in (np.float32, np.float64):
             raise TypeError(f"{self.label}: expected float32 or float64, got {np.dtype(dtype)}")
         for value in vars(self).values():
@@ -262,20 +263,21 @@ class Layer:
         If that leaves a net whose lowest layer with weights is frozen while others are trained, its backward ends at
         the lowest trained layer and returns None: what lies below has nothing to learn. `net.backward(dy,
         input_grad=True)` goes all the way. A net that is frozen altogether is a function like any other, and its
-        backward gives dx.
+        backward gives dx. Raises ValueError for a name that is none, TypeError for what is no text.
         """
         for p in select(self.parameters(), names, self.label).values():
             p.trainable = False
         return self
 
     def unfreeze(self, *names: str) -> Layer:
-        """Train the named parameters again; all, if none is named."""
+        """Train the named parameters again; all, if none is named. Raises what `freeze` raises."""
         for p in select(self.parameters(), names, self.label).values():
             p.trainable = True
         return self
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write all parameters and running statistics to one .npz file, atomically."""
+        """Write all parameters and running statistics to one .npz file, atomically. Raises ValueError that names the
+        arrays with NaN or infinity, OSError from the disk; what was at `path` before is still there then."""
         from .files import storage  # here, because what a layer is has nothing to do with files
         storage.save(self, path)
 
@@ -292,7 +294,8 @@ class Layer:
     def predict(self, x: Any, batch_size: int = 128) -> np.ndarray:
         """Class probabilities (N, classes) of `x` (N, ...), computed in batches, as a host array.
 
-        The net must end in the classes' scores (logits), as all nets here do: softmax is applied to them.
+        The net must end in the classes' scores (logits), as all nets here do: softmax is applied to them. Raises
+        TypeError for what is no array, ValueError for no image, a batch_size below 1 and a net that ends otherwise.
         """
         if not getattr(x, "shape", ()):
             raise TypeError(f"{self.label}: predict expects an array (N, ...), got {type(x).__name__}")

@@ -90,8 +90,8 @@ class Parameter:
         self.value = np.broadcast_to(np.float32(0), shape)           # one number, seen everywhere
 
     def start_as(self, init: Initialiser, rng: np.random.Generator) -> None:
-        """Another initial value than the layer has given: drawn now; of a parameter that has no numbers yet, with its
-        first ones."""
+        """Begin with what `init` draws, in place of what the layer's own initialiser gives: now; or, if the parameter
+        has no numbers yet (`drawn_later`), when it gets them."""
         if self._init is not None:
             self._init = init
         else:

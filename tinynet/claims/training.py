@@ -156,19 +156,18 @@ def errors(work: Work, net: Sequential, parts: Sequence[Split], view: View, ten:
         return {name: top_k_error(probabilities(net, part, view, ten=ten), part.labels) for name, part in named.items()}
 
 
-def cifar_net(name: str, sides: dict[str, dict[str, Any]], *, count: int = 10_000, epochs: int = 15,
-              falls: tuple[int, ...] = (13,), crop: int | None = None, **settings: Any
-              ) -> Callable[[Work, str], dict[str, float]]:
+def cifar_net(name: str, sides: dict[str, dict[str, Any]], *, epochs: int = 15, falls: tuple[int, ...] = (13,),
+              crop: int | None = None, **settings: Any) -> Callable[[Work, str], dict[str, float]]:
     """A `measure` with a net of models/cifar.py: what `sides` says of each side are settings of the net, but for
-    `crops`, `mirror` and `color`, which are the view's, and `decay`, a factor."""
+    `crops`, `mirror` and `color`, which are the view's."""
     def measure(work: Work, side: str) -> dict[str, float]:
         of = dict(sides[side])
         how = {"crops": of.pop("crops", "random"), "mirror": of.pop("mirror", crop is not None)}
-        color, decay = of.pop("color", False), of.pop("decay", 1.0)
-        *parts, _ = cifar_in_three(work.root, count)
+        color = of.pop("color", False)
+        *parts, _ = cifar_in_three(work.root, 10_000)
         net, found = build(name, rng=work.generators()[0], **settings, **of), statistics_of(parts[0].images)
         view = View(found.mean, crop=crop, color=found.components if color else None, **how)
-        fit(work, net, parts, view, epochs, falls, decay=decay)
+        fit(work, net, parts, view, epochs, falls, decay=1.0)
         return errors(work, net, parts, view)
     return measure
 
@@ -177,12 +176,12 @@ SMALL = {"classes": 10, "input_size": 64, "kernels": (16, 32, 48, 48, 32),  # a 
          "hidden": 256}                                                     # a sixteenth
 
 
-def small_alexnet(sides: dict[str, dict[str, Any]], *, count: int = 10_000, epochs: int = 15,
-                  falls: tuple[int, ...] = (12,)) -> Callable[[Work, str], dict[str, float]]:
+def small_alexnet(sides: dict[str, dict[str, Any]], *, epochs: int = 15, falls: tuple[int, ...] = (12,)
+                  ) -> Callable[[Work, str], dict[str, float]]:
     """A `measure` with a small AlexNet, or the net that a side calls `net`, on images enlarged to 64x64; the rest of
     what `sides` says of each are settings, but for `decay`."""
     def measure(work: Work, side: str) -> dict[str, float]:
-        net, parts, view, decay = small_net(work, dict(sides[side]), count)
+        net, parts, view, decay = small_net(work, dict(sides[side]), 10_000)
         fit(work, net, parts, view, epochs, falls, decay=decay)
         return errors(work, net, parts, view)
     return measure

@@ -1,7 +1,7 @@
 """Which learning rate should a net begin with? A hundred steps, each with a higher one, and a picture of the loss.
 
-    python examples/find_lr.py --net 80sec                 on the bundled sample of CIFAR-10: half a minute
-    python examples/find_lr.py --net nin --optimizer adam --data full
+    python -m tinynet find-lr --net 80sec                  on the bundled sample of CIFAR-10: half a minute
+    python -m tinynet find-lr --net nin --optimizer adam --data full
 
 Prints the rate with the lowest loss and the tenth of it, which is often a good one to begin with; writes the picture.
 """

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.view import CROPS
+from ..files.reading import entry
 from ..training.config import read_config, take_options
 from ..training.diverged import Diverged
 from ..training.train import say
@@ -100,12 +101,14 @@ def say_out_is_not_used(args: argparse.Namespace) -> None:
 
 
 def again_with(parser: argparse.ArgumentParser, arguments: Sequence[str] | None, args: argparse.Namespace,
-               new: Sequence[str]) -> argparse.Namespace:
-    """The options of the run in `args.resume`, but for those that may be `new`, unless `arguments` say otherwise."""
+               new: Sequence[str], below: str | None = None) -> argparse.Namespace:
+    """The options of the run in `args.resume`, but for those that may be `new`, unless `arguments` say otherwise. Its
+    config has them, or the entry `below` in it."""
     say_out_is_not_used(args)
     try:
         config, path = read_config(args.resume), Path(args.resume) / "config.json"
-        take_options(parser, path, config, set(vars(args)) - set(new))
+        told = entry(path, config, below, dict) if below else config
+        take_options(parser, path, told, set(vars(args)) - set(new))
     except (OSError, ValueError) as error:
         parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
     return parser.parse_args(arguments)

@@ -1,14 +1,14 @@
 """ReLU against tanh: the paper's Figure 1, measured; and the CIFAR-10 nets of 2012.
 
-    python examples/train_cifar10.py                     the figure, on the bundled sample: about four minutes
-    python examples/train_cifar10.py --data full         the figure, on all of CIFAR-10
-    python examples/train_cifar10.py --init fan-in       the figure, with inputs and weights scaled as is usual today
-    python examples/train_cifar10.py --sweep             how the two learning rates were chosen
-    python examples/train_cifar10.py --draw runs/...      the figure of an earlier run again, or of one that was stopped
-    python examples/train_cifar10.py --net 80sec --data full     another net, by its own recipe, and its test error
-    python examples/train_cifar10.py --net 18pct --no-lrn --pool 2    the same with something changed
-    mpiexec -n 4 python examples/train_cifar10.py --net 18pct    on four ranks together: docs/many-machines.md
-    python examples/train_cifar10.py --resume runs/...    go on with a run that was stopped, by Ctrl-C or by a crash
+    python -m tinynet train-cifar10                      the figure, on the bundled sample: about four minutes
+    python -m tinynet train-cifar10 --data full          the figure, on all of CIFAR-10
+    python -m tinynet train-cifar10 --init fan-in        the figure, with inputs and weights scaled as is usual today
+    python -m tinynet train-cifar10 --sweep              how the two learning rates were chosen
+    python -m tinynet train-cifar10 --draw runs/...       the figure of an earlier run again, or of one that was stopped
+    python -m tinynet train-cifar10 --net 80sec --data full      another net, by its own recipe, and its test error
+    python -m tinynet train-cifar10 --net 18pct --no-lrn --pool 2     the same with something changed
+    mpiexec -n 4 python -m tinynet train-cifar10 --net 18pct     on four ranks together: docs/many-machines.md
+    python -m tinynet train-cifar10 --resume runs/...     go on with a run that was stopped, by Ctrl-C or by a crash
 
 Everything is written to a new folder below runs/: config.json, the figures, the trained net, and for each training a
 folder with its metrics.jsonl, curves and checkpoints.
@@ -23,12 +23,11 @@ from pathlib import Path
 from .. import get_threads
 from ..data import Dataset, cifar10, cifar10_sample
 from ..distributed import Alone, Ranks, program
-from ..files.reading import entry
 from ..files.writing import write_json
 from ..models.catalogue import build
 from ..models.cifar import BATCH_SIZE, RECIPES
 from ..parameter import drawn_later
-from ..training.config import expect_same_run, new_folder, read_config, take_options
+from ..training.config import expect_same_run, new_folder, read_config
 from ..training.folder import held
 from ..training.train import say
 from .cifar10_figure import RATES, draw, figure_1, sweep
@@ -38,6 +37,7 @@ from .options import (
     add_accumulate,
     add_switches,
     add_tensorboard,
+    again_with,
     at_least,
     command_line,
     ends_in_a_line,
@@ -135,17 +135,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
     said = said_to_gpu(args)
-    say_out_is_not_used(args)
     if args.resume and (Path(args.resume) / "checkpoints").exists():
         parser.error(f"--resume: {args.resume} is one training of a run; to go on with it: --resume "
                      f"{Path(args.resume).parent}")
     if args.resume:
-        try:
-            config, path = read_config(args.resume), Path(args.resume) / "config.json"
-            take_options(parser, path, entry(path, config, "options", dict), set(vars(args)) - set(NOT_IN_CONFIG))
-        except (OSError, ValueError) as error:
-            parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
-        args = parser.parse_args(arguments)
+        args = again_with(parser, arguments, args, NOT_IN_CONFIG, below="options")
+    else:
+        say_out_is_not_used(args)
     expect_gpu(parser, said, args)
     if args.root and args.data != "full":
         parser.error("--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full")

@@ -1,17 +1,17 @@
 """AlexNet and its successors on photographs, by the paper's recipe.
 
-    python examples/train_imagenet.py DATA                            DATA has train/<class>/ and val/<class>/
-    python examples/train_imagenet.py DATA --device gpu --workers 8   two columns on the GPUs that there are
-    python examples/train_imagenet.py DATA --size 144 --crop 128 --width 0.25 --init fan-in    small, for a CPU
-    python examples/train_imagenet.py DATA --resume RUN               go on with a run that was stopped
-    python examples/train_imagenet.py DATA --evaluate RUN --ten-crop  top-1 and top-5 error of its best net
-    python examples/train_imagenet.py DATA --evaluate RUN RUN RUN     of several nets, their answers averaged
-    python examples/train_imagenet.py DATA --evaluate RUN --split test    on test/, which nothing was chosen by
-    python examples/train_imagenet.py DATA --fine-tune RUN            start from its net, with a new last layer
-    python examples/train_imagenet.py DATA --net vgg-d --start-from RUN   VGG from the trained layers of a shallower one
-    python examples/train_imagenet.py DATA --recipe zfnet             ZFNet, as its paper trains it
-    python examples/train_imagenet.py DATA --no-lrn --pool 2 --without conv3    with something changed
-    mpiexec -n 4 python examples/train_imagenet.py DATA               on four ranks together: docs/many-machines.md
+    python -m tinynet train-imagenet DATA                             DATA has train/<class>/ and val/<class>/
+    python -m tinynet train-imagenet DATA --device gpu --workers 8    two columns on the GPUs that there are
+    python -m tinynet train-imagenet DATA --size 144 --crop 128 --width 0.25 --init fan-in     small, for a CPU
+    python -m tinynet train-imagenet DATA --resume RUN                go on with a run that was stopped
+    python -m tinynet train-imagenet DATA --evaluate RUN --ten-crop   top-1 and top-5 error of its best net
+    python -m tinynet train-imagenet DATA --evaluate RUN RUN RUN      of several nets, their answers averaged
+    python -m tinynet train-imagenet DATA --evaluate RUN --split test     on test/, which nothing was chosen by
+    python -m tinynet train-imagenet DATA --fine-tune RUN             start from its net, with a new last layer
+    python -m tinynet train-imagenet DATA --net vgg-d --start-from RUN    VGG from the trained layers of a shallower one
+    python -m tinynet train-imagenet DATA --recipe zfnet              ZFNet, as its paper trains it
+    python -m tinynet train-imagenet DATA --no-lrn --pool 2 --without conv3     with something changed
+    mpiexec -n 4 python -m tinynet train-imagenet DATA                on four ranks together: docs/many-machines.md
 
 The recipe: squares of 256x256, of them random crops of 224x224, mirrored or not, with colour noise; batches of 128,
 momentum 0.9, weight decay 0.0005, a learning rate of 0.01 that is divided by 10 whenever the validation error stands

@@ -1,9 +1,9 @@
 """LeNet-5 learns to read digits.
 
-    python examples/train_lenet5.py                          on the bundled sample of MNIST: under a minute
-    python examples/train_lenet5.py --data full              on all of MNIST
-    python examples/train_lenet5.py --output linear          with ten learned output units instead of the ten pictures
-    python examples/train_lenet5.py --resume runs/...        go on with a run that was stopped, by Ctrl-C or by a crash
+    python -m tinynet train-lenet5                           on the bundled sample of MNIST: under a minute
+    python -m tinynet train-lenet5 --data full               on all of MNIST
+    python -m tinynet train-lenet5 --output linear           with ten learned output units instead of the ten pictures
+    python -m tinynet train-lenet5 --resume runs/...         go on with a run that was stopped, by Ctrl-C or by a crash
 
 Prints the test error after each epoch and what was taken for what. A run is a new folder below runs/: config.json,
 metrics.jsonl, curves.png, checkpoints; at the end what was taken for what as a picture, and the trained net.

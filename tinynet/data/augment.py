@@ -22,11 +22,11 @@ from .statistics import statistics_of
 Place = tuple[int, int]  # (start, n): the images at hand are those from `start` on of a batch of n
 
 
-def draw_crops(n: int, down: int, right: int, rng: np.random.Generator, mirror: bool = True
+def draw_crops(n: int, bottom: int, right: int, rng: np.random.Generator, mirror: bool = True
                ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where a random crop of each of `n` images begins, top in 0..down and left in 0..right, and whether it is to be
+    """Where a random crop of each of `n` images begins, top in 0..bottom and left in 0..right, and whether it is to be
     flipped: (n,) each."""
-    top, left = rng.integers(0, down, n, endpoint=True), rng.integers(0, right, n, endpoint=True)
+    top, left = rng.integers(0, bottom, n, endpoint=True), rng.integers(0, right, n, endpoint=True)
     return top, left, rng.random(n) < 0.5 * mirror
 
 
@@ -40,7 +40,8 @@ def draw_fixed_crops(n: int, bottom: int, right: int, rng: np.random.Generator, 
 
 
 def random_crops(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """A random size × size crop of every image (N, H, W, C), mirrored left to right half of the time."""
+    """A random size × size crop of every image (N, H, W, C), mirrored left to right half of the time. Raises ValueError
+    for images that are smaller or of another form, as `center_crop` and `ten_views` do."""
     N, H, W_, C = _checked(images, size)
     crops, where = np.empty((N, size, size, C), images.dtype), draw_crops(N, H - size, W_ - size, rng)
     for crop, image, i, j, mirrored in zip(crops, images, *where, strict=True):

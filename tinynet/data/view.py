@@ -171,8 +171,9 @@ class View:
         """
         return self._seen(images, *self._middle(images), *self._size(images))
 
-    def ten(self, images: np.ndarray, rng: np.random.Generator | None = None) -> list[np.ndarray]:
-        """The four corners and the centre, then their mirror images: ten times (N, h, w, C) float32; as `center`."""
+    def ten(self, images: np.ndarray) -> list[np.ndarray]:
+        """The four corners and the centre, then their mirror images: ten times (N, h, w, C) float32; as `center`. In a
+        Loader it is the `finish`."""
         (h, w), (_, H, W_, _) = self._size(images), images.shape
         corners = [(i, j) for i in (0, H - h) for j in (0, W_ - w)]
         views = [self._seen(images, i, j, h, w) for i, j in [*corners, self._middle(images)]]

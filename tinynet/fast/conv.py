@@ -19,20 +19,20 @@ from typing import Any
 
 import numpy as np
 
+from ..sizes import Size
 from . import winograd
 from .im2col import add_rows, channels_of_groups, col2im, im2col, pad
 from .memory import scratch
 from .parallel import over_batch, rectangles
 from .winograd_conv import forget, transformed, winograd_backward, winograd_forward
 
-Pair = tuple[int, int]
 WIDE = 80   # pixels along a kernel times channels, from which on Winograd's products outweigh its transforms of images
 TILES = 32  # from which on they outweigh its transform of the weights
 
 _padded, _cols = partial(scratch, "padded"), partial(scratch, "cols")
 
 
-def checked_algorithm(algorithm: str, kernel: Pair, stride: Pair) -> str:
+def checked_algorithm(algorithm: str, kernel: Size, stride: Size) -> str:
     """`algorithm`. Raises ValueError if there is none of this name, or it is not for this kernel and stride."""
     if algorithm not in ("auto", "im2col", "winograd"):
         raise ValueError(f"Conv2d: expected algorithm 'auto', 'im2col' or 'winograd', got {algorithm!r}")
@@ -42,7 +42,7 @@ def checked_algorithm(algorithm: str, kernel: Pair, stride: Pair) -> str:
     return algorithm
 
 
-def best_algorithm(kernel: Pair, stride: Pair, y_shape: tuple[int, ...], C: int, F: int) -> str:
+def best_algorithm(kernel: Size, stride: Size, y_shape: tuple[int, ...], C: int, F: int) -> str:
     """"im2col" or "winograd", for outputs of `y_shape` (N, P, Q, ...), C input and F output channels in each group.
 
     Winograd's algorithm exists for square kernels 3 to 5 strides wide. It saves the more multiplications the larger the
@@ -88,7 +88,7 @@ def conv_backward(x, W, dy, dx, dW, db, stride, padding, algorithm, xp) -> None:
         forget(W)  # a step will change them
 
 
-def _tiles(W: Any, y_shape: tuple[int, ...], stride: Pair, groups: int, algorithm: str) -> winograd.Form | None:
+def _tiles(W: Any, y_shape: tuple[int, ...], stride: Size, groups: int, algorithm: str) -> winograd.Form | None:
     """The tiles of Winograd's algorithm, if that is to be taken; else None."""
     KH, KW, C, F = W.shape
     if algorithm == "auto":

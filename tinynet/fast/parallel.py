@@ -105,7 +105,8 @@ _here = threading.local()  # of each thread: .alone, see `held`; if it computes 
 
 
 def set_threads(n: int) -> None:
-    """Use `n` threads from now on. The default is `TINYNET_THREADS` or, unset, the cores this process may use."""
+    """Use `n` threads from now on. The default is `TINYNET_THREADS` or, unset, the cores this process may use. Raises
+    ValueError for what is no whole number of 1 or more."""
     global _threads, _blas, _workers
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ValueError(f"set_threads: expected a whole number of threads, 1 or more, got {n!r}")
@@ -139,7 +140,8 @@ if hasattr(os, "register_at_fork"):
 
 
 def get_threads() -> int:
-    """How many threads share a batch; inside one of two columns, its share."""
+    """How many threads share a batch; inside one of two columns, its share. Raises ValueError for a `TINYNET_THREADS`
+    that is no whole number of 1 or more."""
     if not _threads:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         wanted = os.environ.get("TINYNET_THREADS", str(cores))

@@ -17,17 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from ..sizes import within
+from ..sizes import Size, within
 from .memory import scratch
 from .parallel import pieces
-
-Pair = tuple[int, int]
 
 
 class Grid:
     """The windows of a pooling, and where their pixels are once they are dealt out."""
 
-    def __init__(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...], kernel: Pair, stride: Pair, padding: Pair
+    def __init__(self, x_shape: tuple[int, ...], y_shape: tuple[int, ...], kernel: Size, stride: Size, padding: Size
                  ) -> None:
         (_, self.H, self.W, self.C), (_, self.P, self.Q, _) = x_shape, y_shape
         self.kernel, self.stride, self.padding = kernel, stride, padding

@@ -9,7 +9,8 @@
 
 tanh and the sigmoid saturate: where |x| is large, y hardly changes with x and the factor in (2) and (3) is nearly 0,
 so almost no gradient comes through. ReLU does not saturate for x > 0. AlexNet, section 3.1 and Figure 1. At x = 0,
-where ReLU has no derivative, we take 0. Each needs no more than its y for the way back, which the next layer keeps too.
+where ReLU has no derivative, we take 0. Each needs no more than its y for the way back, which the next layer keeps too;
+but for AbsTanh, which keeps tanh(x): its y has lost the sign.
 
 For small y all digits of (3) are there, down to the smallest numbers of the dtype. A y near 1 has only so many digits
 left for 1 - y: in float32 it is 1 from x = 17 on, and the gradient 0; in float64 from x = 37 on. So it is in the other

@@ -70,10 +70,13 @@ class Conv2d(Layer):
     The output has floor((size + padding - kernel) / stride) + 1 pixels along each axis. `input_grad=False` is for
     the first layer of a net: nobody needs the gradient of the images, so backward saves itself the work and returns
     None. `algorithm` is "im2col", "winograd" (for square kernels, 3 to 5 strides wide), or "auto": the one that is
-    expected to be faster, by fast/conv.py on a CPU, by fast/cuda/conv.py on a GPU. Winograd's makes the outputs near a
-    pixel of NaN NaN, and near one 100,000 times as large as the others inexact, also those whose window does not hold
-    it; "im2col" does not (fast/winograd.py). Weights start as `weight_init(rng, shape)`; the default is the paper's
-    N(0, 0.01), biases 0.
+    expected to be faster, by fast/conv.py on a CPU, by fast/cuda/conv.py on a GPU. With Winograd's, a pixel that is NaN
+    makes all outputs around it NaN, and one 100,000 times as large as the others makes them inexact, also those whose
+    window does not hold it; with "im2col" it does not (fast/winograd.py). Weights start as `weight_init(rng, shape)`;
+    the default is the paper's N(0, 0.01), biases 0.
+
+    Raises ValueError for sizes that are no whole numbers in range, for groups that do not divide both numbers of
+    channels, and for an `algorithm` that is none or not for this kernel.
     """
 
     dx_is_optional = True

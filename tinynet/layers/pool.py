@@ -22,13 +22,12 @@ import numpy as np
 from ..devices.device import Device
 from ..fast.operation import operation
 from ..layer import Layer
-from ..sizes import as_pair, within
+from ..sizes import Size, as_pair, within
 
-Pair = tuple[int, int]
 Slices = tuple[slice, slice, slice]  # images, rows, columns
 
 
-def offsets(x: Any, y: Any, kernel: Pair, stride: Pair, padding: Pair) -> Iterator[tuple[int, Slices, Slices]]:
+def offsets(x: Any, y: Any, kernel: Size, stride: Size, padding: Size) -> Iterator[tuple[int, Slices, Slices]]:
     """For each offset (i, j) in a window: its index i · KW + j; the windows (of y) that have a pixel there; and these
     pixels (of x), one for each of them."""
     (_, H, W_, _), (_, P, Q, _), images = x.shape, y.shape, slice(None)
@@ -39,7 +38,7 @@ def offsets(x: Any, y: Any, kernel: Pair, stride: Pair, padding: Pair) -> Iterat
 
 
 @operation
-def max_pool_forward(x: Any, y: Any, switches: Any, kernel: Pair, stride: Pair, padding: Pair, xp: Any) -> None:
+def max_pool_forward(x: Any, y: Any, switches: Any, kernel: Size, stride: Size, padding: Size, xp: Any) -> None:
     """Fill y; and switches, unless it is None, with the index of the winner: KH · KW, none, where y is NaN."""
     all_offsets = list(offsets(x, y, kernel, stride, padding))
     y[...] = -xp.inf
@@ -52,7 +51,7 @@ def max_pool_forward(x: Any, y: Any, switches: Any, kernel: Pair, stride: Pair, 
 
 
 @operation
-def max_pool_backward(dy: Any, switches: Any, dx: Any, kernel: Pair, stride: Pair, padding: Pair, xp: Any) -> None:
+def max_pool_backward(dy: Any, switches: Any, dx: Any, kernel: Size, stride: Size, padding: Size, xp: Any) -> None:
     """Fill dx."""
     dx[...] = 0
     for index, windows, pixels in offsets(dx, dy, kernel, stride, padding):
@@ -60,7 +59,7 @@ def max_pool_backward(dy: Any, switches: Any, dx: Any, kernel: Pair, stride: Pai
 
 
 @operation
-def avg_pool_forward(x: Any, y: Any, share: Any, kernel: Pair, stride: Pair, padding: Pair, xp: Any) -> None:
+def avg_pool_forward(x: Any, y: Any, share: Any, kernel: Size, stride: Size, padding: Size, xp: Any) -> None:
     """Fill y. `share` (P, Q, 1) is 1 / area of each window."""
     y[...] = 0
     for _, windows, pixels in offsets(x, y, kernel, stride, padding):
@@ -69,7 +68,7 @@ def avg_pool_forward(x: Any, y: Any, share: Any, kernel: Pair, stride: Pair, pad
 
 
 @operation
-def avg_pool_backward(dy: Any, share: Any, dx: Any, kernel: Pair, stride: Pair, padding: Pair, xp: Any) -> None:
+def avg_pool_backward(dy: Any, share: Any, dx: Any, kernel: Size, stride: Size, padding: Size, xp: Any) -> None:
     """Fill dx."""
     dx[...], shared = 0, dy * share
     for _, windows, pixels in offsets(dx, dy, kernel, stride, padding):
@@ -165,7 +164,7 @@ class AvgPool2d(_Pool2d):
 
 
 @functools.cache  # the same for every batch of one shape; what a GPU has recorded (devices/graph.py) reads it, too
-def shares(size: Pair, windows: Pair, kernel: Pair, stride: Pair, padding: Pair, dtype: Any, device: Device) -> Any:
+def shares(size: Size, windows: Size, kernel: Size, stride: Size, padding: Size, dtype: Any, device: Device) -> Any:
     """1 / area of every window, (P, Q, 1), of P × Q = `windows` on maps of H × W = `size`."""
     sides = []
     for length, n, K, S, p in zip(size, windows, kernel, stride, padding, strict=True):

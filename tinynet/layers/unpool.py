@@ -15,11 +15,12 @@ from typing import Any
 
 from ..fast.operation import operation
 from ..layer import Layer
-from .pool import MaxPool2d, Pair, offsets
+from ..sizes import Size
+from .pool import MaxPool2d, offsets
 
 
 @operation
-def unpool_forward(y: Any, switches: Any, x: Any, kernel: Pair, stride: Pair, padding: Pair, xp: Any) -> None:
+def unpool_forward(y: Any, switches: Any, x: Any, kernel: Size, stride: Size, padding: Size, xp: Any) -> None:
     """Fill x."""
     x[...] = 0
     for index, windows, pixels in reversed(list(offsets(x, y, kernel, stride, padding))):  # the last window writes last
@@ -28,7 +29,7 @@ def unpool_forward(y: Any, switches: Any, x: Any, kernel: Pair, stride: Pair, pa
 
 
 @operation
-def unpool_backward(dx: Any, y: Any, switches: Any, dy: Any, kernel: Pair, stride: Pair, padding: Pair, xp: Any
+def unpool_backward(dx: Any, y: Any, switches: Any, dy: Any, kernel: Size, stride: Size, padding: Size, xp: Any
                     ) -> None:
     """Fill dy (N, P, Q, C)."""
     dy[...], free = 0, xp.ones(dx.shape, bool)
@@ -63,5 +64,5 @@ class Unpool2d(Layer):
         unpool_backward(dy, x, switches, dx, *self._windows(), xp)
         return dx
 
-    def _windows(self) -> tuple[Pair, Pair, Pair]:
+    def _windows(self) -> tuple[Size, Size, Size]:
         return self.pool.kernel_size, self.pool.stride, self.pool.padding

@@ -42,7 +42,7 @@ def ratio_in_words(fast: Sequence[float], slow: Sequence[float], level: float) -
 
 
 def draw_relu_vs_tanh(path: str | os.PathLike, relu: Sequence[float], tanh: Sequence[float], *, level: float = 0.25,
-                      names: tuple[str, str] = ("ReLU", "tanh"), note: str = "") -> None:
+                      note: str = "") -> None:
     """Write the figure to `path`: ReLU solid, tanh dashed as in the paper, where each crosses `level`, the ratio.
 
     `relu` and `tanh` hold the training error of each epoch, from 0 to 1. `note` is small print below: which data.
@@ -52,7 +52,7 @@ def draw_relu_vs_tanh(path: str | os.PathLike, relu: Sequence[float], tanh: Sequ
         ax.annotate(f"{level:.0%} training error", (0, level), xycoords=("axes fraction", "data"), xytext=(4, -4),
                     textcoords="offset points", va="top", color="0.4", fontsize=9)
         last = max(len(relu), len(tanh), 1)
-        for errors, name, style, color, below in (relu, names[0], "-", "C0", -18), (tanh, names[1], "--", "C3", -36):
+        for errors, name, style, color, below in (relu, "ReLU", "-", "C0", -18), (tanh, "tanh", "--", "C3", -36):
             ax.plot(range(1, len(errors) + 1), errors, style, color=color, linewidth=2, label=name)
             at, bold = crossing(errors, level), {"color": color, "fontweight": "bold", "textcoords": "offset points"}
             if at is not None:  # the words stand where the other curve is not: above to the right, or below to the left
@@ -65,7 +65,7 @@ def draw_relu_vs_tanh(path: str | os.PathLike, relu: Sequence[float], tanh: Sequ
         ax.set(xlabel="epochs", ylabel="training error", ylim=(0, 0.95), xlim=(0, last * 1.02))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         ratio = ratio_in_words(relu, tanh, level)
-        ax.set_title(f"{names[1]} takes {ratio} times as many epochs as {names[0]}" if ratio else " and ".join(names))
+        ax.set_title(f"tanh takes {ratio} times as many epochs as ReLU" if ratio else "ReLU and tanh")
         ax.legend(frameon=False)
 
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..sizes import as_pair
-from .figure import figure
+from .figure import COLORS, figure
 from .images import tile
 from .kernels import kernel_grid
 from .strongest import Piece, Strongest
@@ -113,7 +113,7 @@ def _on_one_scale(shown: Sequence[Piece]) -> np.ndarray:
 
 def _draw_shares(ax: Any, values: Sequence[float]) -> None:
     names = ["low", "between", "high", "aliased"]
-    ax.barh(names, values, color=["#0072b2", "#0072b2", "#0072b2", "#d55e00"])
+    ax.barh(names, values, color=[COLORS[0], COLORS[0], COLORS[0], COLORS[5]])
     for i, value in enumerate(values):
         ax.text(min(value + 0.02, 0.85), i, f"{value:.0%}", va="center", fontsize=7)
     ax.set(xlim=(0, 1), ylim=(3.5, -0.5))

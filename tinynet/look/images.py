@@ -4,12 +4,12 @@ from __future__ import annotations
 import numpy as np
 
 
-def tile(images: np.ndarray, columns: int, gap: int = 1, background: int = 255) -> np.ndarray:
-    """Images (n, H, W, 3 or 1) uint8 side by side, at most `columns` in a row, `gap` pixels apart: (h, w, 3) uint8."""
+def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+    """Images (n, H, W, 3 or 1) uint8 side by side, at most `columns` in a row, `gap` white pixels apart: (h, w, 3)."""
     n, H, W, _ = images.shape
     columns = min(columns, n)
     rows = -(-n // columns)
-    sheet = np.full((rows * (H + gap), columns * (W + gap), 3), background, np.uint8)
+    sheet = np.full((rows * (H + gap), columns * (W + gap), 3), 255, np.uint8)
     for i, image in enumerate(images):
         top, left = i // columns * (H + gap), i % columns * (W + gap)
         sheet[top:top + H, left:left + W] = image  # one channel, grey, becomes three

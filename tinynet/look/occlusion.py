@@ -18,7 +18,7 @@ from ..layer import Layer, aside
 from ..net import Sequential
 from ..sizes import as_int
 from ..softmax import softmax
-from .figure import figure
+from .figure import COLORS, figure
 
 GREY = 127
 
@@ -147,7 +147,7 @@ def draw_average(path: str | os.PathLike, found: Average, rows: np.ndarray, colu
     with figure(path, 8.5, 3.4, note, grid=(1, 2)) as ((shown, cut),):
         _map(shown, found.mean, extent, f"share that is left, mean of {found.count} images")
         middle = len(rows) // 2
-        cut.errorbar(columns, found.mean[middle], found.error[middle], color="#0072b2", capsize=2, marker=".")
+        cut.errorbar(columns, found.mean[middle], found.error[middle], color=COLORS[0], capsize=2, marker=".")
         cut.set_title(f"along row {rows[middle]}, with its standard error", fontsize=9, loc="left")
         for ax, y in (shown, "row"), (cut, "share"):
             ax.set_xlabel("column of the square's centre, pixels", fontsize=8)
@@ -200,7 +200,7 @@ def _classes(ax: Any, likeliest: np.ndarray, extent: tuple[float, ...], classes:
 
     counts = np.bincount(likeliest.ravel())
     frequent = [int(c) for c in np.argsort(-counts, kind="stable")[:6] if counts[c]]
-    colors = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999"]  # told apart by all eyes
+    colors = [*COLORS[:6], "#999999"]
     index = np.full(likeliest.shape, len(frequent))
     for i, c in enumerate(frequent):
         index[likeliest == c] = i

@@ -41,10 +41,9 @@ from ..layers.table_conv import TableConv2d
 from ..layers.unpool import Unpool2d
 from ..models.resnet import ZeroPadShortcut
 from ..net import Branches, Identity, Sequential, Sum
-from ..sizes import as_int
+from ..sizes import Size, as_int
 
 Range = tuple[int, int]                # the first row and the last, or column
-Pair = tuple[int, int]                 # (vertical, horizontal)
 EVERYTHING = (-(10 ** 9), 10 ** 9)     # from far above the first row to far below the last
 NOTHING = (0, -1), (0, -1)             # of both, for what sees no row sees no column
 
@@ -151,7 +150,7 @@ def _over(seen: Range, K: int, S: int, padding: int) -> Range:
     return -((K - 1 - padding - seen[0]) // S), (seen[1] + padding) // S             # eq. (2)
 
 
-def _windows(layer: Layer) -> tuple[Pair, Pair, Pair]:
+def _windows(layer: Layer) -> tuple[Size, Size, Size]:
     """Kernel, stride and the padding above and on the left, each (vertical, horizontal)."""
     if isinstance(layer, Unpool2d):
         return _windows(layer.pool)

@@ -29,7 +29,7 @@ from ..loss import MeanSquaredError
 from ..net import Sequential
 from ..sizes import as_int
 from ..training.optim import SGD
-from ..training.schedule import ByEpoch
+from ..training.schedule import falling
 from ..training.train import train
 
 
@@ -92,7 +92,7 @@ class Autoencoder(Sequential):
         x, epochs = self._scaled(features), as_int(epochs, "Autoencoder.fit epochs")
         loader = Loader(Split(x, x), batch_size, rng)                                # what it should say is its input
         records = train(self, SGD(self.parameters(), lr, weight_decay=0.0), loader, epochs, loss=MeanSquaredError(),
-                        schedule=ByEpoch(lambda epoch: lr * (1 - (epoch - 1) / epochs)))   # eq. (1)
+                        schedule=falling(lr, epochs))                           # eq. (1)
         self.thresholds[...] = np.median(self._before_rounding(features), axis=0)
         return [record["train_loss"] for record in records]
 

@@ -113,8 +113,8 @@ class Piece(NamedTuple):
     field: Field
 
 
-def pieces(net: Sequential, images: Any, at: str, unit: int, found: Strongest, prepare: Prepare,
-           pixels: Prepare, method: str = "deconvnet") -> list[Piece]:
+def pieces(net: Sequential, images: Any, at: str, unit: int, found: Strongest, prepare: Prepare, pixels: Prepare
+           ) -> list[Piece]:
     """The strongest of map `unit` of the layer called `at`, as `strongest` found them in the same images.
 
     `pixels` gives what `prepare` sees of the images, as it is stored (`view.pixels`). Raises what `project` raises.
@@ -125,7 +125,7 @@ def pieces(net: Sequential, images: Any, at: str, unit: int, found: Strongest, p
             break
         stored = images[i:i + 1]
         place, seen = tuple(map(int, place)), pixels(stored)[0]
-        down = project(net, prepare(stored), at, unit, place, method)[0]
+        down = project(net, prepare(stored), at, unit, place)[0]
         field = receptive_field(net, at, place, seen.shape[:2])
         padding = (*field.beyond, (0, 0))
         image = np.pad(seen[field.rows, field.columns], padding, constant_values=127)

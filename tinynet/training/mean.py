@@ -19,7 +19,7 @@ from ..devices.device import device_of
 from ..distributed import ALONE, Alone, Ranks
 from ..layer import Layer
 from .buckets import Bucket, Buckets
-from .diverged import Diverged
+from .diverged import Diverged, check_step
 from .optimizer import Optimizer
 
 
@@ -85,8 +85,8 @@ class Mean:
         self.loss = loss if n == self.N else _sum(self.loss, loss, n / self.N)
         self.error = error if self.error is None else _sum(self.error, error)
 
-    def checked(self, check_step: Any, at: Any) -> Any:
-        """The length of the gradient. Raises Diverged, as diverged.check_step does; with the rank where it began. All
+    def checked(self, at: Any) -> Any:
+        """The length of the gradient. Raises Diverged, as `check_step` does; with the rank where it began. All
         ranks wait for the gradient if one has sent what is not finite; a rank alone does if its loss was waited for."""
         wait = bool(self.suspects) if self.buckets else isinstance(self.loss, float)
         try:

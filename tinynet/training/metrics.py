@@ -21,7 +21,8 @@ def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> fl
     """The share of rows of `probabilities` (N, classes) whose label is not among the k most probable classes.
 
     AlexNet reports k = 1 and 5. Ties count against the net: a label is among the k best only if fewer than k other
-    classes are at least as probable, so a net that calls everything equally probable is always wrong.
+    classes are at least as probable, so a net that calls everything equally probable is always wrong. Raises ValueError
+    for a k that is not from 1 to the number of classes, and what `check_probabilities` raises.
     """
     probabilities, labels = check_probabilities(probabilities, labels)
     if not 1 <= k <= probabilities.shape[1]:
@@ -33,7 +34,8 @@ def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> fl
 
 def per_class_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The share of each class's images that are recognised: (classes,), NaN for a class that has none. ZFNet, section
-    5.2 (Tables 3 and 4), reports the mean over the classes, so that large classes do not count more than small ones."""
+    5.2 (Tables 3 and 4), reports the mean over the classes, so that large classes do not count more than small ones.
+    Raises what `check_probabilities` raises."""
     matrix = confusion_matrix(probabilities, labels)
     with np.errstate(invalid="ignore"):
         return matrix.diagonal() / matrix.sum(axis=1)
@@ -66,7 +68,8 @@ def average_precision(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
 
 
 def confusion_matrix(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(classes, classes) counts: row, the true class; column, the class the net finds most probable."""
+    """(classes, classes) counts: row, the true class; column, the class the net finds most probable, of several the
+    first (where `top_k_error` counts a mistake). Raises what `check_probabilities` raises."""
     probabilities, labels = check_probabilities(probabilities, labels)
     classes = probabilities.shape[1]
     pairs = labels * classes + probabilities.argmax(axis=1)

@@ -91,8 +91,8 @@ class Optimizer:
         return [flat.g for flat in self._flats]
 
     def flats(self) -> list[Flat]:
-        """Where the parameters lie that are trained, by device and dtype: those of before the last step, unless one was
-        moved, frozen or converted since."""
+        """The flat arrays of all that is trained, one `Flat` for each device and dtype: the same objects as at the last
+        call, unless a parameter was moved, frozen or converted since."""
         self._take_in()
         return self._flats
 

@@ -28,7 +28,7 @@ from ..layers.linear import Linear
 from ..loss import SoftmaxCrossEntropy
 from ..net import Sequential
 from .optim import SGD, Adam
-from .schedule import ByEpoch
+from .schedule import falling
 from .train import train
 
 
@@ -112,13 +112,6 @@ def learn(net: Sequential, split: Split, view: View, rng: np.random.Generator, *
     records = train(net, Adam(net.parameters(), lr), loader, epochs, loss=SoftmaxCrossEntropy(),
                     schedule=falling(lr, epochs))
     return float(records[-1]["train_error"])
-
-
-def falling(lr: float, epochs: int) -> ByEpoch:
-    """From `lr` in the first epoch to nearly 0 in the last, in a straight line. ValueError without an epoch."""
-    if epochs < 1:
-        raise ValueError(f"expected one step, or epoch, or more, got {epochs}")
-    return ByEpoch(lambda epoch: lr * (1 - (epoch - 1) / epochs))
 
 
 def mean_and_error(values: Sequence[float]) -> tuple[float, float]:

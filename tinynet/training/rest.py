@@ -71,10 +71,10 @@ def expect_rest(there: dict[str, Any], loader: Loader, schedule: Schedule | None
         for name, steps in taken.items():
             expect_count(f"optimizer.taken.{name}", steps, 0, optimizer["steps"])
     for name, rng in generators.items():
-        expect_state(f"generators.{name}", there["generators"][name], rng)
+        expect_generator_state(f"generators.{name}", there["generators"][name], rng)
     for i, states in enumerate(there.get("generators of the other ranks", []), start=1):
         for name, rng in generators.items():
-            expect_state(f"generators of rank {i}.{name}", states[name], rng)
+            expect_generator_state(f"generators of rank {i}.{name}", states[name], rng)
     if schedule:
         copy.copy(schedule).restore(there["schedule"]["state"])  # a trial
     return _progress(there["progress"], loader)
@@ -96,7 +96,7 @@ def _progress(found: dict[str, Any], loader: Loader) -> Progress:
     if not (found["error"] is None or is_number(found["error"])):
         raise ValueError(f"progress.error: expected a number or none, got {shortened(found['error'])}")
     if found["batch"] or found["order"] is not None:
-        expect_state("progress.order", found["order"], loader.rng)
+        expect_generator_state("progress.order", found["order"], loader.rng)
     if not isinstance(found["history"], list):
         raise ValueError(f"progress.history: expected a list of records, got {shortened(found['history'])}")
     for record in found["history"]:
@@ -104,7 +104,7 @@ def _progress(found: dict[str, Any], loader: Loader) -> Progress:
     return Progress(**found)
 
 
-def expect_state(what: str, state: Any, rng: np.random.Generator) -> None:
+def expect_generator_state(what: str, state: Any, rng: np.random.Generator) -> None:
     """Raise unless a generator like `rng` can go on from this state. NumPy's own setters take some that make it read
     beyond its memory."""
     _within_limits(what, state, rng.bit_generator.state)

@@ -23,8 +23,8 @@ from .records import expect_count, expect_number
 class Schedule:
     """The base of all schedules: the same learning rate for ever. `KEPT` names the attributes that change.
 
-    Those who write one pass its constructor's arguments, as far as JSON can hold them, on to this one, and say in
-    `check` what a state from a file may be.
+    A subclass passes its constructor's arguments, as far as JSON can hold them, on to this constructor, and says in
+    `check` which states from a file it takes.
     """
 
     KEPT: tuple[str, ...] = ("lr",)
@@ -83,6 +83,13 @@ class ByEpoch(Schedule):
 
     def check(self, state: dict[str, Any]) -> None:
         expect_count("ByEpoch epoch", state["epoch"], 1)
+
+
+def falling(lr: float, epochs: int) -> ByEpoch:
+    """From `lr` in the first epoch to nearly 0 in the last, in a straight line. ValueError without an epoch."""
+    if epochs < 1:
+        raise ValueError(f"expected one step, or epoch, or more, got {epochs}")
+    return ByEpoch(lambda epoch: lr * (1 - (epoch - 1) / epochs))
 
 
 class Steps(Schedule):

@@ -16,7 +16,7 @@ from ..devices.device import place_of
 from ..layer import Layer
 
 METHODS = ("forward", "backward")
-Held = tuple[dict, Any, Any]  # where it is held, under which name, it
+Held = tuple[dict, Any, Any]  # the dictionary that holds something, its name there, the thing itself
 
 
 class Settings:

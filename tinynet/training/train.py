@@ -37,7 +37,7 @@ from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
 from ..overlooked import expect_children
 from .chance import at_chance
-from .diverged import check_step, check_weights, checked_loss
+from .diverged import check_weights, checked_loss
 from .mean import Mean
 from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
@@ -129,7 +129,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
                     mean.count(L, error)
             if before_step:
                 before_step()
-            grad_norm = mean.checked(check_step, progress)
+            grad_norm = mean.checked(progress)
             optimizer.step()
 
             progress.count(mean.N, mean.loss, mean.error, grad_norm)
@@ -174,7 +174,8 @@ def _expect_parameters_of(net: Layer, optimizer: Optimizer) -> None:
 
 
 def wrong_answers(scores: Any, labels: np.ndarray) -> Any:
-    """The number of images whose highest score is not that of their class; on a GPU as `Device.number` gives it."""
+    """The number of images whose highest score, of several the first, is not that of their class; on a GPU as
+    `Device.number` gives it."""
     with device_of(scores) as device:
         return device.number((scores.argmax(axis=1) != device.asarray(labels)).sum())
 

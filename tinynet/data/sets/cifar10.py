@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,34 +51,37 @@ def cifar10(root: str | PathLike | None = None, download: bool = True) -> Datase
     else is where they are downloaded to.
     """
     looked_in = search_folders(root)
-    if found := _found(looked_in):
+    if found := found_in(looked_in, (BINARY, PYTHON)):
         if found[0].name == BINARY.folder:
             clean_up(found[0].parent, BATCHES, f"{ARCHIVE.name}.part", ARCHIVE.size)
         return _load(*found)
     if not download:
         raise not_found("CIFAR-10", f"{BINARY.folder} or {PYTHON.folder}", looked_in, "cifar10_sample")
-    return _load(*_download(looked_in))
+    return _load(*downloaded(looked_in, (BINARY, PYTHON), URLS, ARCHIVE, BATCHES, "CIFAR-10"))
 
 
-def _found(looked_in: list[Candidate]) -> tuple[Path, _Layout] | None:
+def found_in(looked_in: list[Candidate], layouts: Sequence[Any]) -> tuple[Path, Any] | None:
+    """The first folder with data in one of the layouts, and this layout, which says its `folder`, `places`, `files`."""
     for folder, _ in looked_in:
-        for layout in BINARY, PYTHON:
+        for layout in layouts:
             for place in layout.places:
-                if holds(folder / place, layout.folder, layout.batches):
+                if holds(folder / place, layout.folder, layout.files):
                     return folder / place, layout
     return None
 
 
-def _download(looked_in: list[Candidate]) -> tuple[Path, _Layout]:
+def downloaded(looked_in: list[Candidate], layouts: Sequence[Any], urls: Sequence[str], archive: Wanted,
+               names: Sequence[str], what: str) -> tuple[Path, Any]:
+    """The same when the data `what` are there: the files `names` of the archive, which has the first of the layouts."""
     from ..download.archive import unpack
-    folder = looked_in[0].folder
-    with downloading(folder, BATCHES):
-        if found := _found(looked_in):  # another process was at it
+    folder, layout = looked_in[0].folder, layouts[0]
+    with downloading(folder, names):
+        if found := found_in(looked_in, layouts):  # another process was at it
             return found
-        expect_free(folder / BINARY.folder, "CIFAR-10")
-        with fetched(URLS, folder, ARCHIVE) as archive, new_folder(folder / BINARY.folder) as temporary:
-            unpack(archive, temporary, BATCHES)
-    return folder / BINARY.folder, BINARY
+        expect_free(folder / layout.folder, what)
+        with fetched(urls, folder, archive) as packed, new_folder(folder / layout.folder) as temporary:
+            unpack(packed, temporary, names)
+    return folder / layout.folder, layout
 
 
 def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +120,7 @@ class _Layout(NamedTuple):
     names: Callable[[Path], list[str]]
 
     @property
-    def batches(self) -> list[str]:
+    def files(self) -> list[str]:
         return [stem + self.suffix for stem in (*TRAIN, TEST)]
 
 
@@ -170,7 +173,7 @@ def repeated(parts: dict[str, Split]) -> str:
 
 
 def _check_complete(folder: Path, layout: _Layout) -> None:
-    expected, found = set(layout.batches), _batches_in(folder, layout)
+    expected, found = set(layout.files), _batches_in(folder, layout)
     missing, more = (", ".join(sorted(names)) for names in (expected - found, found - expected))
     if missing or more:
         raise wrong(folder, "five training batches and one test batch",

@@ -18,10 +18,10 @@ import numpy as np
 
 from ...files.reading import read_text
 from ..dataset import Dataset, Split, check_labels, wrong
-from ..download.fetch import Wanted, downloading, fetched
-from ..download.folders import Candidate, clean_up, expect_free, new_folder, not_found, search_folders
+from ..download.fetch import Wanted
+from ..download.folders import clean_up, not_found, search_folders
 from . import cifar10_pickle
-from .cifar10 import channels_last, holds, places, read_records, repeated
+from .cifar10 import channels_last, downloaded, found_in, places, read_records, repeated
 
 URLS = ["https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz"]
 ARCHIVE = Wanted("cifar-100-binary.tar.gz", 168_513_733, "03b5dce01913d631647c71ecec9e9cb8",
@@ -54,34 +54,13 @@ def cifar100(root: str | PathLike | None = None, download: bool = True, labels: 
     if labels not in CLASSES:
         raise ValueError(f"cifar100 labels: expected one of {', '.join(CLASSES)}, got {labels!r}")
     looked_in = search_folders(root)
-    if found := _found(looked_in):
+    if found := found_in(looked_in, (BINARY, PYTHON)):
         if found[0].name == BINARY.folder:
             clean_up(found[0].parent, BINARY.files, f"{ARCHIVE.name}.part", ARCHIVE.size)
         return _load(*found, labels)
     if not download:
         raise not_found("CIFAR-100", f"{BINARY.folder} or {PYTHON.folder}", looked_in, "cifar10_sample")
-    return _load(*_download(looked_in), labels)
-
-
-def _found(looked_in: list[Candidate]) -> tuple[Path, _Layout] | None:
-    for folder, _ in looked_in:
-        for layout in BINARY, PYTHON:
-            for place in layout.places:
-                if holds(folder / place, layout.folder, layout.files):
-                    return folder / place, layout
-    return None
-
-
-def _download(looked_in: list[Candidate]) -> tuple[Path, _Layout]:
-    from ..download.archive import unpack
-    folder = looked_in[0].folder
-    with downloading(folder, BINARY.files):
-        if found := _found(looked_in):  # another process was at it
-            return found
-        expect_free(folder / BINARY.folder, "CIFAR-100")
-        with fetched(URLS, folder, ARCHIVE) as archive, new_folder(folder / BINARY.folder) as temporary:
-            unpack(archive, temporary, BINARY.files)
-    return folder / BINARY.folder, BINARY
+    return _load(*downloaded(looked_in, (BINARY, PYTHON), URLS, ARCHIVE, BINARY.files, "CIFAR-100"), labels)
 
 
 def _load(folder: Path, layout: _Layout, labels: str) -> Dataset:

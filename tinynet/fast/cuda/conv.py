@@ -21,18 +21,18 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from ...sizes import Size
 from ..winograd import POINTS, Form, possible
 from . import winograd
 from .blas import grouped, multiply, sum_rows
 from .im2col import col2im, im2col
 
-Pair = tuple[int, int]
 NUMBER = 25    # multiply-adds in the time in which a number gets to or from memory: 25e12 a second, 4e12 bytes a second
 ASKED = 4.5e8  # ... and in which Python asks for a kernel: 18 microseconds
 
 
 @functools.cache
-def best_form(kernel: Pair, stride: Pair, N: int, size: Pair, C: int, F: int, algorithm: str = "auto") -> Form | None:
+def best_form(kernel: Size, stride: Size, N: int, size: Size, C: int, F: int, algorithm: str = "auto") -> Form | None:
     """The form of Winograd's tiles, or None for im2col, whichever is expected to be faster, or is the `algorithm`;
     for N outputs of P × Q = `size` pixels, with C input and F output channels in each group.
 

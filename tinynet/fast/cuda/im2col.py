@@ -19,11 +19,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...sizes import Padding
+from ...sizes import Padding, Size
 from . import blas
 from .kernels import start
 
-Pair = tuple[int, int]
 KERNELS = r"""
 // cols (G, N, P, Q, KH, KW, C), or (G, P, Q, N, ...), of x (N, H, W, G, C); the padding, `top` and `left`, reads as 0
 __global__ void im2col_NUMBER(const NUMBER* x, NUMBER* cols, index total, index N, index H, index W, index G, index C,
@@ -79,21 +78,21 @@ struct alignas(4 * sizeof(real)) four {
 SOURCE = FOUR + KERNELS.replace("NUMBER", "real") + KERNELS.replace("NUMBER", "four")
 
 
-def im2col(x: Any, cols: Any, size: Pair, kernel: Pair, stride: Pair, padding: Padding, by_place: bool = False
+def im2col(x: Any, cols: Any, size: Size, kernel: Size, stride: Size, padding: Padding, by_place: bool = False
            ) -> None:
     """Fill cols (groups, N · P · Q, KH · KW · C/groups) of x (N, H, W, C), for P × Q = `size` windows; `by_place`, in
     the order P · Q · N."""
     _start("im2col", cols, x, cols, cols.size // kernel[0], x.shape, size, kernel, stride, padding, by_place)
 
 
-def col2im(d_cols: Any, dx: Any, size: Pair, kernel: Pair, stride: Pair, padding: Padding, by_place: bool = False
+def col2im(d_cols: Any, dx: Any, size: Size, kernel: Size, stride: Size, padding: Padding, by_place: bool = False
            ) -> None:
     """Fill dx, the transpose."""
     _start("col2im", d_cols, d_cols, dx, dx.size, dx.shape, size, kernel, stride, padding, by_place)
 
 
-def _start(name: str, cols: Any, source: Any, target: Any, total: int, x_shape: tuple[int, ...], size: Pair,
-           kernel: Pair, stride: Pair, padding: Padding, by_place: bool) -> None:
+def _start(name: str, cols: Any, source: Any, target: Any, total: int, x_shape: tuple[int, ...], size: Size,
+           kernel: Size, stride: Size, padding: Padding, by_place: bool) -> None:
     (N, H, W_, _), G, C = x_shape, len(cols), cols.shape[2] // (kernel[0] * kernel[1])
     aligned = C % 4 == 0 and (blas.address(source) | blas.address(target)) % (4 * cols.itemsize) == 0
     number, step = ("four", 4) if aligned else ("real", 1)
