@@ -159,7 +159,9 @@ class Columns(_OnPairs, Container):
         return self._both(left, right)
 
     def _both(self, left: Callable[[], Any], right: Callable[[], Any], in_turn: bool = False) -> Pair:
-        if in_turn or self.left.device.asynchronous:
+        if in_turn:  # for whoever looks on, who is told on the stream of each
+            return Pair((left(), right()), self.device)
+        if self.left.device.asynchronous:
             with current(self.left.device):  # then to the right one, not by way of the null stream: graph.py
                 return Pair((left(), right()), self.device)
         return Pair(side_by_side(left, right), self.device)

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .devices.device import Device, cpu, place_of
+from .devices.graph import recording
 from .layer import Layer
 from .parameter import Parameter
 
@@ -104,7 +105,8 @@ def run(name: str, layer: Layer, x: Any, train: bool = False, keep: bool = False
     except MemoryError as error:
         _raise(error, layer)
     if seen:
-        seen(name, layer, x, y)
+        with current(layer.device):                                                  # where y may still be computed
+            seen(name, layer, x, y)
     return y
 
 
@@ -151,7 +153,13 @@ def _raise(error: MemoryError, layer: Layer) -> NoReturn:
 
 
 def current(device: Any) -> AbstractContextManager:
-    """The context in which a layer on `device` computes; columns, on a pair of devices, see to it themselves."""
+    """The context in which a layer on `device` computes; columns, on a pair of devices, see to it themselves.
+
+    While a graph is recorded, the thread that asks for the work of both stays with the first one between them. The null
+    stream is in order with all others: to come by there would let both wait for one another after each layer.
+    """
+    if isinstance(device, tuple):
+        return device[0] if recording() else nullcontext()
     return device if isinstance(device, Device) else nullcontext()
 
 

@@ -78,6 +78,17 @@ def test_pinned_memory_is_kept_until_it_has_arrived(stand_ins):
     assert [pinned[0].shape for _, pinned in cuda._under_way] == [(4,), (5,)]
 
 
+def test_without_pinned_memory_any_other_serves(monkeypatch):
+    def empty_pinned(shape, dtype):
+        raise RuntimeError(message)
+    monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(empty_pinned=empty_pinned))
+    message = "cudaErrorMemoryAllocation: out of memory"
+    assert cuda._pinned((2, 3), np.float32).shape == (2, 3)
+    message = "cudaErrorLaunchFailure: unspecified launch failure"
+    with pytest.raises(RuntimeError, match="cudaErrorLaunchFailure"):
+        cuda._pinned((2, 3), np.float32)
+
+
 def test_the_host_may_write_to_its_array_at_once(stand_ins):
     to, log = stand_ins
     x = np.ones(3)

@@ -8,9 +8,10 @@ from naive import distinct
 from test_columns import small_net
 from test_layer import CASES
 
-from tinynet import SGD, Fork, Join, Sequential, SoftmaxCrossEntropy, cpu, gpu, pair, traffic
+from tinynet import SGD, Columns, Fork, Join, ReLU, Sequential, SoftmaxCrossEntropy, cpu, gpu, pair, traffic
 from tinynet.columns import Pair
 from tinynet.devices import cuda
+from tinynet.devices.graph import Graph, Recording
 from tinynet.layers import dropout
 from tinynet.models import alexnet, convert
 
@@ -130,3 +131,32 @@ def test_columns_that_join_and_fork_again_do_not_overtake_one_another(stream):
             del x
         for device, array in zip(devices, y, strict=True):
             assert (device.tohost(array) == 1).all()
+
+
+def test_whoever_looks_on_is_told_on_the_stream_of_the_layer():
+    """Else what the other column computes could be read before it is there."""
+    devices, found = pair("streams"), {}
+    net = small_net(devices, np.random.default_rng(0))
+    current = devices[0].xp.cuda.get_current_stream
+    net.forward(np.ones((3, 4, 4, 2), np.float32), seen=lambda name, *rest: found.update({name: current()}))
+    for name, stream in found.items():
+        side = name.rpartition(".")[2]
+        assert side not in ("left", "right") or stream == devices[side == "right"].stream, name
+    assert len(found) > 8
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_columns_wait_for_one_another_at_crossings_only(monkeypatch, count):
+    """In a graph the null stream is one of its own: who comes by there lets both columns wait."""
+    waits, devices = [], pair("streams")
+    moved = Recording.moved
+    monkeypatch.setattr(Recording, "moved", lambda self, before, now: waits.append(
+        (before or self.home) is not (now or self.home) and self.home in (before or self.home, now or self.home)
+        ) or moved(self, before, now))
+    layers = {f"relu{i}": Columns(ReLU(), ReLU()) for i in range(count)}
+    net = Sequential(fork=Fork(devices), **layers, join=Join(devices[0]))
+    x = np.ones((2, 3), np.float32)
+    net.forward(x)
+    graph = Graph(gpu(0), net.forward, x)
+    assert sum(waits) <= 2
+    assert (gpu(0).tohost(graph.launch(x)) == 1).all()

@@ -72,6 +72,7 @@ def test_nccl_adds_up_when_the_gradient_is_there_and_the_gpu_waits_for_the_sum_o
 def test_a_gradient_is_fetched_when_it_is_there_and_nobody_waits_for_it(log, monkeypatch):
     monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(empty_pinned=np.zeros))
     monkeypatch.setattr(cuda, "_outbound", lambda index: Stream("outbound", log))
+    monkeypatch.setattr(cuda, "_under_way", [])
 
     class Array(StandInArray):
         def get(self, stream, out, blocking):
@@ -86,6 +87,7 @@ def test_a_gradient_is_fetched_when_it_is_there_and_nobody_waits_for_it(log, mon
     assert not coming.done() and log[4:] == []
     gc.collect()
     assert kept() is not None                           # or its memory might be another's before it is read
+    assert [len(pinned) for _, pinned in cuda._under_way] == [1]        # nor is where it goes to, though nobody waits
     assert (coming.host() == np.full((2, 3), 7)).all() and log[4:] == ["the host waits"]
 
 

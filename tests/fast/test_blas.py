@@ -99,6 +99,16 @@ def test_reduced_precision_is_asked_for_with_each_product(monkeypatch):
     assert modes == [(42, 0), (42, 0), (42, 0), (42, 3), (42, 0), (42, 0)]
 
 
+def test_products_of_others_are_in_full_again(cublas, monkeypatch):
+    """CuPy's own are by the same handle, and ask for nothing."""
+    handles, x = [], np.ones((2, 2), np.float32)
+    monkeypatch.setattr(blas, "_in_full_again", handles.append)
+    for gpus in set(), {0}, {1}:
+        monkeypatch.setattr(blas, "tf32_gpus", gpus)
+        blas.multiply(x, x, np.empty_like(x))
+    assert handles == [1]
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -177,14 +177,19 @@ def bring(x: Any, to: Any) -> Callable[[], Any]:
         inbound.wait_event(to.stream.record())        # launched
         pinned = [_set(y, host) for host, y in pairs]
         arrived = inbound.record()
-    with _lock:
-        _under_way[:] = [sent for sent in _under_way if not sent[0].done] + [(arrived, pinned)]
+    _keep(arrived, pinned)
 
     def here() -> Any:
         with to:
             to.stream.wait_event(arrived)
         return there
     return here
+
+
+def _keep(until: Any, pinned: list[np.ndarray]) -> None:
+    """Let nobody else have this memory before the event, whoever lets go of it: CuPy gives it away at once."""
+    with _lock:
+        _under_way[:] = [sent for sent in _under_way if not sent[0].done] + [(until, pinned)]
 
 
 def each_array(x: Any, function: Callable[[np.ndarray], Any]) -> Any:
@@ -197,11 +202,22 @@ def each_array(x: Any, function: Callable[[np.ndarray], Any]) -> Any:
 
 def _set(y: Any, host: np.ndarray) -> np.ndarray:
     """Ask the current stream to copy `host` into y. Returns the pinned memory that it will be read from."""
-    from cupyx import empty_pinned
-    pinned = empty_pinned(host.shape, host.dtype)
+    pinned = _pinned(host.shape, host.dtype)
     pinned[...] = host
     y.set(pinned)
     return pinned
+
+
+def _pinned(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Memory of the host that a GPU reads and writes by itself; where the system has no more of it, ordinary memory,
+    for which a copy waits."""
+    from cupyx import empty_pinned
+    try:
+        return empty_pinned(shape, dtype)
+    except RuntimeError as error:                     # CuPy's; its words are those of a GPU's memory: FULL
+        if "cudaErrorMemoryAllocation" not in str(error):
+            raise
+        return np.empty(shape, dtype)
 
 
 @functools.cache
@@ -226,13 +242,13 @@ class fetch:
     `done()` says whether it has come, `host()` waits for it. Until then nobody may write to x."""
 
     def __init__(self, x: Any, source: Any) -> None:
-        from cupyx import empty_pinned
-        self._host, outbound = empty_pinned(x.shape, x.dtype), _outbound(source.index)
+        self._host, outbound = _pinned(x.shape, x.dtype), _outbound(source.index)
         self._x = x                                   # kept, or its memory might be another's before it is read
         with source:
             outbound.wait_event(source.stream.record())
             x.get(stream=outbound, out=self._host, blocking=False)
             self._come = outbound.record()
+        _keep(self._come, [self._host])
 
     def done(self) -> bool:
         return self._come.done

@@ -43,8 +43,8 @@ def multiply(a: Any, b: Any, c: Any, add: bool = False) -> None:
     if plan.exchanged:
         a, b = b, a
     a, b = a.copy(order="C") if plan.copied[0] else a, b.copy(order="C") if plan.copied[1] else b
-    kind = c.dtype.char
-    (library, handle), (zero, one), (a_apart, b_apart, c_apart) = _cublas(_device_of(c)), _addresses[kind], plan.apart
+    kind, device = c.dtype.char, _device_of(c)
+    (library, handle), (zero, one), (a_apart, b_apart, c_apart) = _cublas(device), _addresses[kind], plan.apart
     beta, (single, batched) = one if add else zero, FUNCTIONS[kind]
     if plan.batch == 1:
         getattr(library, single)(handle, *plan.turned, *plan.sizes, one, address(a), a_apart, address(b), b_apart,
@@ -53,6 +53,8 @@ def multiply(a: Any, b: Any, c: Any, add: bool = False) -> None:
         a_step, b_step, c_step = plan.steps
         getattr(library, batched)(handle, *plan.turned, *plan.sizes, one, address(a), a_apart, a_step,
                                   address(b), b_apart, b_step, beta, address(c), c_apart, c_step, plan.batch)
+    if device in tf32_gpus:
+        _in_full_again(handle)
 
 
 def sum_rows(rows: Any, total: Any, xp: Any) -> None:
@@ -156,6 +158,12 @@ def _cublas(device: int) -> tuple[Any, int]:
         cublas, stream = recorded_blas.of_version(cublas.getVersion(handle)), cupy.cuda.get_current_stream().ptr
         cublas.begin(handle, stream, now.workspace(stream, recorded_blas.WORKSPACE))
     return cublas, handle
+
+
+def _in_full_again(handle: int) -> None:
+    """CuPy's own products, `a @ b`, are by the same handle."""
+    import cupy.cuda
+    cupy.cuda.cublas.setMathMode(handle, FLOAT32)
 
 
 def _device_of(x: Any) -> int:
