@@ -127,6 +127,27 @@ def test_validate_that_returns_no_dict():
         train(net, SGD(net.parameters(), 1.0), loader(split), 1, validate=lambda: 0.3)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_where_validate_fails_the_epoch_is_not_over_and_validate_is_asked_again(error):
+    def validate():
+        if len(raised) < fails:
+            raised.append(error())
+            raise raised[-1]
+        return {"val_error": 0.5}
+
+    ends = []
+    for fails in 0, 1:
+        raised, schedule, progress, (split, net) = [], Steps(0.1, at=(2,)), Progress(), toy()
+        sgd, batches = SGD(net.parameters(), 0.1), loader(split)
+        if fails:
+            with pytest.raises(error):
+                train(net, sgd, batches, 2, schedule=schedule, progress=progress, validate=validate)
+            assert (progress.epoch, progress.batch, progress.history, schedule.epoch) == (1, 3, [], 1)
+        records = train(net, sgd, batches, 2, schedule=schedule, progress=progress, validate=validate)
+        ends.append([(r["epoch"], r["lr"], r["train_loss"], r["val_error"]) for r in records])
+    assert ends[0] == ends[1] and [lr for _, lr, *_ in ends[0]] == pytest.approx([0.1, 0.01])
+
+
 def test_without_a_validation_error_the_schedule_sees_the_training_error():
     split, net = toy()
     schedule = WhenStuck(0.1)

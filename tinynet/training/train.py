@@ -64,7 +64,8 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     is one of classes (it has `probs`), else there is none. With the `progress` of an earlier training, this one goes on
     from there. `schedule` gives the learning rate of each epoch, and ends the training when it is finished.
     `validate()` is asked after each epoch: what it returns goes into the record. The schedule looks at its "val_error",
-    or without one at the training error, or the loss.
+    or without one at the training error, or the loss. If it fails, the epoch is not over: with the same `progress`,
+    training goes on by asking it again.
 
     Each batch goes through the net in `accumulate` parts, one after another: the memory is that of one part, the step
     that of the whole batch (but for batch normalisation, which sees parts). With `ranks` (distributed.ranks), all of
@@ -137,10 +138,12 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
             if on_batch and on_batch(progress):
                 progress.settle()
                 return progress.history
+        progress.settle()
+        found = _validated(validate, net, progress.epoch, optimizer.lr) if validate else {}  # if it fails: not over yet
         record = progress.end_epoch(optimizer.lr)
         if metric is wrong_answers and (advice := at_chance(progress.history, classes, loader.size)):
             say(advice)
-        record |= _validated(validate, net, record["epoch"], optimizer.lr) if validate else {}
+        record |= found
         if schedule:
             schedule.seen(judged_by(record))
         if on_epoch and on_epoch(record):
