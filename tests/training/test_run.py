@@ -87,6 +87,14 @@ def test_the_best_is_found_beside_epochs_without_a_validation_error(tmp_path):
         assert json.loads(file["training/rest"].item())["progress"]["epoch"] == 4 + 1
 
 
+def test_an_error_that_is_no_number_leaves_a_checkpoint_that_can_be_resumed(tmp_path):
+    with pytest.raises(TypeError, match="expected a number as validate's test_error, got None"):
+        go(tmp_path / "run", validate=lambda: {"test_error": None})
+    go(tmp_path / "run", resume=True)
+    go(tmp_path / "whole")
+    assert_same_end(tmp_path / "run", tmp_path / "whole")
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_what_is_the_same_is_written_once(tmp_path, monkeypatch, links):
     written, save = [], checkpoint.save

@@ -148,6 +148,18 @@ def test_where_validate_fails_the_epoch_is_not_over_and_validate_is_asked_again(
     assert ends[0] == ends[1] and [lr for _, lr, *_ in ends[0]] == pytest.approx([0.1, 0.01])
 
 
+@pytest.mark.parametrize("name", ["val_error", "test_error", "val_top5_error"])
+@pytest.mark.parametrize("wrong", [None, "0.5", True, [0.5]])
+def test_an_error_that_is_no_number(name, wrong):
+    (split, net), progress = toy(), Progress()
+    with pytest.raises(TypeError, match=f"expected a number as validate's {name}, got .*; where it was not measured"):
+        train(net, SGD(net.parameters(), 1.0), loader(split), 1, progress=progress, validate=lambda: {name: wrong})
+    assert progress.history == []
+    for right in 0, 0.5, np.nan, np.float32(0.5), np.array(0.5):
+        record = train(net, SGD(net.parameters(), 1.0), loader(split), 1, validate=lambda right=right: {name: right})[0]
+        np.testing.assert_equal(record[name], right)
+
+
 def test_without_a_validation_error_the_schedule_sees_the_training_error():
     split, net = toy()
     schedule = WhenStuck(0.1)

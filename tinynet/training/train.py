@@ -41,6 +41,7 @@ from .diverged import check_weights, checked_loss
 from .mean import Mean
 from .optimizer import Optimizer
 from .progress import Progress, Record, judged_by, say, show_progress
+from .records import is_number
 from .replay import repeated
 from .schedule import Schedule
 
@@ -159,6 +160,11 @@ def _validated(validate: Callable[[], Record], net: Layer, epoch: int, lr: float
         raise
     if not isinstance(found, dict):
         raise TypeError(f"train: expected validate to return a dict, {{'val_error': 0.1}} for example, got {found!r}")
+    for name, value in found.items():  # who reads a checkpoint believes no others
+        value = value.item() if getattr(value, "shape", None) == () else value
+        if str(name).endswith("_error") and not is_number(value):
+            raise TypeError(f"train: expected a number as validate's {name}, got {value!r}; where it was not measured, "
+                            "leave it out")
     return found
 
 
