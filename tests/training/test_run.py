@@ -87,6 +87,14 @@ def test_the_best_is_found_beside_epochs_without_a_validation_error(tmp_path):
         assert json.loads(file["training/rest"].item())["progress"]["epoch"] == 4 + 1
 
 
+def test_the_best_is_one_of_the_epochs_that_were_validated_if_only_some_are(tmp_path):
+    found = iter([{}, {"val_error": 0.9}, {}, {"val_error": 0.8}, {}, {"val_error": 0.85}])
+    _, at = go(tmp_path / "run", epochs=6, validate=lambda: next(found))
+    assert min(record["train_error"] for record in at.history) < 0.8                         # they are no match
+    with np.load(tmp_path / "run/checkpoints/best.npz") as file:
+        assert json.loads(file["training/rest"].item())["progress"]["epoch"] == 4 + 1
+
+
 def test_an_error_that_is_no_number_leaves_a_checkpoint_that_can_be_resumed(tmp_path):
     with pytest.raises(TypeError, match="expected a number as validate's test_error, got None"):
         go(tmp_path / "run", validate=lambda: {"test_error": None})

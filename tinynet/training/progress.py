@@ -1,6 +1,7 @@
 """How far a training is, as numbers and as a line on the terminal."""
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from .diverged import check_taken
 
 Record = dict[str, Any]  # what is known of an epoch that is over
 LATE = 10                # steps of a GPU whose numbers are read together, for to read them is to wait for them
+JUDGED_BY = ("val_error", "train_error", "train_loss")
 
 
 @dataclass
@@ -80,7 +82,15 @@ class Progress:
 def judged_by(record: Record) -> float | None:
     """By which number of a record an epoch is better than another: the validation error; without one the training
     error, and without that the loss."""
-    return next((record[name] for name in ("val_error", "train_error", "train_loss") if name in record), None)
+    return next((record[name] for name in JUDGED_BY if name in record), None)
+
+
+def last_is_best(history: list[Record]) -> bool:
+    """Whether the last epoch is better than all before it, by the first of these numbers that any of them has: where
+    only some are validated, a training error is no match for a validation error."""
+    by = next(name for name in JUDGED_BY if any(name in record for record in history))
+    *before, now = [record.get(by, math.nan) for record in history]
+    return now < min((error for error in before if not math.isnan(error)), default=math.inf)  # a val_error may be NaN
 
 
 def show_progress(name: str) -> Callable[[Progress], None]:

@@ -21,7 +21,6 @@ last.npz: bit for bit as if nothing had happened, given the same number of threa
 from __future__ import annotations
 
 import json
-import math
 import os
 import signal
 import sys
@@ -46,7 +45,7 @@ from .config import expect_same_run, read_config
 from .events import EventFile
 from .folder import expect_room, hold, let_go, writing
 from .optimizer import Optimizer
-from .progress import Progress, Record, judged_by, say, show_progress
+from .progress import Progress, Record, last_is_best, say, show_progress
 from .rest import plain
 from .schedule import Schedule
 
@@ -148,9 +147,7 @@ class Run:
 
     def on_epoch(self, record: Record) -> None:
         """After each epoch: metrics, checkpoints, curves, a line on the screen."""
-        *before, now = [judged_by(each) for each in self.progress.history]
-        best = min((error for error in before if not math.isnan(error)), default=math.inf)  # a val_error may be NaN
-        names = ["best"] if now < best else []
+        names = ["best"] if last_is_best(self.progress.history) else []
         if self.keep_every and record["epoch"] % self.keep_every == 0:
             names.append(f"epoch-{record['epoch']:04}")
         if names:
