@@ -61,6 +61,13 @@ def test_steps():
     assert rates(Steps(1, at=(2,), factor=0.5), [0.5] * 2) == [1, 0.5, 0.5]
 
 
+def test_steps_at_epochs_that_come_one_by_one():
+    schedule = Steps(0.1, at=map(int, "2,3".split(",")))
+    assert schedule.at == (2, 3) and schedule.settings["at"] == [2, 3]
+    with pytest.raises(ValueError, match="expected epochs from 2 on in ascending order"):
+        Steps(0.1, at=map(int, "3,2".split(",")))
+
+
 def test_when_stuck_divides_three_times_and_finishes_the_fourth():
     schedule = WhenStuck(0.01, patience=2)
     assert rates(schedule, [0.9, 0.8, 0.8]) == [0.01] * 4              # as good as the best is not better: 1 epoch

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..files.reading import shortened
@@ -97,11 +97,12 @@ class Steps(Schedule):
 
     KEPT = ("lr", "epoch")
 
-    def __init__(self, lr: float, at: tuple[int, ...], factor: float = 0.1) -> None:
+    def __init__(self, lr: float, at: Iterable[int], factor: float = 0.1) -> None:
+        at = tuple(at)  # whatever gives the epochs one by one: it may do so but once
         super().__init__(lr, at=list(at), factor=_below_1(self, factor))
         if list(at) != sorted(set(at)) or any(epoch < 2 or epoch % 1 for epoch in at):
             raise ValueError(f"Steps: expected epochs from 2 on in ascending order, whole numbers, got {at!r}")
-        self.at, self.factor, self.epoch = tuple(at), float(factor), 1
+        self.at, self.factor, self.epoch = at, float(factor), 1
 
     def seen(self, error: float) -> None:
         self.epoch += 1
