@@ -70,7 +70,7 @@ class Probe:
         check_kind(labels, "Probe", "labels")
         x = self._checked(x)
         mean, spread = x.mean(axis=0), float((x - x.mean(axis=0)).std())
-        if not spread:
+        if not spread or (x == x[0]).all():  # their mean is rounded, so the spread may be above 0
             raise ValueError(f"Probe: the {len(x)} features are all the same: there is nothing to tell apart")
         scale = spread * x.shape[1] ** 0.5
         net = Sequential(fc=Linear(self.features, self.classes, rng=self.rng, weight_init=gaussian(0.01)))
