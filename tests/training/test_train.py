@@ -332,6 +332,26 @@ def test_the_step_is_left_out_whatever_kind_of_number_a_loss_gives(made):
     assert sgd.steps == 2
 
 
+class Whole(Layer):
+    """A loss of one's own, which is a whole number, and whose gradient is NaN."""
+
+    def forward(self, logits, labels):
+        self.dz = np.full_like(logits, np.nan)
+        return max(0, -1)
+
+    def backward(self):
+        return self.dz
+
+
+def test_the_step_is_left_out_beside_a_loss_that_is_a_whole_number():
+    split, net = toy()
+    sgd, before = SGD(net.parameters(), 0.1), values(net)
+    with pytest.raises(Diverged, match="epoch 1, batch 1: the gradient of fc2.. holds NaN or infinity"):
+        train(net, sgd, loader(split), 1, loss=Whole())
+    assert sgd.steps == 0
+    assert_values(net, before)
+
+
 def test_scores_are_looked_at_once(monkeypatch):
     split, net = toy()
     seen = []

@@ -41,6 +41,7 @@ def checked_loss(loss: Any, scores: Any, targets: Any, net: Layer, x: Any, at: P
             check_scores(scores, net, x, at)
         raise
     L = L.item() if isinstance(L, (np.generic, np.ndarray)) else L  # as a loss of one's own may give it
+    L = float(L) if isinstance(L, int) else L                       # max(0, ...): no GPU is still computing it
     if isinstance(L, float) and not math.isfinite(L):
         check_scores(scores, net, x, at)
     return L
