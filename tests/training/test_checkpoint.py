@@ -250,6 +250,12 @@ def loader(labels, batch_size, images=11):
     (lambda t: setattr(t, "loader", loader((np.arange(11) + 1) % 3, 4)),
      "the fingerprint of its labels: expected .{8}, the file has .{8}$"),
     (lambda t: t.net.freeze("fc1"), "the frozen parameters: expected fc1.W, fc1.b, the file has none"),
+    (lambda t: setattr(t.net["fc1"].b, "lr", 2),
+     "the rate and the decay of fc1.b: expected times 2.0, times 1.0, the file has times 1.0, times 1.0"),
+    (lambda t: setattr(t.net["fc1"].b, "lr", FixedRate(1)),
+     "the rate and the decay of fc1.b: expected fixed at 1.0, times 1.0, the file has times 1.0, times 1.0"),
+    (lambda t: setattr(t.net["fc2"].W, "decay", 0),
+     "the rate and the decay of fc2.W: expected times 1.0, times 0.0, the file has times 1.0, times 1.0"),
     (lambda t: setattr(t, "schedule", WhenStuck(0.2, patience=1)),
      r"the schedule: expected WhenStuck\(lr=0.2, .*, the file has WhenStuck\(lr=0.1, "),
     (lambda t: setattr(t, "schedule", WhenStuck(0.1, patience=2)), r"patience=2\).* the file has .*patience=1\)"),
@@ -261,6 +267,13 @@ def test_another_training_is_refused(path, change, message):
     training = Training()
     change(training)
     assert len(refused(path, training, message).splitlines()) == 2
+
+
+def test_a_file_from_before_rates_and_decays_were_told_goes_on(path):
+    rewrite(path, lambda arrays, rest: rest.pop("multipliers"))
+    training = Training()
+    training.net["fc1"].b.lr = 2
+    assert restore(path, *training.parts).epoch > 1
 
 
 def test_another_optimiser_is_refused_in_one_line(path):

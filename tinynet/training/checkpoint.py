@@ -4,8 +4,9 @@ One .npz (files/storage.py) with everything that the next step depends on:
 
     conv1.W, ...                    parameters and running statistics, under their names: `net.load(path)` takes them
     training/velocity/conv1.W, ...  the slots of the optimiser, each under its own name
-    training/rest                   as JSON: how far the training is, the optimiser's settings, the schedule, the
-                                    loader, and the states of all random generators: the layers' and the loader's
+    training/rest                   as JSON: how far the training is, the optimiser's settings, the parameters' own
+                                    rates and decays, the schedule, the loader, and the states of all random
+                                    generators: the layers' and the loader's
 
 Within an epoch, `Progress` also has the state in which the loader's generator was at the epoch's *beginning*, and the
 number of batches done: `train` draws the same order again and passes over that many batches. So nothing else may draw
@@ -30,11 +31,12 @@ from ..data.dataset import fingerprint
 from ..devices.device import device_of
 from ..distributed import ALONE, Alone, Ranks
 from ..files.arrays import ArrayFile, Header
-from ..files.reading import DataError
+from ..files.reading import DataError, shortened
 from ..files.storage import TRAINING, arrays_of, not_finite, write_into
 from ..files.writing import atomic_write
 from ..layer import Layer
 from ..overlooked import expect_state
+from ..parameter import FixedRate
 from .diverged import Diverged
 from .optimizer import Optimizer
 from .progress import Progress, say
@@ -118,6 +120,8 @@ def _checked(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: 
         there = read_rest(path, file)
         try:
             there = _from_format_1(there, here) if there["format"] == 1 else there
+            told = there.get("multipliers", {})  # older files do not have them
+            there["multipliers"] = {name: told.get(name, own) for name, own in here["multipliers"].items()}
             differs = [*_wrong_arrays(file.headers, there, net, optimizer),
                        *_wrong_settings(_outline(there), _outline(here))]
             progress = None if differs else expect_rest(there, loader, schedule, generators_of(net, loader))
@@ -148,6 +152,8 @@ def _rest(net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule |
             "loader": {"images": loader.size, "batches": len(loader), "batch_size": loader.batch_size,
                        "labels": fingerprint(loader.split.labels)},
             "frozen": [name for name, p in net.parameters() if not p.trainable],
+            "multipliers": {name: [float(p.lr), isinstance(p.lr, FixedRate), float(p.decay)]
+                            for name, p in optimizer.parameters.items()},
             "generators": _states(net, loader)}
 
 
@@ -209,6 +215,8 @@ def _outline(rest: dict[str, Any]) -> dict[str, Any]:
     return {"the optimiser": _in_words(rest["optimizer"]),
             "the schedule": schedule and f"{_in_words(schedule)}, which keeps {', '.join(schedule['state'])}",
             "the frozen parameters": ", ".join(rest["frozen"]) or "none",
+            **{f"the rate and the decay of {name}": f"{'fixed at ' if fixed else 'times '}{shortened(lr)}, times "
+               f"{shortened(decay)}" for name, (lr, fixed, decay) in rest["multipliers"].items()},
             "the loader's images": loader["images"], "the loader's batches": loader["batches"],
             "the loader's batch size": loader["batch_size"], "the fingerprint of its labels": loader["labels"],
             **{f"the generator {name}": state["bit_generator"] for name, state in rest["generators"].items()}}
