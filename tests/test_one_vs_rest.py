@@ -107,6 +107,12 @@ def test_accuracy_of_each_class():
     np.testing.assert_array_equal(per_class_accuracy(p, np.array([0, 0, 1, 1])), [1, 0.5, np.nan])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, np.uint8, np.uint64])
+def test_scores_of_every_kind_of_number_are_ranked_alike(dtype):
+    scores, present = np.array([[9], [0], [3], [0]], dtype), np.array([[1], [0], [0], [1]])
+    np.testing.assert_array_equal(average_precision(scores, present), [(1 + 2 / 4) / 2])
+
+
 def test_average_precision_by_hand():
     scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
     present = np.array([[1, 0], [0, 0], [1, 0], [1, 0]])

@@ -58,7 +58,7 @@ def average_precision(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
                          f"{scores.shape} and {present.shape}")
     if not np.isfinite(scores).all() or not np.isin(present, (0, 1)).all():
         raise ValueError("average_precision: expected finite scores, and 1 for what is there, 0 for what is not")
-    found = np.full(scores.shape[1], np.nan)
+    found, scores = np.full(scores.shape[1], np.nan), scores.astype(np.float64)      # of unsigned ones, -1 is the most
     for c in np.flatnonzero(present.any(axis=0)):
         ranked = present[np.lexsort((present[:, c], -scores[:, c])), c].astype(bool)  # (N,), best first
         precision = ranked.cumsum() / np.arange(1, len(ranked) + 1)
