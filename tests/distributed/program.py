@@ -3,6 +3,7 @@
     python program.py same FILE ACCUMULATE [simulated]   train, and write rank 0's parameters and losses to FILE
     python program.py run FOLDER EPOCHS [HOW]  a run with dropout in FOLDER, gone on with if there is one; rank 1 fails
     python program.py differ WHAT              rank 1 is told something else
+    python program.py validated FILE           each rank has an error of its own, by which the rate falls
     python program.py masks FILE               train without a folder, and write what each rank's dropout draws next
 """
 import os
@@ -18,6 +19,7 @@ from tinynet.data import Loader, Split, View
 from tinynet.devices.pairs import pair
 from tinynet.distributed import program
 from tinynet.training.run import Run
+from tinynet.training.schedule import WhenStuck
 from tinynet.training.train import train
 
 MEANS = np.array([0.2, 0.1, 0.05]), np.eye(3)
@@ -88,6 +90,16 @@ def differ(team, what):
     train(*parts(team, **other), 1, ranks=team)
 
 
+def validated(team, file):
+    net, sgd, loader = parts(team)
+    history = train(net, sgd, loader, 4, schedule=WhenStuck(0.01, patience=1), ranks=team,
+                    validate=lambda: {"val_error": 0.5} if team.rank == 0 else {})
+    found = team.gather(([r["lr"] for r in history], [r.get("val_error", -1) for r in history],
+                         net["fc2"].W.value.ravel().tolist()))
+    if team.rank == 0:
+        np.savez(file, *map(np.array, zip(*found, strict=True)))
+
+
 def masks(team, file):
     net, sgd, loader = parts(team, drop=True)
     train(net, sgd, loader, 1, ranks=team)
@@ -113,6 +125,6 @@ if __name__ == "__main__":
     with program() as team:
         try:
             {"same": same, "run": run, "differ": differ, "masks": masks,
-             "statistics": statistics}[sys.argv[1]](team, *sys.argv[2:])
+             "statistics": statistics, "validated": validated}[sys.argv[1]](team, *sys.argv[2:])
         except (RuntimeError, ValueError, OSError) as error:
             sys.exit(f"{type(error).__name__}: {error}")

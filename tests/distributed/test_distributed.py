@@ -114,6 +114,18 @@ def test_more_ranks_than_images_in_a_batch_are_refused(tmp_path):
 
 
 @needs_mpi
+def test_all_go_by_what_rank_0_finds_in_validation(tmp_path):
+    status, printed = start(3, "validated", tmp_path / "found.npz")
+    assert status == 0, printed
+    with np.load(tmp_path / "found.npz") as file:
+        rates, errors, weights = (file[name] for name in file.files)
+    for of_all in rates, errors, weights:
+        np.testing.assert_array_equal(of_all, of_all[:1].repeat(3, axis=0))
+    np.testing.assert_allclose(rates[0], [0.01, 0.01, 0.001, 0.0001])
+    assert (errors == 0.5).all()
+
+
+@needs_mpi
 def test_all_have_the_same_running_statistics(tmp_path):
     status, printed = start(3, "statistics", tmp_path / "found.npz")
     assert status == 0, printed

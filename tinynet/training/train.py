@@ -66,7 +66,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     from there. `schedule` gives the learning rate of each epoch, and ends the training when it is finished.
     `validate()` is asked after each epoch: what it returns goes into the record. The schedule looks at its "val_error",
     or without one at the training error, or the loss. If it fails, the epoch is not over: with the same `progress`,
-    training goes on by asking it again.
+    training goes on by asking it again. Of several ranks, what rank 0's returns is in the records of all.
 
     Each batch goes through the net in `accumulate` parts, one after another: the memory is that of one part, the step
     that of the whole batch (but for batch normalisation, which sees parts). With `ranks` (distributed.ranks), all of
@@ -141,6 +141,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
                 return progress.history
         progress.settle()
         found = _validated(validate, net, progress.epoch, optimizer.lr) if validate else {}  # if it fails: not over yet
+        found = ranks.gather(found)[0]                                               # the schedules of all see the same
         record = progress.end_epoch(optimizer.lr)
         if metric is wrong_answers and (advice := at_chance(progress.history, classes, loader.size)):
             say(advice)
