@@ -143,6 +143,28 @@ def test_what_cannot_be_fitted_is_refused():
         coder().fit(x, 100, rng, lr=1e6)
 
 
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"lr": -1.0}, {"features": np.ones((8, 20))}])
+def test_what_cannot_be_fitted_leaves_the_code_as_it_was(wrong):
+    x, net = clusters(64)[0], coder()
+    with pytest.raises(ValueError):
+        net.fit(**{"features": x, "epochs": 1, "rng": np.random.default_rng(0), **wrong})
+    with pytest.raises(RuntimeError, match="Autoencoder: there is no code yet"):
+        net.encode(x)
+    net.fit(x, 1, np.random.default_rng(0))
+    codes = net.encode(x)
+    with pytest.raises(ValueError):
+        net.fit(**{"features": 100 * x + 3, "epochs": 1, "rng": np.random.default_rng(0), **wrong})
+    np.testing.assert_array_equal(net.encode(x), codes)
+
+
+def test_a_training_that_diverges_leaves_no_code():
+    x, net = clusters(8)[0], coder()
+    with pytest.raises(ValueError, match="A learning rate smaller than"):
+        net.fit(x, 100, np.random.default_rng(0), lr=1e6)
+    with pytest.raises(RuntimeError, match="Autoencoder: there is no code yet"):
+        net.encode(x)
+
+
 # ---------------------------------------------------------------------------------------- the search
 
 

@@ -82,17 +82,20 @@ class Autoencoder(Sequential):
         the mean alone costs, whatever the input.
 
         The learning rate falls from `lr` to 0 in a straight line. Raises ValueError for a wrong shape, NaN, features
-        that are all the same, and when training diverges.
+        that are all the same, and other values that cannot be; the net is then as it was. And when training diverges:
+        there is no code then.
         """
-        features = self._checked(features)
-        self.mean[...] = features.mean(axis=0, dtype=np.float64)
-        self.scale[...] = (features - self.mean).std(dtype=np.float64)
-        if self.scale == 0:
+        features, epochs = self._checked(features), as_int(epochs, "Autoencoder.fit epochs")
+        mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        scale = (features - mean).std(dtype=np.float64).astype(np.float32)
+        if scale == 0:
             raise ValueError("Autoencoder: the features are all the same: there is nothing to tell apart")
-        x, epochs = self._scaled(features), as_int(epochs, "Autoencoder.fit epochs")
+        x = ((features - mean) / scale).astype(np.float32)
         loader = Loader(Split(x, x), batch_size, rng)                                # what it should say is its input
-        records = train(self, SGD(self.parameters(), lr, weight_decay=0.0), loader, epochs, loss=MeanSquaredError(),
-                        schedule=falling(lr, epochs))                           # eq. (1)
+        sgd, schedule = SGD(self.parameters(), lr, weight_decay=0.0), falling(lr, epochs)
+        self.scale[...] = 0  # a training that does not come to its end leaves no code
+        records = train(self, sgd, loader, epochs, loss=MeanSquaredError(), schedule=schedule)  # eq. (1)
+        self.mean[...], self.scale[...] = mean, scale
         self.thresholds[...] = np.median(self._before_rounding(features), axis=0)
         return [record["train_loss"] for record in records]
 
