@@ -13,9 +13,11 @@ from tinynet import (
     AvgPool2d,
     BatchNorm2d,
     Branches,
+    Columns,
     Conv2d,
     Dropout,
     Flatten,
+    Fork,
     Identity,
     Linear,
     LocallyConnected2d,
@@ -205,6 +207,24 @@ def test_two_columns_project_what_the_same_net_on_one_device_does(kind, method):
             assert np.abs(expected).max() > 0
             got = project(two, x, name, unit, method=method)
             np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4 * np.abs(expected).max())  # float32
+
+
+@pytest.mark.parametrize("kind", ["cpu", "simulated"])
+@pytest.mark.parametrize("method", METHODS)
+def test_columns_of_several_layers_each(kind, method):
+    """As columns of one layer each do, one after the other."""
+    devices, x = pair(kind), distinct(1, 8, 7, 3, dtype=np.float32)
+
+    def convs():
+        return [Conv2d(3, 2, 3, device=device, **start(seed)) for seed, device in enumerate(devices)]
+
+    one = Sequential(fork=Fork(devices), both=Columns(*(Sequential(conv=conv, relu=ReLU()) for conv in convs())))
+    two = Sequential(fork=Fork(devices), conv=Columns(*convs()), relu=Columns(ReLU(), ReLU()))
+    for side in "left", "right":
+        for layer in "conv", "relu":
+            expected = project(two, x, f"{layer}.{side}", 1, method=method)
+            assert np.abs(expected).max() > 0
+            np.testing.assert_array_equal(project(one, x, f"both.{side}.{layer}", 1, method=method), expected)
 
 
 def test_the_crossings_run_in_reverse_and_are_logged():

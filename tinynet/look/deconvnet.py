@@ -191,9 +191,10 @@ class _WayDown:
         return self._channels(*children[-1]) if children else self.passed[name][1].shape[-1]
 
     def _nothing(self, name: str) -> Any:
-        """Zeros for the column where nothing was picked; its layer is a single one."""
-        with device_of(self.passed[name][0]) as device:
-            return device.xp.zeros_like(self.passed[name][0])
+        """Zeros for the column where nothing was picked, of one layer or several: its first one's input."""
+        x = next(x for passed, (x, _) in self.passed.items() if f"{passed}.".startswith(f"{name}."))
+        with device_of(x) as device:
+            return device.xp.zeros_like(x)
 
 
 def _joined(name: str, child: str) -> str:
