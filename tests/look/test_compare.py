@@ -65,6 +65,12 @@ def test_how_alike():
     np.testing.assert_allclose(alike(a, b), [1, -1, 0.5, 0], atol=1e-12)
 
 
+@pytest.mark.parametrize("value, other", [(0.1, 0.1), (0.1, 0.7), (0.0, 0.7)])
+def test_a_picture_that_is_the_same_everywhere_is_like_none(value, other):
+    """Also where the rounded mean is not quite the number that is everywhere."""
+    assert alike(np.full((1, 7, 7, 3), value), np.full((1, 7, 7, 3), other)) == 0
+
+
 def test_the_sheet(tmp_path):
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (8, 8, channels), dtype=np.uint8) for channels in (3, 1)]

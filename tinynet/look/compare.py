@@ -69,9 +69,10 @@ def _width(net: Sequential, x: np.ndarray, at: str) -> int | None:
 def alike(a: Any, b: Any) -> np.ndarray:
     """(1) of each pair of pictures (N, H, W, C): (N,), from -1 to 1; 0 for a picture that is the same everywhere."""
     a, b = (np.asarray(each, np.float64).reshape(len(each), -1) for each in (a, b))
+    same = [each.min(axis=1) == each.max(axis=1) for each in (a, b)]                 # less its mean, it is rounding
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     size = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return (a * b).sum(axis=1) / np.where(size > 0, size, 1)
+    return np.where(same[0] | same[1], 0, (a * b).sum(axis=1) / np.where(size > 0, size, 1))
 
 
 def _activations(net: Sequential, x: np.ndarray, at: str) -> np.ndarray:
