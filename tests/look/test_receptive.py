@@ -190,3 +190,6 @@ def test_what_sees_everything_and_what_sees_only_padding():
     assert receptive_field(Sequential(a=Linear(3, 2)), "a", (0, 0), (4, 5))[:2] == (slice(0, 4), slice(0, 5))
     field = receptive_field(Sequential(a=Conv2d(1, 1, 2, padding=2)), "a", (0, 2), (4, 5))
     assert field == (slice(0, 0), slice(0, 2), ((2, 0), (0, 0)))
+    net = Sequential(a=Conv2d(1, 1, 3, padding=5))                                  # windows with room before the edge
+    assert receptive_field(net, "a", (0, 12), (4, 5)) == (slice(0, 0), slice(5, 5), ((3, 0), (0, 3)))
+    assert receptive_field(net, "a", (3, 9), (4, 5)) == (slice(0, 1), slice(4, 5), ((2, 0), (0, 2)))

@@ -81,7 +81,8 @@ def _cut(seen: Range, length: int) -> tuple[slice, tuple[int, int]]:
     """What is left of a range between the edges; how much lay before the first, and behind the last."""
     if seen == EVERYTHING:
         return slice(0, length), (0, 0)
-    before, behind = max(-seen[0], 0), max(seen[1] - length + 1, 0)
+    rows = seen[1] - seen[0] + 1  # all of them may be on one side
+    before, behind = min(max(-seen[0], 0), rows), min(max(seen[1] - length + 1, 0), rows)
     return slice(min(max(seen[0], 0), length), max(min(seen[1], length - 1) + 1, 0)), (before, behind)
 
 
