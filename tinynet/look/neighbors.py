@@ -54,6 +54,7 @@ def features(net: Sequential, images: np.ndarray, upto: str, prepare: Callable[[
     return np.concatenate(parts)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of (1)
 def nearest(queries: np.ndarray, features: np.ndarray, k: int, batch_size: int = 128) -> tuple[np.ndarray, np.ndarray]:
     """The `k` features nearest to each query: their indices (Q, k) and Euclidean distances (Q, k) float64.
 
@@ -77,7 +78,8 @@ def nearest(queries: np.ndarray, features: np.ndarray, k: int, batch_size: int =
         error = (q.shape[1] + 8) * np.finfo(about.dtype).eps * (own ** 0.5 + squares.max() ** 0.5) ** 2
         for i, query in enumerate(queries[first:first + batch_size], start=first):
             row = about[i - first]
-            candidates = np.flatnonzero(row <= np.partition(row, k - 1)[k - 1] + 2 * error[i - first])
+            # Where squares are too large for the dtype, nothing is known: infinity or NaN leaves all in question.
+            candidates = np.flatnonzero(~(row > np.partition(row, k - 1)[k - 1] + 2 * error[i - first]))
             exact = ((features[candidates].astype(np.float64) - query) ** 2).sum(axis=1)
             best = least(exact, k)
             found[i], distances[i] = candidates[best], exact[best] ** 0.5
