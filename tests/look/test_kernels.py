@@ -87,6 +87,9 @@ def test_the_first_convolution_is_found_wherever_it_is():
     assert first_convolutions(Sequential(mix=Branches(left=stem, right=ReLU()))) == {"mix.left": stem}
     columns = Sequential(fork=Fork(pair("cpu")), conv1=Columns(left, right))
     assert first_convolutions(columns) == {"conv1.left": left, "conv1.right": right}
+    blocks = Sequential(pre=Identity(), conv=left), Sequential(conv=right, more=Conv2d(2, 2, 1))
+    deep = Sequential(fork=Fork(pair("cpu")), both=Columns(*blocks))
+    assert first_convolutions(deep) == {"both.left.conv": left, "both.right.conv": right}
 
 
 def test_a_net_that_does_not_begin_with_a_convolution_is_refused(tmp_path):

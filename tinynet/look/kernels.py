@@ -83,12 +83,13 @@ def first_convolutions(net: Layer) -> dict[str, Conv2d]:
     Raises ValueError if it is no convolution, or there is none.
     """
     layers = dict(net.walk())
-    first = next((name for name, layer in layers.items() if layer.parameters() and not layer.children()), None)
-    if first is None:
+    weights = [name for name, layer in layers.items() if layer.parameters() and not layer.children()]
+    if not weights:
         raise ValueError("expected a net that begins with a convolution, got one without weights: there are no kernels "
                          "to look at")
-    above = first.rpartition(".")[0]
-    names = [f"{above}.left", f"{above}.right"] if isinstance(layers.get(above), Columns) else [first]
+    first, columns = weights[0], [name for name, layer in layers.items() if isinstance(layer, Columns)]
+    parts = next(([f"{name}.left", f"{name}.right"] for name in columns if first.startswith(f"{name}.")), [first])
+    names = [next((name for name in weights if f"{name}.".startswith(f"{part}.")), part) for part in parts]
     for name in names:
         if not isinstance(layers[name], Conv2d):
             raise ValueError(f"expected a net that begins with a convolution, got {layers[name].label}: there are no "
