@@ -66,10 +66,11 @@ def changed(net: Sequential, *, lrn: bool = True, pool: int = 3, dropout: bool |
     biases = [b for _, layer in net.walk() if isinstance(b := getattr(layer, "b", None), Parameter)]
     if bias is not None and not biases:
         raise ValueError("changed: bias: the net has none")
+    values = [] if bias is None else [np.full(b.shape, bias, np.float32) for b in biases]
     for change in changes:
         change()
-    for b in biases if bias is not None else ():
-        b.assign(np.full(b.shape, bias, np.float32))
+    for b, value in zip(biases, values, strict=False):
+        b.assign(value)
     return net
 
 
