@@ -19,6 +19,7 @@ from tinynet import (
     Flatten,
     Fork,
     Identity,
+    Layer,
     Linear,
     LocallyConnected2d,
     MaxPool2d,
@@ -260,6 +261,39 @@ def test_the_net_is_as_it_was():
     for (name, p), (_, other) in zip(net.parameters(), twin.parameters(), strict=True):
         np.testing.assert_array_equal(p.value, other.value, name)
         np.testing.assert_array_equal(p.grad, other.grad, name)
+
+
+class Block(Layer):
+    """A layer of one's own, made of others: y = tanh(conv(x)) + x."""
+
+    def __init__(self):
+        self.conv, self.tanh = Conv2d(3, 3, 3, padding=1, input_grad=False, **start(1)), Tanh()
+
+    def children(self):
+        return [("conv", self.conv), ("tanh", self.tanh)]
+
+    def forward(self, x, train=False, keep=False):
+        return self.tanh.forward(self.conv.forward(x, train, keep), train, keep) + x
+
+    def backward(self, dy):
+        dx = self.conv.backward(self.tanh.backward(dy))
+        return dy if dx is None else dy + dx
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_layer_of_ones_own_that_is_made_of_others_is_as_it_was(method):
+    net, x = Sequential(block=Block(), fc=Flatten()).astype(np.float64), distinct(*IMAGES)
+    dy = np.ones_like(net.forward(x, keep=True))
+    net.backward(dy)
+    before = {name: p.grad.copy() for name, p in net.parameters()}
+    net.forward(x, keep=True)
+    down = project(net, x, "fc", 7, None, method)
+    for name, p in net.parameters():
+        assert p.trainable
+        np.testing.assert_array_equal(p.grad, before[name])
+    net.backward(dy)                                                      # of the forward before
+    if method == "gradient":
+        np.testing.assert_allclose(down, gradient(net, x, "fc", 7, ()), rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("at, unit, place, method, error", [

@@ -213,13 +213,13 @@ def _unpooled(layer: MaxPool2d, x: Any, d: Any) -> Any:
 
 def _gradient(layer: Layer, x: Any, d: Any) -> Any:
     """The transpose of the layer at x: its backward, without a trace in the layer."""
-    twin = copy.copy(layer)
+    twin = copy.deepcopy(layer) if layer.children() else copy.copy(layer)  # one of one's own may be made of others
     for name, value in vars(layer).items():
         if isinstance(value, Parameter):
-            frozen = copy.copy(value)
-            frozen.trainable = False
-            setattr(twin, name, frozen)
-    if hasattr(twin, "input_grad"):  # the first layer of a net has no dx otherwise
-        twin.input_grad = True
+            setattr(twin, name, copy.copy(value))
+    twin.freeze()
+    for part in (twin, *(inside for _, inside in twin.walk())):
+        if hasattr(part, "input_grad"):  # the first layer of a net has no dx otherwise
+            part.input_grad = True
     twin.forward(x, keep=True)
     return twin.backward(d)
