@@ -410,6 +410,15 @@ class RunningMean(Layer):
         return [("seen", self.seen)]
 
 
+def test_what_was_on_no_device_is_afterwards_on_none():
+    x, device = distinct(2, 3), simulated(0)
+    for layer in ReLU(), Sequential(a=ReLU(), b=Tanh()):
+        gradcheck(layer, x)
+        assert not layer.placed
+        with device:
+            assert layer.forward(device.asarray(x)).device is device
+
+
 @pytest.mark.parametrize("last", [Linear, ScaledLinear, ScaledWeights])  # one passes, two fail
 def test_everything_is_afterwards_as_it_was(last):
     drop = Dropout(0.5, np.random.default_rng(1))

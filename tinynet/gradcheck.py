@@ -193,10 +193,11 @@ def _shown(elements: list, label: str) -> Iterator[Any]:
 @contextmanager
 def _in_float64(layer: Layer) -> Iterator[None]:
     """In here all the layer's arrays are float64 copies; afterwards it has its own again, the same objects: values,
-    gradients and their places in an optimiser's buffer, running statistics."""
+    gradients and their places in an optimiser's buffer, running statistics. And what was on no device is on none."""
     own = [(p, dict(vars(p))) for _, p in layer.parameters()]
     for _, inside in [("", layer), *layer.walk()]:
-        own.append((inside, {name: a for name, a in vars(inside).items() if hasattr(a, "dtype")}))
+        arrays = {name: a for name, a in vars(inside).items() if hasattr(a, "dtype")}
+        own.append((inside, {**arrays, "_device": inside._device}))
     try:
         for _, p in layer.parameters():
             with p.device:
