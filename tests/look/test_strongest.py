@@ -5,8 +5,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tinynet import Branches, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential, gaussian, pair
+from tinynet import (
+    Branches,
+    Conv2d,
+    ConvTranspose2d,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    gaussian,
+    pair,
+)
 from tinynet.look.deconvnet import project
+from tinynet.look.images import as_large
 from tinynet.look.strongest import as_picture, draw_strongest, pieces, strongest
 from tinynet.models import alexnet
 
@@ -116,3 +128,18 @@ def test_the_picture(tmp_path):
         assert picture.size[0] > 800 and len(picture.convert("RGB").getcolors(2 ** 20)) > 100
     with pytest.raises(ValueError, match="expected one piece or more of every map, got none"):
         draw_strongest(tmp_path / "none.png", {"relu1": []})
+
+
+def test_pieces_of_several_sizes(tmp_path):
+    """Some pixels of a transposed convolution lie in one window, others in two."""
+    net = Sequential(up=ConvTranspose2d(3, 2, 3, 2, rng=np.random.default_rng(0), weight_init=gaussian(0.5)),
+                     relu=ReLU())
+    images = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3)).astype(np.uint8)
+    found = strongest(net, images, ("relu",), lambda x: x.astype(np.float32))["relu"]
+    shown = pieces(net, images, "relu", 0, found, lambda x: x.astype(np.float32), lambda x: x)
+    assert len({piece.image.shape for piece in shown}) > 1
+    draw_strongest(tmp_path / "top9.png", {"map 0": shown})
+    with Image.open(tmp_path / "top9.png") as picture:
+        assert picture.size[0] > 0
+    np.testing.assert_array_equal(as_large([np.zeros((1, 2, 1), np.uint8), np.ones((2, 1, 1), np.uint8)], 9)[..., 0],
+                                  [[[0, 0], [9, 9]], [[1, 9], [1, 9]]])

@@ -1,6 +1,8 @@
 """Images for pictures: checked, and many small ones laid out as one."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -14,6 +16,13 @@ def tile(images: np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
         top, left = i // columns * (H + gap), i % columns * (W + gap)
         sheet[top:top + H, left:left + W] = image  # one channel, grey, becomes three
     return sheet[:rows * (H + gap) - gap, :columns * (W + gap) - gap]  # no gap at the edge
+
+
+def as_large(images: Sequence[np.ndarray], fill: int) -> np.ndarray:
+    """Images (h, w, C), each of its own size, as one array as large as the largest, `fill` below and on the right."""
+    h, w = (max(image.shape[axis] for image in images) for axis in (0, 1))
+    return np.stack([np.pad(image, ((0, h - image.shape[0]), (0, w - image.shape[1]), (0, 0)), constant_values=fill)
+                     for image in images])
 
 
 def check_images(images: np.ndarray, what: str, axes: str = "N") -> np.ndarray:

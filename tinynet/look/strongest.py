@@ -20,7 +20,7 @@ from ..net import Sequential
 from ..sizes import as_int
 from .deconvnet import project
 from .figure import figure
-from .images import tile
+from .images import as_large, tile
 from .receptive import Field, receptive_field
 
 Prepare = Callable[[np.ndarray], np.ndarray]
@@ -142,7 +142,8 @@ def as_picture(projection: np.ndarray) -> np.ndarray:
 def draw_strongest(path: str | os.PathLike, shown: dict[str, list[Piece]], note: str = "", per_row: int = 2) -> None:
     """Write the pieces of several maps to `path`: of each, under its name, the projections and the images beside them.
 
-    Raises ValueError if there is nothing to show.
+    Behind a transposed convolution not all units of a map see as much: what is smaller has white beside it. Raises
+    ValueError if there is nothing to show.
     """
     if not shown or not all(shown.values()):
         raise ValueError("draw_strongest: expected one piece or more of every map, got none")
@@ -152,7 +153,7 @@ def draw_strongest(path: str | os.PathLike, shown: dict[str, list[Piece]], note:
             ax.axis("off")
         for ax, (name, pieces_of_it) in zip(axes.flat, shown.items(), strict=False):
             side = 3 if len(pieces_of_it) > 4 else 2
-            blocks = [tile(np.array(images), side, gap=max(1, images[0].shape[1] // 16)) for images in
+            blocks = [tile(as_large(images, 255), side, gap=max(1, images[0].shape[1] // 16)) for images in
                       ([as_picture(piece.projection) for piece in pieces_of_it], [p.image for p in pieces_of_it])]
             apart = np.full((len(blocks[0]), max(2, blocks[0].shape[1] // 12), 3), 255, np.uint8)
             ax.imshow(np.concatenate([blocks[0], apart, blocks[1]], axis=1), interpolation="nearest")
