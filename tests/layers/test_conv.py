@@ -255,3 +255,11 @@ def test_the_same_size_is_for_a_stride_of_1():
 def test_the_maps_of_a_transpose_are_the_smallest_that_give_these():
     conv = Conv2d(1, 1, 3, stride=2)                                     # of 7 and of 8 pixels it makes 3
     assert conv.transpose(np.ones((1, 3, 3, 1), np.float32)).shape == (1, 7, 7, 1)
+
+
+def test_maps_that_are_padding_only_have_no_images():
+    dy = np.ones((1, 1, 1, 1), np.float32)
+    assert Conv2d(1, 1, 3, stride=3, padding=2).transpose(dy).shape == (1, 1, 1, 1)  # windows of 5 pixels, 4 of them 0
+    for size, P in ((None, 1), (None, 2), ((0, 0), 2), ((-1, -1), 1)):
+        with pytest.raises(ValueError, match="Conv2d: images of .* pixels give maps of .*, dy has"):
+            Conv2d(1, 1, 3, padding=2).transpose(np.ones((1, P, P, 1), np.float32), size)

@@ -128,8 +128,8 @@ class Conv2d(Layer):
         """
         xp = self.expect(dy, "N", "P", "Q", self.out_channels, what="dy")
         axes = zip(dy.shape[1:3], self.kernel_size, self.stride, self.padding, strict=True)
-        size = size or tuple((P - 1) * S + K - sum(p) for P, K, S, p in axes)
-        if self.output_size(*size) != dy.shape[1:3]:
+        size = size or tuple(max((P - 1) * S + K - sum(p), 1) for P, K, S, p in axes)
+        if min(size) < 1 or self.output_size(*size) != dy.shape[1:3]:
             raise ValueError(f"{self.label}: images of {size} pixels give maps of {self.output_size(*size)}, dy has "
                              f"{dy.shape[1:3]}")
         dx = self.empty((len(dy), *size, self.in_channels), dy.dtype)
