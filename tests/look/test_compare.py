@@ -59,6 +59,12 @@ def test_the_ascent_excites_its_unit():
     assert (net.forward(found)[:, 3] > net.forward(X)[:, 3] + 1).all()
 
 
+@pytest.mark.parametrize("flat", [[99, 3, 0, 0], [-1, 3, 0, 0], [3]])
+def test_places_that_are_none(flat):
+    with pytest.raises(ValueError, match="relu: expected a place from 0 to 71 for each image, got"):
+        pick(make_net(), X, "relu", flat=np.array(flat))
+
+
 def test_how_alike():
     a = np.array([[1.0, 2, 3], [1, 2, 3], [1, 2, 3], [5, 5, 5]])[:, None, :, None]
     b = np.array([[10.0, 20, 30], [3, 2, 1], [1, 3, 2], [1, 2, 3]])[:, None, :, None]

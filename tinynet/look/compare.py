@@ -43,6 +43,8 @@ def pick(net: Sequential, x: np.ndarray, at: str, unit: int | None = None, flat:
         raise ValueError(f"{at}: expected units from 0 to {y.shape[-1] - 1}, got {unit!r}")
     images = np.arange(len(x))
     if flat is not None:
+        if np.shape(flat) != (len(x),) or np.min(flat) < 0 or np.max(flat) >= y.shape[1]:
+            raise ValueError(f"{at}: expected a place from 0 to {y.shape[1] - 1} for each image, got {flat}")
         return Picked(y[images, flat].argmax(axis=-1), flat)
     units = y.max(axis=1).argmax(axis=-1) if unit is None else np.full(len(x), unit)
     return Picked(units, y[images, :, units].argmax(axis=-1))
