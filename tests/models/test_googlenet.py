@@ -334,3 +334,15 @@ def test_the_weight_of_the_heads():
     loss = GoogLeNetLoss(weight=0.0)
     assert loss.forward((np.zeros((1, 2)), np.ones((1, 2)) * [0, 9], np.zeros((1, 2))), np.array([0])) == np.log(2)
     assert not loss.backward()[1].any()
+
+
+def test_a_loss_that_fails_at_a_head_keeps_nothing():
+    """Else its backward would mix the gradients of two batches."""
+    loss, labels = GoogLeNetLoss(), np.array([0, 2])
+    scores = [np.ones((2, 3), np.float32) for _ in range(3)]
+    loss.forward(tuple(scores), labels)
+    scores[2] = np.full((2, 3), np.nan, np.float32)
+    with pytest.raises(ValueError, match="head2 .*: the logits hold NaN or infinity"):
+        loss.forward(tuple(scores), labels)
+    with pytest.raises(RuntimeError, match="main .*: backward has nothing to work from"):
+        loss.backward()

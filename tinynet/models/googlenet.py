@@ -110,6 +110,7 @@ class GoogLeNetLoss(Layer):
         self.main, self.head1, self.head2 = (SoftmaxCrossEntropy() for _ in range(3))
         self.rename("")
 
+    @whole
     def forward(self, scores: tuple[Any, Any, Any], labels: Any) -> float:
         """L for the net's three outputs in training and whole-number labels (N,).
 
