@@ -129,6 +129,19 @@ def test_how_maps_grew(run, grown):
     assert "the strongest image of a map stays the same: relu1 100%, relu2 " in printed
 
 
+def test_a_dead_map_has_no_strongest_image_that_stays():
+    def at_an_epoch(*of_maps):                                                          # (value, image) of each
+        values, images = zip(*of_maps, strict=True)
+        return Strongest(np.array(values)[:, None], np.array(images)[:, None], np.zeros((len(images), 1, 2), int))
+
+    first = at_an_epoch((1.0, 3), (2.0, 4), (0.0, 0), (1.0, 0))
+    second = at_an_epoch((2.0, 3), (1.0, 5), (0.0, 0), (0.0, 0))
+    assert growth.how_many_stay([first, second]) == "50%" and growth.how_many_stay([first, first]) == "100%"
+    assert growth.how_many_stay([first, second, second]) == "75%"
+    dead = at_an_epoch((0.0, 0))
+    assert growth.how_many_stay([dead, dead]) == "all are dead"
+
+
 def test_the_epochs_of_a_run(grown, tmp_path):
     assert growth.kept_in(grown) == growth.kept_in(grown / "80sec") == grown / "80sec"
     with pytest.raises(FileNotFoundError, match="--evolution needs .* has none: train with --keep-every 1"):

@@ -44,11 +44,17 @@ def evolution(out: Path, folder: Path, trained: Trained, data: Dataset, layers: 
     draw_evolution(out / "evolution.png", shown, "the strongest activation of each map over "
                    f"{len(data.test.images):,} test images, projected to pixels; grey is 0")
     say_when_settled(out, folder, trained)
-    same = {at: np.mean([found[a][at].images == found[b][at].images for a, b in zip(epochs, epochs[1:], strict=False)])
-            for at in layers}
     say("from one of these epochs to the next, the strongest image of a map stays the same: "
-        + ", ".join(f"{at} {share:.0%}" for at, share in same.items()))
+        + ", ".join(f"{at} {how_many_stay([found[epoch][at] for epoch in epochs])}" for at in layers))
     say(f"the pictures: {out / 'evolution.png'}, {out / 'settling.png'}")
+
+
+def how_many_stay(found: list[Strongest]) -> str:
+    """The share of the maps of a layer that have the same strongest image at one epoch and the next, in words; a map
+    that is dead at one of the two has none."""
+    pairs = zip(found, found[1:], strict=False)
+    same = np.concatenate([(a.images == b.images)[~dead(a) & ~dead(b)] for a, b in pairs])
+    return f"{same.mean():.0%}" if same.size else "all are dead"
 
 
 def some(found: Strongest, seed: int) -> list[int]:
