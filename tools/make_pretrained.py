@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tinynet import count_parameters
 from tinynet.data import cifar10_sample
@@ -27,15 +29,18 @@ def main() -> None:
     parser.add_argument("--out", default=FOLDER, help="the folder to write into (default: the package's)")
     args = parser.parse_args()
     trained, folder = load_net(args.run), Path(args.out) / args.name
-    folder.mkdir(parents=True, exist_ok=True)
-    trained.net.save(folder / "net.npz")
-    trained.view.save(folder)
     told = {name: trained.config[name] for name in ("data", "options") if name in trained.config}
-    write_json(folder / "config.json", {**told, **about_the_net(
-        trained.config["net"], trained.config["settings"], trained.view, trained.classes)})
-    size = sum(file.stat().st_size for file in folder.iterdir())
-    if size > MOST_BYTES:
-        raise SystemExit(f"{folder} has {size:,} bytes, at most {MOST_BYTES:,} may come with the package")
+    with TemporaryDirectory() as temporary:
+        made = Path(temporary)
+        trained.net.save(made / "net.npz")
+        trained.view.save(made)
+        write_json(made / "config.json", {**told, **about_the_net(
+            trained.config["net"], trained.config["settings"], trained.view, trained.classes)})
+        size = sum(file.stat().st_size for file in made.iterdir())
+        if size > MOST_BYTES:
+            raise SystemExit(f"{args.run}: its net has {size:,} bytes, at most {MOST_BYTES:,} may come with the "
+                             f"package; {folder} stays as it is")
+        shutil.copytree(made, folder, dirs_exist_ok=True)
     sample = cifar10_sample().test
     error = top_k_error(load_net(folder).probabilities(sample), sample.labels)
     say(f"{folder}: {count_parameters(trained.net):,} parameters, {size:,} bytes, {error:.1%} error on the "

@@ -53,5 +53,9 @@ def test_it_is_made_from_a_run(tmp_path, monkeypatch, capsys):
     np.testing.assert_array_equal(made.view.mean, view.mean)
     assert made.classes == tuple("abcdefghij") and set(made.config) == {"options", "net", "settings", "view", "classes"}
     monkeypatch.setattr(make_pretrained, "MOST_BYTES", 1000)
+    before = {file.name: file.read_bytes() for file in (tmp_path / "trained" / "mine").iterdir()}
+    net["conv1"].W.assign(2 * net["conv1"].W.value)
+    net.save(tmp_path / "run" / "checkpoints" / "best.npz")
     with pytest.raises(SystemExit, match="has 597,.* bytes, at most 1,000 may come with the package"):
         make_pretrained.main()
+    assert {file.name: file.read_bytes() for file in (tmp_path / "trained" / "mine").iterdir()} == before
