@@ -109,6 +109,16 @@ def test_a_picture_of_ones_own(run, tmp_path):
     assert files == ["occlusion-mine.png"] and printed.startswith("mine: probability of ")
 
 
+def test_pictures_of_one_name_do_not_take_each_others_place(run, tmp_path):
+    paths = [tmp_path / "a" / "mine.png", tmp_path / "a" / "mine.bmp", tmp_path / "b" / "other.png"]
+    for i, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(SMALL.test.images[i]).save(path)
+    printed, files = run("80sec", "--occlusion", "--stride", 16, "--images", *paths)
+    assert len(files) == 3 and "occlusion-other.png" in files
+    assert all(file in printed for file in files) and f"{paths[1]}: probability of " in printed
+
+
 @pytest.fixture
 def grown(tmp_path):
     """A run of train-cifar10 with three epochs kept, one folder below; its kernels turn round after the first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,13 +93,15 @@ def maps_of(shapes: dict[str, tuple[int, ...]], named: Sequence[int] | None) -> 
 def images_of(args: argparse.Namespace, trained: Trained, data: Dataset | None) -> Chosen:
     """Test images by their numbers, or picture files; without any, DRAWN of the test images.
 
-    A file has no label: the class that the net takes it for stands for it.
+    A file has no label: the class that the net takes it for stands for it. It is called by its name without the ending;
+    where two would be the same, as it was given.
     """
     named = args.images or []
     if named and not all(text.isdecimal() for text in named):
         images = trained.squares(named)
         labels = trained.probabilities(Split(images, np.zeros(len(images), np.int64))).argmax(axis=1)
-        return Chosen(images, labels, [Path(path).stem for path in named])
+        stems = Counter(Path(path).stem for path in set(named))
+        return Chosen(images, labels, [stem if stems[stem := Path(path).stem] == 1 else path for path in named])
     if data is None:
         raise ValueError("--images: the numbers of test images need the data that the net was trained on; name it with "
                          "--data, or name picture files")

@@ -1,6 +1,7 @@
 """ZFNet's Figure 6: a grey square hides a part of an image, and what the net makes of the rest."""
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from ...training.train import say
 from .asked import Chosen
 
 SQUARE, STRIDE, OF = 50, 8, 224  # of the paper's images, of 224 pixels; it does not say how large its square is
+UNFIT = re.compile(r"[ /\\:]")      # for the name of a file
 
 
 def sizes(trained: Trained, square: int | None, stride: int | None) -> tuple[int, int]:
@@ -37,7 +39,7 @@ def hide(out: Path, trained: Trained, chosen: Chosen, at: str, square: int, stri
         found = occlusion(trained.net, image, int(label), trained.view, square, stride, at, progress=True)
         seconds = time.perf_counter() - start
         down = project(trained.net, trained.view.center(image[None]), at, found.unit)[0]
-        path, least = out / f"occlusion-{name.replace(' ', '-')}.png", found.probability.argmin()
+        path, least = out / f"occlusion-{UNFIT.sub('-', name)}.png", found.probability.argmin()
         row, column = np.unravel_index(least, found.probability.shape)
         draw_occlusion(path, trained.view.pixels(image[None])[0], found, trained.classes, int(label), square,
                        as_picture(down), f"a grey square of {square}x{square} pixels, each {stride} from the one "
