@@ -34,6 +34,13 @@ def test_shared_images_and_nothing_to_send_are_as_many_times_as_fast(tmp_path, c
     assert row.count("2.0 times") == 3
 
 
+def test_two_columns_share_the_images_of_one_machine(tmp_path, capsys):
+    def columns(*images):
+        main(["alexnet", *images, "--machines", "1", "--out", str(tmp_path / "a.png")])
+        return next(line for line in capsys.readouterr().out.splitlines() if "as two columns" in line)
+    assert columns("--total", "1024") == columns("--batch", "1024") != columns("--batch", "128")
+
+
 def test_a_machines_time_is_that_of_three_products_of_two_operations(tmp_path, capsys):
     main(["alexnet", "--machines", "1", "--out", str(tmp_path / "a.png")])
     milliseconds = float(capsys.readouterr().out.split("take a machine ")[1].split(" ms")[0].replace(",", ""))

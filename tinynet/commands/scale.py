@@ -56,9 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         say(f"{way}: " + (f"pays up to {until} of these" if until < machines[-1] else "pays for all of these")
             + "; then machines wait for more than half of their time" * (until < machines[-1]))
     if net.crossing:
-        pair = two_columns(net, seconds, args.batch, wire)
-        say(f"two machines as two columns: {1e3 * pair:,.1f} ms, {seconds / pair:.2f} times; of it "
-            f"{1e3 * (pair - seconds / 2):,.1f} ms for what crosses")
+        alone = time_of(1, WAYS[0])                        # both see all images that one machine would
+        pair = two_columns(net, alone, args.total or args.batch, wire)
+        say(f"two machines as two columns: {1e3 * pair:,.1f} ms, {alone / pair:.2f} times; of it "
+            f"{1e3 * (pair - alone / 2):,.1f} ms for what crosses")
     with ends_in_a_line():
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
         draw(args, machines, {way: [speed(p, way) for p in machines] for way in WAYS})
