@@ -10,7 +10,7 @@ from PIL import Image
 from test_look import photographs, write, write_cifar
 
 from tinynet.commands import look
-from tinynet.commands.looks import asked, growth, top9
+from tinynet.commands.looks import asked, growth, hiding, top9
 from tinynet.data import Split, View, cifar10_sample
 from tinynet.files.writing import write_json
 from tinynet.look.compare import WAYS
@@ -107,6 +107,25 @@ def test_a_picture_of_ones_own(run, tmp_path):
     Image.fromarray(SMALL.test.images[3]).resize((90, 60)).save(tmp_path / "mine.png")
     printed, files = run("80sec", "--occlusion", "--stride", 16, "--images", tmp_path / "mine.png")
     assert files == ["occlusion-mine.png"] and printed.startswith("mine: probability of ")
+
+
+@pytest.mark.parametrize("side, square, stride, places", [
+    (32, 5, 8, (1, 2)), (32, 7, 1, (3, 16)), (224, 50, 8, (4, 14)), (32, 16, 15, (1, None)), (32, 16, 32, (1, None)),
+    (32, 24, 16, (1, None)), (32, 32, 1, (16, None))])
+def test_the_corner_and_the_middle(side, square, stride, places):
+    rows = np.arange(0, side, stride)
+    if None in places:
+        with pytest.raises(ValueError, match=f"--average: .* square of {square} pixels .* middle of {side}, got "):
+            hiding.corner_and_middle(side, square, stride)
+    else:
+        corner, middle = hiding.corner_and_middle(side, square, stride)
+        assert (corner, middle) == places and rows[corner] >= square // 2 and (rows[:corner] < square // 2).all()
+
+
+def test_an_average_needs_a_corner_and_a_middle(run, capsys):
+    for square, stride in (16, 32), (24, 16):
+        said = refused(run, capsys, "80sec", "--occlusion", "--average", 2, "--square", square, "--stride", stride)
+        assert f"a square of {square} pixels lies in the corner and in the middle of 32, got {stride}" in said
 
 
 def test_pictures_of_one_name_do_not_take_each_others_place(run, tmp_path):

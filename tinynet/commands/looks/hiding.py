@@ -51,7 +51,10 @@ def hide(out: Path, trained: Trained, chosen: Chosen, at: str, square: int, stri
 
 
 def hide_in_many(out: Path, trained: Trained, data: Dataset, count: int, square: int, stride: int) -> None:
-    """The mean over the first `count` test images that the net recognises."""
+    """The mean over the first `count` test images that the net recognises. Raises ValueError if these are fewer than
+    two, and for places of which none is in the middle, or none in the corner."""
+    sides = trained.net.input_shape[:2]
+    corner, middle = zip(*(corner_and_middle(side, square, stride) for side in sides), strict=True)
     right = trained.probabilities(data.test).argmax(axis=1) == data.test.labels
     numbers = np.flatnonzero(right)[:count]
     if len(numbers) < 2:
@@ -62,9 +65,18 @@ def hide_in_many(out: Path, trained: Trained, data: Dataset, count: int, square:
     mean, path = average(found), out / "occlusion-average.png"
     draw_average(path, mean, found[0].rows, found[0].columns, f"of the probability of the right class, with a "
                  f"grey square of {square}x{square} pixels;\n{data.name}")
-    middle = tuple(n // 2 for n in mean.mean.shape)
-    corner = tuple(int(np.searchsorted(at, square // 2)) for at in (found[0].rows, found[0].columns))  # wholly inside
     say(f"over {mean.count} test images that it recognises, of the probability of the right class is left: with the "
         f"square in the middle {mean.mean[middle]:.2f} ± {mean.error[middle]:.2f}, in the corner "
         f"{mean.mean[corner]:.2f} ± {mean.error[corner]:.2f}, where it is lowest in each image {mean.lowest[0]:.2f} ± "
         f"{mean.lowest[1]:.2f} (mean and standard error); {time.perf_counter() - start:.0f} s\n  the picture: {path}")
+
+
+def corner_and_middle(side: int, square: int, stride: int) -> tuple[int, int]:
+    """Which of the places along `side` pixels are those: the first at which all of the square is inside, and the one
+    halfway. Raises ValueError if these are the same, or there is no such."""
+    places = range(0, side, stride)
+    corner, middle = -(-(square // 2) // stride), len(places) // 2
+    if not corner < middle:
+        raise ValueError(f"--average: expected a --stride by which a square of {square} pixels lies in the corner and "
+                         f"in the middle of {side}, got {stride}")
+    return corner, middle
