@@ -169,6 +169,17 @@ def test_the_sweep_prints_and_keeps_its_table(run):
     assert list(table) == ["relu", "tanh"] and list(table["tanh"]) == ["0.001", "0.01"]
 
 
+def test_a_rate_at_which_a_net_diverges_is_not_the_best_of_a_sweep(run, monkeypatch):
+    monkeypatch.setattr(cifar10_figure, "LEVEL", 0.0)                                   # none comes there
+    printed, out = run("--sweep", "1e20", "1e-12", "--epochs", "2")
+    table = json.loads((out / "sweep-2012.json").read_text())
+    assert len(table["relu"]["1e+20"]) == 1                                             # an epoch was over before
+    found, other = (line.split() for line in printed.splitlines() if line.startswith("relu  "))
+    assert found[1:] == ["1e+20", "more", "than", "1", "diverged"]
+    assert other[:1] + other[-2:] == ["relu", "<-", "best"]
+    assert cifar10_figure.rank([0.9, 0.5], True) > cifar10_figure.rank([0.9, 0.8]) > cifar10_figure.rank([0.7])
+
+
 def test_a_learning_rate_that_is_too_large_is_reported_and_the_job_goes_on(run):
     printed, out = run("--epochs", "3", "--rates", "1e20", "0.001")
     assert "relu, learning rate 1e+20: epoch 2, batch 1: the net's scores hold NaN or infinity: " in printed

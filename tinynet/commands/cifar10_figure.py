@@ -93,8 +93,9 @@ def records_in(file: Path) -> list[Record]:
 
 
 def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: str, rate: float, epochs: int
-                    ) -> list[float]:
-    """Train the net with one activation until two epochs past the level; its training error of each epoch."""
+                    ) -> tuple[list[float], bool]:
+    """Train the net with one activation until two epochs past the level; its training error of each epoch, and whether
+    it diverged after them."""
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # both nets see the images in the same order
     found, scale, init = statistics_of(data.train.images), 1.0, None
     if args.init == "fan-in":
@@ -111,6 +112,7 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
     def notes() -> dict:
         return {"net": name, "init": args.init, "flat": flat_shares(net, first_images)}
 
+    diverged = False
     try:
         with run:
             if not past_level():
@@ -119,29 +121,32 @@ def run_until_level(args: argparse.Namespace, data: Dataset, out: Path, name: st
                       graph=repeats(args))
     except Diverged as error:  # a learning rate too large for this net
         say(f"{name}, learning rate {rate:g}: {error}")
-    return [record["train_error"] for record in at.history]
+        diverged = True
+    return [record["train_error"] for record in at.history], diverged
 
 
-def rank(errors: list[float]) -> tuple[float, float]:
-    """Sorts runs: the sooner at the level the better; among those that never were, the lower at the end the better."""
-    return (crossing(errors, LEVEL) or float("inf"), errors[-1] if errors else 1.0)
+def rank(errors: list[float], diverged: bool = False) -> tuple[float, bool, float]:
+    """Sorts runs: the sooner at the level the better; among those that never were, the lower at the end the better, and
+    those last that diverged."""
+    return (crossing(errors, LEVEL) or float("inf"), diverged, errors[-1] if errors else 1.0)
 
 
 def sweep(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     """Train both nets at every learning rate; print and keep the table."""
-    epochs, table = args.epochs or 40, {}
+    epochs, found = args.epochs or 40, {}
     for name in ACTIVATIONS:
-        table[name] = {f"{rate:g}": run_until_level(args, data, out, name, rate, epochs)
+        found[name] = {f"{rate:g}": run_until_level(args, data, out, name, rate, epochs)
                        for rate in args.sweep or RATES}
     say(f"\n{data.source}; init {args.init}, seed {args.seed}, at most {epochs} epochs")
     say(f"net   rate    epochs to {LEVEL:.0%}   training error at the end")
-    for name, runs in table.items():
-        best = min(runs, key=lambda rate: rank(runs[rate]))
-        for rate, errors in runs.items():
+    for name, runs in found.items():
+        best = min(runs, key=lambda rate: rank(*runs[rate]))
+        for rate, (errors, diverged) in runs.items():
             at = crossing(errors, LEVEL)
             epochs_needed = f"{at:.1f}" if at else f"more than {len(errors)}"
-            end = f"{errors[-1]:.1%}" if errors else "diverged"
+            end = "diverged" if diverged else f"{errors[-1]:.1%}"
             say(f"{name}  {rate:>6}  {epochs_needed:>16}   {end}{'   <- best' if rate == best else ''}")
     path = out / f"sweep-{args.init}.json"
-    write_json(path, table, indent=None)
+    write_json(path, {name: {rate: errors for rate, (errors, _) in runs.items()} for name, runs in found.items()},
+               indent=None)
     say(f"the training error of every epoch: {path}")
