@@ -12,6 +12,7 @@ import numpy as np
 from .. import Device, Sequential, cpu, gpu
 from ..data import Split
 from ..data.loader import share_of
+from ..data.subset import Chosen
 from ..devices.device import Gpu
 from ..distributed import Alone, Ranks
 
@@ -76,10 +77,12 @@ def in_words(ranks: Ranks | Alone) -> str:
 
 
 def shared(ranks: Ranks | Alone, split: Split, answer: Callable[[Split], np.ndarray]) -> np.ndarray:
-    """`answer(split)`, of which each rank computes a part, on all ranks."""
+    """`answer(split)`, of which each rank computes a part, on all ranks. No image is read before `answer` asks for it.
+    """
     if ranks.size == 1:
         return answer(split)
     start, stop = share_of(len(split.labels), *ranks.share)
+    part = Split(Chosen(split.images, np.arange(start, stop)), split.labels[start:stop])
     with ranks.together():
-        own = answer(Split(split.images[start:stop], split.labels[start:stop])) if stop > start else None
+        own = answer(part) if stop > start else None
     return np.concatenate([part for part in ranks.gather(own) if part is not None])
