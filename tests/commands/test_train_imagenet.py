@@ -395,6 +395,16 @@ def test_a_run_goes_on_with_data_in_a_folder_that_was_renamed(run, tmp_path):
         run("--resume", "out", "--epochs", "3", out=None, data="moved")
 
 
+def test_a_comma_in_a_folders_name(run, tmp_path):
+    (tmp_path / "data").rename(tmp_path / "dogs, cats")
+    run(*TINY, "--epochs", "1", data="dogs, cats")
+    (tmp_path / "dogs, cats").rename(tmp_path / "moved")
+    run("--resume", "out", "--epochs", "2", out=None, data="moved")
+    (tmp_path / "moved").rename(tmp_path / "pets, mine")
+    run("--resume", "out", "--epochs", "3", out=None, data="pets, mine")
+    assert len(metrics(Path("out"))) == 3
+
+
 def test_a_run_of_the_version_before_goes_on(run):
     """Its config had a scale, and no view; the colours lay in a file."""
     _, out = run(*TINY, "--init", "fan-in", "--epochs", "1")

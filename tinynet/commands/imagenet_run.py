@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Callable
 from functools import partial
@@ -30,6 +31,7 @@ from .options import go_on_with
 from .together import expect_own_gpu, repeats, shared
 
 NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "split")
+BEHIND_THE_FOLDER = re.compile(r", [\d,]+ training and .*")  # in what photographs are called
 
 
 def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path, ranks: Ranks | Alone
@@ -83,7 +85,8 @@ def name_of(data: Dataset, before: Path | None) -> str:
     have been renamed since, and the images are the same."""
     if before:
         name = entry(before / "config.json", read_config(before), "data", str)
-        if name.partition(",")[2] == data.name.partition(",")[2]:
+        then, now = (BEHIND_THE_FOLDER.search(text) for text in (name, data.name))
+        if then and now and then[0] == now[0]:
             return name
     return data.name
 
