@@ -15,7 +15,7 @@ from tinynet.data import Split, View, cifar10_sample
 from tinynet.files.writing import write_json
 from tinynet.look.compare import WAYS
 from tinynet.look.occlusion import average, occlusion
-from tinynet.look.strongest import Strongest
+from tinynet.look.strongest import Strongest, strongest
 from tinynet.models import build, pretrained
 from tinynet.training.config import about_the_net
 from tinynet.training.evaluate import load_net
@@ -87,6 +87,20 @@ def test_how_many_are_of_one_class():
     found = Strongest(np.array([[3.0, 2, 1], [2, 1, -np.inf], [0, 0, 0]]), images, np.zeros((3, 3, 2), int))
     assert top9.mean_of_one_class(found, np.array([7, 7, 5, 1, 2])) == (2 + 1) / 2
     assert top9.mean_of_one_class(Strongest(*(part[2:] for part in found)), np.array([7, 7, 5])) == 0
+
+
+def test_images_that_do_not_excite_a_map_are_not_among_its_nine(run, monkeypatch):
+    trained, drawn, told = pretrained("80sec"), {}, []
+    net, images, view = trained.net, SMALL.test.images, trained.view
+    of_conv2 = strongest(net, images, ["conv2"], view.center, 9)["conv2"].values        # before the ReLU
+    lower = of_conv2[:, :2].mean(axis=1)                                               # but for the strongest, all is 0
+    net["conv2"].b.assign((net["conv2"].b.value - lower).astype(np.float32))
+    monkeypatch.setattr(look, "net_of", lambda run, device: trained)
+    monkeypatch.setattr(top9, "draw_strongest", lambda path, shown, *rest, **how: drawn.update(shown))
+    monkeypatch.setattr(top9, "say", told.append)
+    run("80sec", "--top9", "--layer", "relu2", "--map", "all")
+    assert len(drawn) == 32 and {len(of_map) for of_map in drawn.values()} == {1}
+    assert told[1] == "  relu2        1.0; 0 of its 32 maps are dead"
 
 
 def test_hiding(run):

@@ -23,7 +23,7 @@ def top9(out: Path, trained: Trained, data: Dataset, shapes: dict[str, tuple[int
     say(f"{len(images):,} test images, {time.perf_counter() - start:.1f} s; of the {COUNT} that excite a map most, how "
         "many are of one class:")
     for at, of_layer in found.items():
-        silent = dead(of_layer)
+        of_layer, silent = exciting(of_layer), dead(of_layer)
         say(f"  {at:<12} {mean_of_one_class(of_layer, data.test.labels):.1f}; {silent.sum()} of its {len(silent)} maps "
             "are dead")
         alive = [int(unit) for unit in np.flatnonzero(~silent)]
@@ -36,6 +36,13 @@ def top9(out: Path, trained: Trained, data: Dataset, shapes: dict[str, tuple[int
         draw_strongest(path, shown, "left: the deconvnet's projections, each around grey and stretched by itself; "
                        f"right: what the unit sees of the images\n{data.name}", per_row=min(4, len(shown)))
         say(f"  the picture: {path}, after {time.perf_counter() - start:.1f} s")
+
+
+def exciting(found: Strongest) -> Strongest:
+    """Of each map that is not dead only the images that excite it: if these are fewer than COUNT, the others are there
+    because they come first in the data set."""
+    others = (found.values <= 0) & ~dead(found)[:, None]
+    return found._replace(images=np.where(others, -1, found.images))
 
 
 def mean_of_one_class(found: Strongest, labels: np.ndarray) -> float:
