@@ -78,6 +78,11 @@ def test_what_cannot_be_watched(tmp_path):
         watch([tmp_path / "many/0"], tmp_path / "w.png", once=True)
 
 
+def test_the_command_makes_the_folder_of_the_picture(tmp_path):
+    main([str(run(tmp_path / "a", 0.5)), "--once", "--out", str(tmp_path / "new" / "watch.png")])
+    assert (tmp_path / "new" / "watch.png").exists()
+
+
 def test_the_command(tmp_path, monkeypatch, capsys):
     folder, out = run(tmp_path / "a", 0.5), tmp_path / "w.png"
     main([str(folder), "--once", "--out", str(out)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from ..look.watch import watch
 from ..training.train import say
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     say(f"the picture: {args.out}" + (", whenever an epoch is over; Ctrl-C ends it" if not args.once else ""))
     with ends_in_a_line(), suppress(KeyboardInterrupt):
+        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
         watch(args.runs, args.out, args.seconds, args.once)
 
 
