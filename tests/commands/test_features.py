@@ -106,12 +106,21 @@ def test_of_settings_that_are_equally_good_the_first_is_taken(tmp_path):
     assert (results.rows[-1]["lr"], results.rows[-1]["steps"]) == (0.1, 100)
 
 
+def test_results_of_other_photographs_of_the_same_classes_are_not_given_out(command, tmp_path):
+    rows = command("--parts", "codes")
+    shutil.copytree(tmp_path / "photos", tmp_path / "copied")
+    assert command("--parts", "codes", "--photographs", str(tmp_path / "copied")) == rows
+    Image.fromarray(RNG.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(tmp_path / "copied" / "val" / "x" / "0.png")
+    with pytest.raises(SystemExit, match="results.jsonl is of another RUN, or of other --folds or --photographs"):
+        command("--photographs", str(tmp_path / "copied"))
+
+
 def test_results_of_another_net_in_a_folder_of_the_same_name_are_not_given_out(command, tmp_path):
     rows, path = command("--parts", "codes"), tmp_path / "out" / "results.jsonl"
     build("cifar-80sec", rng=np.random.default_rng(1)).save(tmp_path / "run" / "net.npz")
     with pytest.raises(SystemExit, match="results.jsonl is of another RUN"):
         command("--parts", "codes")
-    del rows[0]["weights"]                                           # as the version before wrote it
+    del rows[0]["weights"], rows[0]["photographs"]                   # as the version before wrote it
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert command("--parts", "codes") == rows
 

@@ -19,6 +19,7 @@ goes on where it was stopped; and shots.png. What came out: docs/features.md.
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,9 +62,10 @@ def measure(args: argparse.Namespace, trained: Trained, layers: list[str], photo
     """All that was asked for and is not there."""
     results = Results(args.out / "results.jsonl")
     told_now = {"run": Path(args.run).name, "weights": digest(trained), "folds": args.folds,
-                "classes": list(photos.classes)}
+                "classes": list(photos.classes), "photographs": names_and_sizes(photos, tests)}
     there = results.add({"part": "settings"}, lambda: told_now)
-    if not told_now.items() <= {"weights": told_now["weights"], **there}.items():  # files of before do not say them
+    since = {name: told_now[name] for name in ("weights", "photographs")}         # files of before do not say them
+    if not told_now.items() <= {**since, **there}.items():
         raise ValueError(f"{results.path} is of another RUN, or of other --folds or --photographs: name another "
                          "folder with --out")
     train, valid = to_learn(photos, args.folds * SHOTS[-1], learned, trained, results)
@@ -77,6 +79,12 @@ def measure(args: argparse.Namespace, trained: Trained, layers: list[str], photo
 def digest(trained: Trained) -> str:
     """Eight digits that a net with other weights does not have."""
     return fingerprint(np.concatenate([array.ravel() for array in arrays_of(trained.net).values()]))
+
+
+def names_and_sizes(*folders: ImageFolder) -> str:
+    """Eight digits that other photographs do not have, by the names and sizes of their files."""
+    files = [(path, (folder.root / path).stat().st_size) for folder in folders for path in folder.paths]
+    return fingerprint(np.frombuffer(json.dumps(files).encode(), np.uint8))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
