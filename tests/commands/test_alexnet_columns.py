@@ -40,6 +40,13 @@ def test_it_trains_and_prints_traffic_and_times(kind, run):
     assert [line.split("  ")[0] for line in times][:2] == ["two columns", "one column, the same net"]
 
 
+def test_a_folder_of_data_that_would_not_be_read_is_refused(run, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("--root", "somewhere")
+    assert "--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_run_goes_on_and_can_be_used(run):
     _, out = run("--epochs", "1")
     printed, _ = run("--resume", str(out), "--epochs", "2")

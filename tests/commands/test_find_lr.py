@@ -48,3 +48,6 @@ def test_senseless_options_are_refused(run, capsys):
     with pytest.raises(SystemExit):
         run("--low", "1", "--high", "0.1")
     assert "--low, --high: expected the lower rate first, got 1.0 and 0.1" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run("--root", "somewhere")
+    assert "--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full" in capsys.readouterr().err

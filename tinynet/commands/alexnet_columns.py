@@ -86,7 +86,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--resume", metavar="FOLDER",
                         help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
-    return again_with(parser, arguments, args, NOT_IN_CONFIG) if args.resume else args
+    args = again_with(parser, arguments, args, NOT_IN_CONFIG) if args.resume else args
+    if args.root and args.data != "full":
+        parser.error("--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full")
+    return args
 
 
 def config_of(args: argparse.Namespace, data: Dataset, view: View) -> dict:

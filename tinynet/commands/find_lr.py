@@ -58,6 +58,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--out", default="runs/find_lr.png", help="the picture (default: runs/find_lr.png)")
     args = parser.parse_args(arguments)
+    if args.root and args.data != "full":
+        parser.error("--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full")
     if args.low >= args.high:
         parser.error(f"--low, --high: expected the lower rate first, got {args.low} and {args.high}")
     return args
