@@ -52,6 +52,16 @@ def test_two_commands_do_not_train_the_same_claim_at_once(tmp_path):
     assert len(run(CLAIM, tmp_path, tmp_path / "work", None, 1)) == 8
 
 
+def test_rows_that_another_process_adds_meanwhile_stay(tmp_path):
+    def meanwhile(work, side):                                           # it has a --folder of its own
+        if work.seed == 0 and side == "b":
+            run(CLAIM, tmp_path, tmp_path / "elsewhere", None, 2)
+        return measured(work, side)
+    rows = run(replace(CLAIM, measure=meanwhile), tmp_path, tmp_path / "work", None, 1)
+    assert list(pairs(CLAIM, rows)) == [0, 1] and len(rows) == 10
+    assert read_rows(tmp_path / "try.jsonl", CLAIM) == rows
+
+
 def test_a_rate_that_is_too_large_is_tried_and_not_chosen(tmp_path):
     def diverging(work, side):
         if work.rate == 0.2 and side == "a":

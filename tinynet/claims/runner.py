@@ -167,8 +167,11 @@ def _measure(claim: Claim, path: Path, rows: list[Row], here: Path, root: str | 
         if work.test:
             raise
         found = {"val_error": 1.0}  # a rate too large is tried, too
-    rows.append({"side": side, "seed": seed, "rate": rate, **found, "seconds": round(time.perf_counter() - begin, 1),
-                 "tinynet": __version__, **({} if device is cpu else {"device": device.name})})
+    row = {"side": side, "seed": seed, "rate": rate, **found, "seconds": round(time.perf_counter() - begin, 1),
+           "tinynet": __version__, **({} if device is cpu else {"device": device.name})}
+    there = read_rows(path, claim)  # a process with another folder of trainings may have added some meanwhile
+    known = {(other["side"], other["seed"], other["rate"]) for other in there}
+    rows[:] = there if (side, seed, rate) in known else [*there, row]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
     shutil.rmtree(training, ignore_errors=True)
