@@ -144,3 +144,11 @@ def test_random_halves(tmp_path):
     assert len(np.unique(both, axis=0)) == 10
     again, other = (imagenet_halves(tmp_path / "fall", seed, SIZE).train.images[:] for seed in (1, 2))
     assert np.array_equal(again, data.train.images[:]) and not np.array_equal(other, again)
+
+
+def test_halves_say_what_was_left_out(tmp_path):
+    photographs(tmp_path / "fall", {"n01": 4, "n02": 3})
+    next((tmp_path / "fall" / "n01").iterdir()).write_bytes(b"spoiled")
+    data = imagenet_halves(tmp_path / "fall", seed=1, size=SIZE, skip_unreadable=True)
+    assert len(data.train.labels) + len(data.test.labels) == 6
+    assert data.name.endswith(" test images of 16x16, without 1 unreadable files")

@@ -54,8 +54,7 @@ def imagenet(root: str | PathLike, size: int = 256, cache: str | PathLike | None
         splits.insert(0, Split(np.empty((0, size, size, 3), np.uint8), np.empty(0, np.int64)))
     counts = [f"{len(splits[0].labels):,} training and "] * train + [f"{len(splits[1].labels):,} test images"]
     name = (f"{root.resolve().name}, {''.join(counts)} of {size}x{size}"
-            + (" from test/" if test == "test" else "")
-            + (f", without {skipped:,} unreadable files" if skipped else ""))
+            + (" from test/" if test == "test" else "") + _without(skipped))
     return Dataset(*splits, _names(root, folders), name, str(root))
 
 
@@ -76,8 +75,12 @@ def imagenet_halves(root: str | PathLike, seed: int = 0, size: int = 256, cache:
     whole = prepared_squares(ImageFolder(root), cache or _cache(root, size), size, skip_unreadable)
     train, test = divide(whole, (0.5, 0.5), np.random.default_rng(seed))
     name = (f"{root.resolve().name}, halves of seed {seed}: {len(train.labels):,} training and {len(test.labels):,} "
-            f"test images of {size}x{size}")
+            f"test images of {size}x{size}{_without(len(whole.images.skipped))}")
     return Dataset(train, test, _names(root, whole.images.classes), name, str(root))
+
+
+def _without(skipped: int) -> str:
+    return f", without {skipped:,} unreadable files" if skipped else ""
 
 
 def _folders(root: Path, train: bool, test: str) -> tuple[str, ...]:
