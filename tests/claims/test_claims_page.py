@@ -81,6 +81,9 @@ def test_a_table_of_a_paper(tmp_path):
     assert "| a less c | +2.5 points | +3.8 points (+3.3 to +4.3) | the paper's |" in text
     assert "| b less c | +1.5 points | +1.9 points (+1.7 to +2.1) | the paper's |" in text
     assert "a 0.2, b 0.2, c 0.2.\n\nOf c's own.\n" in text
+    run(table, tmp_path, tmp_path / "work", None, 4)                                    # more than were wanted
+    write_page({}, {"three": table}, tmp_path, tmp_path / "page.md")
+    assert "means of 4 of 4 seeds" in (tmp_path / "page.md").read_text()
 
 
 def test_the_committed_page_is_that_of_the_committed_results(tmp_path):

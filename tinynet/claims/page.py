@@ -121,8 +121,9 @@ def count(claim: Claim, rows: list[Row]) -> str:
 def of_paper(table: Table, rows: list[Row]) -> str:
     """A table of a paper, and beside its errors ours, means over the seeds; and of every two rows, which is better."""
     complete = [[row[table.number] for row in of] for of in pairs(table, rows).values()]
+    wanted = max(len(complete), table.seeds)                                         # --seeds may be more
     lines = [f"## {table.title}, in miniature\n", f"Top-1 errors of {table.paper}, and of small nets, "
-             f"means of {len(complete)} of {table.seeds} seeds. How: `tinynet/claims/tables.py`, `python -m tinynet "
+             f"means of {len(complete)} of {wanted} seeds. How: `tinynet/claims/tables.py`, `python -m tinynet "
              f"claims show {table.name}`.\n", "| net | published | here |", "|---|---:|---:|"]
     for i, (side, printed) in enumerate(zip(table.sides, table.printed, strict=True)):
         error = f"{sum(of[i] for of in complete) / len(complete):.1%}" if complete else "not run yet"

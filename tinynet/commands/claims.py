@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 say(f"{name:<{width}}  {claim.title:<52}  {said}".rstrip())
             for name, table in TABLES.items():
                 complete = pairs(table, read_rows(results / f"{name}.jsonl", table))
-                say(f"{name:<{width}}  {table.title + ', in miniature':<52}  {len(complete)} of {table.seeds} seeds")
+                say(f"{name:<{width}}  {table.title + ', in miniature':<52}  {len(complete)} of "
+                    f"{max(len(complete), table.seeds)} seeds")
         elif args.what == "show":
             say(ALL[args.name].about.strip())
         elif args.what == "run":
