@@ -429,19 +429,6 @@ def test_input_grad_false_behind_another_layer_says_where_it_belongs():
         net.backward(y)
 
 
-@pytest.mark.parametrize("kind", [Branches, Sum])
-@pytest.mark.parametrize("beside", [Identity, lambda: Conv2d(3, 3, 1)])
-@pytest.mark.parametrize("turned", [False, True])
-def test_input_grad_false_in_one_branch_says_so_too_rather_than_leave_its_part_out(kind, beside, turned):
-    branches = [("a", Conv2d(3, 3, 1, input_grad=False)), ("b", beside())]
-    net = Sequential(pre=Conv2d(3, 3, 1), both=kind(**dict(branches[::-1] if turned else branches)))
-    y = net.forward(distinct(1, 2, 2, 3, dtype=np.float32), keep=True)
-    with pytest.raises(TypeError, match=r"pre \(Conv2d\): expected an array for dy, got NoneType: the layer after it"):
-        net.backward(y)
-    y = net["both"].forward(distinct(1, 2, 2, 3, dtype=np.float32), keep=True)         # where it is the first
-    assert net["both"].backward(y) is None and net["both"].branches["a"].W.grad.any()
-
-
 def test_input_grad_false_behind_another_layer_of_a_column_says_so_too():
     devices = pair("cpu")
     first = Columns(*(Conv2d(6, 2, 1, input_grad=False, device=device) for device in devices))

@@ -9,9 +9,7 @@ share is in container.py.
 """
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
-from functools import reduce
 from typing import Any
 
 from .container import Container, Seen, current, lowest, run, run_back, trains, whole
@@ -180,12 +178,14 @@ class Sum(Container):
 
 
 def added(arrays: list[Any], device: Device) -> Any:
-    """The sum of the arrays; None, if one of them is None: a branch that begins with a net's first layer has no dx, and
-    without its part the sum would be wrong. Never in place: a layer may have kept its output for backward."""
-    if any(array is None for array in arrays):
-        return None
+    """The sum of the arrays that are not None (a branch that begins with a net's first layer has no dx); None, if there
+    are none. Never in place: a layer may have kept its output for backward."""
+    total = None
     with device:
-        return reduce(operator.add, arrays)
+        for array in arrays:
+            if array is not None:
+                total = array if total is None else total + array
+    return total
 
 
 class Identity(Layer):
