@@ -231,15 +231,6 @@ def test_entries_of_a_wrong_kind(folder, changes, message):
         load_net(folder)
 
 
-@pytest.mark.parametrize("classes", [9, 11])
-def test_names_for_more_or_fewer_classes_than_the_net_has_by_default(tmp_path, classes):
-    build("cifar-80sec", rng=np.random.default_rng(0)).save(tmp_path / "net.npz")
-    config = about_the_net("cifar-80sec", {}, View(np.float32(100)), "abcdefghijk"[:classes])
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(DataError, match=f"expected as many classes as the net has, 10, got {classes} names"):
-        load_net(tmp_path)
-
-
 @pytest.mark.parametrize("settings", [{"width": 1e9}, {"width": 40}, {"input_size": 10 ** 9}, {"hidden": 10 ** 9},
                                       {"kernels": [10 ** 6] * 5}, {"width": 1e300}, {"width": float("nan")}])
 def test_a_net_that_is_larger_than_its_weights_is_not_built(folder, settings):

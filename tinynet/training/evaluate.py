@@ -25,7 +25,6 @@ from ..devices.device import Device, check_device, cpu, device_of
 from ..files.reading import DataError, entry, shortened, wrong
 from ..net import Sequential
 from .config import ENTRIES, read_config, view_of
-from .finetune import classifiers
 from .rebuilt import rebuilt
 
 AT_ONCE = 2 ** 20  # numbers, in the input of a net on a GPU: 341 images of 32x32 pixels
@@ -129,17 +128,7 @@ def load_net(folder: str | os.PathLike, device: Device = cpu) -> Trained:
     if settings.get("classes", len(classes)) != len(classes):
         raise wrong(path, f"as many classes as the net has, {shortened(settings['classes'])}", f"{len(classes)} names")
     net = rebuilt(path, entry(path, config, "net", str), settings, weights_in(Path(folder)), device)
-    if (scores := _scores(net)) not in (None, len(classes)):  # the settings may leave it to the catalogue
-        raise wrong(path, f"as many classes as the net has, {scores}", f"{len(classes)} names")
     return Trained(net, view, tuple(classes), config)
-
-
-def _scores(net: Sequential) -> int | None:
-    """How many classes the net tells apart; None if its last layer does not say: LeNet-5's codes."""
-    try:
-        return classifiers(net)[0].W.shape[-1]
-    except ValueError:
-        return None
 
 
 def class_names(path: Path, config: dict) -> list[str]:
