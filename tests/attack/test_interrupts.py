@@ -6,6 +6,7 @@ these moments, and so can raise KeyboardInterrupt at each of them. Real signals 
 """
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import signal
@@ -115,6 +116,26 @@ def case(monkeypatch):
     monkeypatch.setattr(memory, "LARGE", 512)
     set_threads(3)
     return Case()
+
+
+def loops_within(body):
+    """The loops of these statements, but for those of functions in them."""
+    for node in body:
+        if isinstance(node, (ast.For, ast.While, ast.ListComp, ast.SetComp, ast.DictComp)):
+            yield node
+        if not isinstance(node, (ast.FunctionDef, ast.Lambda, ast.GeneratorExp)):
+            yield from loops_within(ast.iter_child_nodes(node))
+
+
+def test_no_loop_stands_within_a_lock():
+    """Where one jumps back, Python 3.12 and 3.13 look for signals, but do not leave the `with` if there is one."""
+    locks, found = 0, []
+    for path in sorted((ROOT / "tinynet").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.With) and ast.unparse(node.items[0].context_expr).endswith("lock"):
+                locks += 1
+                found += [f"{path.name}:{loop.lineno}" for loop in loops_within(node.body)]
+    assert locks > 8 and not found
 
 
 def test_wherever_ctrl_c_comes_in_a_loader_no_thread_hangs_and_the_next_epoch_is_whole():

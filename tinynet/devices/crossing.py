@@ -53,7 +53,7 @@ def traffic() -> Iterator[list[Crossing]]:
         yield log
     finally:
         with _lock:
-            _logs[:] = [other for other in _logs if other is not log]
+            _logs[:] = filter(lambda other: other is not log, _logs)  # no loop: fast/memory.py, `_block`
 
 
 def send(x: Any, to: Device, label: str = "", source: Device | None = None) -> Any:
@@ -79,9 +79,12 @@ def send(x: Any, to: Device, label: str = "", source: Device | None = None) -> A
 
 def note(crossings: list[Crossing]) -> None:
     """These have been asked for."""
-    with _lock:
+    def extend() -> None:
         for log in _logs:
             log.extend(crossings)
+
+    with _lock:  # no loop: as above
+        extend()
 
 
 def to_both(x: np.ndarray, left: Device, right: Device) -> tuple[Any, Any]:

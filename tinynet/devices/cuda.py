@@ -189,7 +189,7 @@ def bring(x: Any, to: Any) -> Callable[[], Any]:
 def _keep(until: Any, pinned: list[np.ndarray]) -> None:
     """Let nobody else have this memory before the event, whoever lets go of it: CuPy gives it away at once."""
     with _lock:
-        _under_way[:] = [sent for sent in _under_way if not sent[0].done] + [(until, pinned)]
+        _under_way[:] = [*filter(lambda sent: not sent[0].done, _under_way), (until, pinned)]
 
 
 def each_array(x: Any, function: Callable[[np.ndarray], Any]) -> Any:

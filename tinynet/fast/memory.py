@@ -82,19 +82,22 @@ def fresh(shape: tuple[int, ...], dtype: Any, xp: Any) -> Any:
 
 def _block(size: int) -> np.ndarray:
     """The smallest idle block of at least `size` bytes and less than twice that, or a new one."""
+    with _lock:  # and no loop in here: Ctrl-C where one jumps back would leave it locked, in Python 3.12 and 3.13
+        block = _idle_block(size)
+    return np.empty(size, np.uint8) if block is None else block
+
+
+def _idle_block(size: int) -> np.ndarray | None:
     global _loans
-    with _lock:
-        _loans += 1
-        _watch()
-        while _returned:
-            block = _returned.popleft().block
-            if block is not None:  # None: Ctrl-C came when it was about to be lent
-                insort_left(_idle, (block.size, _loans, block), key=itemgetter(0))   # the latest first: it is cached
-        _idle[:] = [entry for entry in _idle if _loans - entry[1] < PATIENCE]
-        i = bisect_left(_idle, size, key=itemgetter(0))
-        if i < len(_idle) and _idle[i][0] < 2 * size:
-            return _idle.pop(i)[-1]
-    return np.empty(size, np.uint8)
+    _loans += 1
+    _watch()
+    while _returned:
+        block = _returned.popleft().block
+        if block is not None:  # None: Ctrl-C came when it was about to be lent
+            insort_left(_idle, (block.size, _loans, block), key=itemgetter(0))       # the latest first: it is cached
+    _idle[:] = [entry for entry in _idle if _loans - entry[1] < PATIENCE]
+    i = bisect_left(_idle, size, key=itemgetter(0))
+    return _idle.pop(i)[-1] if i < len(_idle) and _idle[i][0] < 2 * size else None
 
 
 def scratch(role: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -69,9 +69,13 @@ class _Blas:
     def _hold(self, me: int) -> None:
         with self.lock:
             self.inside.add(me)
-            self.usual = self.usual or [(library, library.num_threads) for library in self.controller.lib_controllers
-                                        if library.user_api == "blas"]
+            self.usual = self.usual or self._now()
             self._set((library, 1) for library, _ in self.usual)
+
+    def _now(self) -> list[tuple[Any, int]]:
+        """How many threads BLAS's libraries have. Apart, since no loop may stand within a lock: memory.py, `_block`."""
+        return [(library, library.num_threads) for library in self.controller.lib_controllers
+                if library.user_api == "blas"]
 
     def _let_go(self, me: int) -> None:
         _here.alone = False
