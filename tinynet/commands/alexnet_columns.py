@@ -39,7 +39,7 @@ from ..training.config import about_the_net, new_folder
 from ..training.finetune import start_by_fan_in
 from ..training.run import Run
 from ..training.train import say, train
-from .options import add_tensorboard, again_with, at_least, command_line, ends_in_a_line, go_on_with
+from .options import add_tensorboard, again_with, at_least, command_line, ends_in_a_line, expect_root_of_all, go_on_with
 
 SIZE = {"classes": 10, "input_size": 64}
 KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # of the paper's: 1/2 to 1/3; units: 1/8
@@ -87,8 +87,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
     args = again_with(parser, arguments, args, NOT_IN_CONFIG) if args.resume else args
-    if args.root and args.data != "full":
-        parser.error("--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full")
+    expect_root_of_all(parser, args, "CIFAR-10")
     return args
 
 

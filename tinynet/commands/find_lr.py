@@ -20,7 +20,7 @@ from ..look.curves import draw_lr_finder
 from ..models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY
 from ..training.lr_finder import a_tenth, find_lr
 from ..training.train import say
-from .options import at_least, command_line, ends_in_a_line, positive
+from .options import at_least, command_line, ends_in_a_line, expect_root_of_all, positive
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,8 +58,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--out", default="runs/find_lr.png", help="the picture (default: runs/find_lr.png)")
     args = parser.parse_args(arguments)
-    if args.root and args.data != "full":
-        parser.error("--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full")
+    expect_root_of_all(parser, args, "CIFAR-10")
     if args.low >= args.high:
         parser.error(f"--low, --high: expected the lower rate first, got {args.low} and {args.high}")
     return args

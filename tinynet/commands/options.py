@@ -100,6 +100,12 @@ def say_out_is_not_used(args: argparse.Namespace) -> None:
             say(f"--out {args.out} is not used: --{name} writes to {folder}")
 
 
+def expect_root_of_all(parser: argparse.ArgumentParser, args: argparse.Namespace, data: str) -> None:
+    """A usage error for a --root that would not be read: `data` are read from there, their bundled sample is not."""
+    if args.root and args.data != "full":
+        parser.error(f"--root: the bundled sample needs no folder; for all of {data} add --data full")
+
+
 def again_with(parser: argparse.ArgumentParser, arguments: Sequence[str] | None, args: argparse.Namespace,
                new: Sequence[str], below: str | None = None) -> argparse.Namespace:
     """The options of the run in `args.resume`, but for those that may be `new`, unless `arguments` say otherwise. Its

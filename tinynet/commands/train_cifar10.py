@@ -41,6 +41,7 @@ from .options import (
     at_least,
     command_line,
     ends_in_a_line,
+    expect_root_of_all,
     not_negative,
     positive,
     say_out_is_not_used,
@@ -143,8 +144,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     else:
         say_out_is_not_used(args)
     expect_gpu(parser, said, args)
-    if args.root and args.data != "full":
-        parser.error("--root: the bundled sample needs no folder; for all of CIFAR-10 add --data full")
+    expect_root_of_all(parser, args, "CIFAR-10")
     for name in ("rates", "sweep"):
         if args.net != "sample" and getattr(args, name) is not None:
             parser.error(f"--{name}: {args.net} is trained by its own recipe; only --net sample takes it")

@@ -32,6 +32,7 @@ from .options import (
     below_1,
     command_line,
     ends_in_a_line,
+    expect_root_of_all,
     go_on_with,
     not_negative,
     positive,
@@ -80,8 +81,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(arguments)
     if args.resume:
         args = again_with(parser, arguments, args, NOT_IN_CONFIG)
-    if args.root and args.data != "full":
-        parser.error("--root: the bundled sample needs no folder; for all of MNIST add --data full")
+    expect_root_of_all(parser, args, "MNIST")
     return args
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,14 +64,13 @@ def changed(net: Sequential, *, lrn: bool = True, pool: int = 3, dropout: bool |
             return (layer.kernel_size, layer.stride) == ((3, 3), (2, 2))
         changes.append(_each(net, (MaxPool2d, AvgPool2d), overlapping, "pool: the net has no overlapping pooling",
                              kernel_size=(2, 2), ceil_mode=False))
-    biases = [b for _, layer in net.walk() if isinstance(b := getattr(layer, "b", None), Parameter)]
-    if bias is not None and not biases:
-        raise ValueError("changed: bias: the net has none")
-    values = [] if bias is None else [np.full(b.shape, bias, np.float32) for b in biases]
+    if bias is not None:
+        biases = [b for _, layer in net.walk() if isinstance(b := getattr(layer, "b", None), Parameter)]
+        if not biases:
+            raise ValueError("changed: bias: the net has none")
+        changes += [partial(b.assign, np.full(b.shape, bias, np.float32)) for b in biases]
     for change in changes:
         change()
-    for b, value in zip(biases, values, strict=False):
-        b.assign(value)
     return net
 
 
