@@ -429,6 +429,22 @@ def test_input_grad_false_behind_another_layer_says_where_it_belongs():
         net.backward(y)
 
 
+@pytest.mark.parametrize("join", [Branches, Sum])
+def test_input_grad_false_in_a_branch_behind_what_learns_is_refused(join):
+    def made(input_grad):
+        inner = Sequential(conv=Conv2d(3, 3, 1, input_grad=input_grad), relu=ReLU())
+        return Sequential(pre=Conv2d(3, 3, 1), relu=ReLU(), mix=join(a=inner, b=Identity()))
+    net, x = made(False), distinct(1, 2, 2, 3)
+    message = ("mix.a.conv (Conv2d): expected input_grad=True, because layers before it learn from its dx; "
+               "input_grad=False is for the first layer of a net")
+    with pytest.raises(TypeError, match=re.escape(message)):
+        net.backward(net.forward(x, keep=True))
+    net.freeze("pre")                                                               # nobody learns from its dx now
+    assert net.backward(net.forward(x, keep=True)) is None
+    net = made(True)
+    assert net.backward(net.forward(x, keep=True)).shape == x.shape
+
+
 def test_input_grad_false_behind_another_layer_of_a_column_says_so_too():
     devices = pair("cpu")
     first = Columns(*(Conv2d(6, 2, 1, input_grad=False, device=device) for device in devices))

@@ -134,6 +134,15 @@ def run_back(layer: Layer, dy: Any, input_grad: bool) -> Any:
     return dx
 
 
+def expect_input_grad(layer: Layer) -> None:
+    """Raises TypeError if a layer inside `layer`, a net behind layers that learn, was made to give no dx. Side by side
+    with others, it would only be missing from their sum: those before it would learn from a wrong gradient."""
+    for _, inside in layer.walk() if isinstance(layer, Container) else ():
+        if not getattr(inside, "input_grad", True):
+            raise TypeError(f"{inside.label}: expected input_grad=True, because layers before it learn from its dx; "
+                            "input_grad=False is for the first layer of a net")
+
+
 @contextmanager
 def telling(filled: Callable[[Layer], None]) -> Iterator[None]:
     """In here, `filled(layer)` is called as soon as a backward has written the gradients of a layer, or of all layers

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .container import Container, Seen, current, lowest, run, run_back, trains, whole
+from .container import Container, Seen, current, expect_input_grad, lowest, run, run_back, trains, whole
 from .devices.device import Device
 from .layer import Layer
 from .parameter import Parameter
@@ -52,6 +52,8 @@ class Sequential(Container):
         input_grad, learns = self.wants(input_grad), [trains(layer) for layer in self]
         with current(self.device):
             for i, layer in reversed(list(enumerate(self))):
+                if any(learns[:i]):
+                    expect_input_grad(layer)
                 dy = run_back(layer, dy, input_grad or any(learns[:i]))
         return dy if input_grad else None
 
