@@ -117,6 +117,8 @@ def test_a_net_that_lacks_one_of_the_things_to_change_stays_as_it_was():
         changed(net, lrn=False, dropout=False, pool=2)
     with pytest.raises(ValueError, match="could not convert"):
         changed(net, lrn=False, dropout=False, bias="none")
+    with pytest.raises(ValueError, match="changed: bias: expected a finite number, got nan"):
+        changed(net, lrn=False, dropout=False, bias=np.nan)
     assert list(net.layers) == layers
     assert "norm1" in layers and "norm1" not in changed(net, lrn=False, dropout=0.2, bias=0.0).layers
     assert {layer.p for layer in net if isinstance(layer, Dropout)} == {0.2}

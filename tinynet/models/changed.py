@@ -68,6 +68,8 @@ def changed(net: Sequential, *, lrn: bool = True, pool: int = 3, dropout: bool |
         biases = [b for _, layer in net.walk() if isinstance(b := getattr(layer, "b", None), Parameter)]
         if not biases:
             raise ValueError("changed: bias: the net has none")
+        if not np.isfinite(np.float32(bias)):
+            raise ValueError(f"changed: bias: expected a finite number, got {bias!r}")
         changes += [partial(b.assign, np.full(b.shape, bias, np.float32)) for b in biases]
     for change in changes:
         change()
