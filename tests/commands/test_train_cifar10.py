@@ -105,9 +105,11 @@ def test_the_figure_of_a_stopped_run_can_be_drawn(run, monkeypatch, capsys, all_
         shutil.rmtree(out / "relu-0.1")
         shutil.rmtree(out / "tanh-0.2")
     (out / "relu_vs_tanh.png").unlink()
-    monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--draw", str(out)])
+    monkeypatch.setattr(sys, "argv", ["train_cifar10.py", "--draw", str(out), "--epochs", "9", "--init", "2012"])
     run.command.main()
-    assert "tanh has not reached 25% training error after 1 epochs" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "--epochs: not used, since --draw trains nothing\n" in printed
+    assert "tanh has not reached 25% training error after 1 epochs" in printed
     assert (out / "relu_vs_tanh.png").exists()
 
 

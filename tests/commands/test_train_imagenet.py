@@ -237,7 +237,8 @@ def test_evaluation_needs_no_training_images_and_may_be_on_a_third_part(run, dat
     run(*TINY, "--epochs", "1")
     photographs(data / "test", {"a": 1, "b": 3, "c": 1}, seed=2)
     shutil.rmtree(data / ".tinynet-44")
-    printed, _ = run("--evaluate", "out")
+    printed, _ = run("--evaluate", "out", "--recipe", "zfnet", "--no-lrn", out=None)
+    assert "--recipe, --no-lrn: not used, since --evaluate trains nothing\n" in printed
     assert "on 6 images" in printed and [path.name[:4] for path in (data / ".tinynet-44").iterdir()] == ["val-"]
     printed, _ = run("--evaluate", "out", "--split", "test")
     test = imagenet("data", 44, test="test").test
@@ -307,7 +308,8 @@ def test_nets_are_evaluated_alone_and_together(run, monkeypatch):
     np.testing.assert_allclose(answers, [*p, (p[0] + p[1]) / 2], rtol=1e-5)
     errors = [100 * (each.argmax(axis=1) != test.labels).mean() for each in answers]
     assert [float(error) for _, error in lines] == pytest.approx(errors, abs=0.005)
-    printed, _ = run("--evaluate", "run0", "--ten-crop", out=None)
+    printed, _ = run("--evaluate", "run0", "--ten-crop", "--workers", "0", out=None)
+    assert "not used" not in printed
     ten = load_net("run0").probabilities(test, ten=True)
     np.testing.assert_allclose(answers[3], ten, rtol=1e-5)
     error = 100 * (ten.argmax(axis=1) != test.labels).mean()

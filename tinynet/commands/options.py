@@ -93,11 +93,17 @@ def switched(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def say_out_is_not_used(args: argparse.Namespace) -> None:
-    """A line for an --out that is not the folder of --resume or --draw, which is where they write to."""
-    for name in "resume", "draw":
-        folder = getattr(args, name, None)
-        if args.out and folder and Path(args.out) != Path(folder):
-            say(f"--out {args.out} is not used: --{name} writes to {folder}")
+    """A line for an --out that is not the folder of --resume, which writes there."""
+    if args.out and args.resume and Path(args.out) != Path(args.resume):
+        say(f"--out {args.out} is not used: --resume writes to {args.resume}")
+
+
+def say_not_used(parser: argparse.ArgumentParser, args: argparse.Namespace, only: str, used: Sequence[str]) -> None:
+    """A line for what was said beside the option `only`, which trains nothing and goes by none but those in `used`."""
+    idle = [action.option_strings[-1] for action in parser._actions
+            if action.dest not in (only, "help", *used) and getattr(args, action.dest) != action.default]
+    if idle:
+        say(f"{', '.join(idle)}: not used, since --{only} trains nothing")
 
 
 def expect_root_of_all(parser: argparse.ArgumentParser, args: argparse.Namespace, data: str) -> None:

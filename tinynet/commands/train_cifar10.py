@@ -44,7 +44,7 @@ from .options import (
     expect_root_of_all,
     not_negative,
     positive,
-    say_out_is_not_used,
+    say_not_used,
     switched,
 )
 from .together import add_gpu_options, expect_gpu, in_words, parse_together, said_to_gpu
@@ -141,8 +141,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                      f"{Path(args.resume).parent}")
     if args.resume:
         args = again_with(parser, arguments, args, NOT_IN_CONFIG, below="options")
-    else:
-        say_out_is_not_used(args)
+    elif args.draw:
+        say_not_used(parser, args, "draw", ())
     expect_gpu(parser, said, args)
     expect_root_of_all(parser, args, "CIFAR-10")
     for name in ("rates", "sweep"):

@@ -44,6 +44,7 @@ from .options import (
     ends_in_a_line,
     not_negative,
     positive,
+    say_not_used,
     say_out_is_not_used,
 )
 from .together import add_gpu_options, device_of_rank, expect_gpu, in_words, parse_together, said_to_gpu
@@ -53,6 +54,8 @@ RECIPES = {  # what differs from AlexNet's, which is the default: ZFNet, section
     "alexnet": {},
     "zfnet": {"net": "zfnet", "crops": "ten", "no_color_noise": True, "decay": 0.0, "epochs": 70}}
 MOST_WORKERS = 256
+USED_TO_EVALUATE = ("data", "first_classes", "split", "cache", "skip_unreadable", "batch", "workers", "ten_crop",
+                    "device", "tf32")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -171,6 +174,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--warm-up: it leads up to the rate that --scale-rate gives: add --scale-rate BATCH")
     if args.split and not args.evaluate:
         parser.error("--split: only --evaluate takes it; a training looks at val/ alone")
-    if not args.evaluate:
+    if args.evaluate:
+        say_not_used(parser, args, "evaluate", USED_TO_EVALUATE)
+    else:
         check_net(parser, args)
     return args
