@@ -3,21 +3,26 @@ import threading
 
 import numpy as np
 import pytest
+from naive import distinct
 
 from tinynet import (
+    Branches,
     Columns,
     Conv2d,
     Dropout,
     Exchange,
     Flatten,
     Fork,
+    Identity,
     Join,
     Layer,
     Linear,
     ReLU,
     Sequential,
+    Sum,
     Tanh,
     cpu,
+    gaussian,
     gradcheck,
     pair,
     set_threads,
@@ -318,3 +323,20 @@ def test_forgetting_to_send_raises_on_simulated_devices():
         net["conv"].left.forward(right)
     with pytest.raises(ValueError, match=r"simulated\(0\)"):
         left + right
+
+
+def in_columns():
+    start = {"weight_init": gaussian(0.5), "rng": np.random.default_rng(0)}
+    return Sequential(fork=Fork(pair("cpu")), conv=Columns(Conv2d(3, 2, 1, **start), Conv2d(3, 1, 1, **start)),
+                      join=Join(cpu))
+
+
+@pytest.mark.parametrize("net, channels", [
+    (lambda: Sum(columns=in_columns(), shortcut=Identity()), 3),
+    (lambda: Branches(columns=in_columns(), shortcut=Identity()), 6),
+    (lambda: Sequential(fork=Fork(pair("cpu")), c=Columns(in_columns(), Identity()), join=Join(cpu)), 6),
+    (lambda: Sequential(fork=Fork(pair("cpu")), c=Columns(Identity(), in_columns()), join=Join(cpu)), 6)])
+def test_columns_within_branches_and_columns(net, channels):
+    net, x = net().astype(np.float64), distinct(1, 3, 3, 3)
+    assert net.forward(x).shape == (1, 3, 3, channels)
+    gradcheck(net, x)

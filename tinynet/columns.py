@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from .container import Container, Seen, current, run, run_back, whole
+from .container import Container, Seen, current, first_of, run, run_back, whole
 from .devices.crossing import send, to_both
 from .devices.device import Device, device_of
 from .fast.parallel import side_by_side
@@ -161,8 +161,8 @@ class Columns(_OnPairs, Container):
     def _both(self, left: Callable[[], Any], right: Callable[[], Any], in_turn: bool = False) -> Pair:
         if in_turn:  # for whoever looks on, who is told on the stream of each
             return Pair((left(), right()), self.device)
-        if self.left.device.asynchronous:
-            with current(self.left.device):  # then to the right one, not by way of the null stream: graph.py
+        if self.device[0].asynchronous:
+            with current(self.device[0]):  # then to the right one, not by way of the null stream: graph.py
                 return Pair((left(), right()), self.device)
         return Pair(side_by_side(left, right), self.device)
 
@@ -171,7 +171,7 @@ class Columns(_OnPairs, Container):
 
     @property
     def device(self) -> tuple[Device, Device]:
-        return self.left.device, self.right.device
+        return first_of(self.left.device), first_of(self.right.device)
 
     def expect_place(self, device: Any) -> None:
         expect_two(device, self.label)

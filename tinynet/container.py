@@ -172,6 +172,11 @@ def current(device: Any) -> AbstractContextManager:
     return device if isinstance(device, Device) else nullcontext()
 
 
+def first_of(device: Any) -> Device:
+    """The device; of a pair, which a net that begins with Fork is on, the first: what stands around it needs one."""
+    return device[0] if isinstance(device, tuple) else device
+
+
 def lowest(layer: Layer) -> list[Parameter]:
     """The parameters of a layer; of a net, those that are the first on the input's way."""
     return layer.lowest() if isinstance(layer, Container) else [p for _, p in layer.parameters()]

@@ -43,6 +43,11 @@ def aside() -> Iterator[None]:
         _aside.reset(token)
 
 
+def is_aside() -> bool:
+    """Whether this is within `aside()`."""
+    return _aside.get()
+
+
 class Layer:
     """The base of all layers: names, devices, checks, files. No mathematics.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .container import Container, Seen, current, expect_input_grad, lowest, run, run_back, trains, whole
+from .container import Container, Seen, current, expect_input_grad, first_of, lowest, run, run_back, trains, whole
 from .devices.device import Device
 from .layer import Layer
 from .parameter import Parameter
@@ -141,6 +141,10 @@ class Branches(Container):
     def children(self) -> list[tuple[str, Layer]]:
         return list(self.branches.items())
 
+    @property
+    def device(self) -> Device:
+        return first_of(super().device)
+
 
 class Sum(Container):
     """Layers side by side: each sees the whole input, their outputs, of one shape, are added.
@@ -177,6 +181,10 @@ class Sum(Container):
 
     def children(self) -> list[tuple[str, Layer]]:
         return list(self.branches.items())
+
+    @property
+    def device(self) -> Device:
+        return first_of(super().device)
 
 
 def added(arrays: list[Any], device: Device) -> Any:

@@ -6,6 +6,7 @@ would disappear in the tolerance.
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import naive
 import numpy as np
@@ -141,3 +142,11 @@ def test_neighbourhoods_have_a_middle(wrong):
 def test_groups_must_divide_the_channels():
     with pytest.raises(ValueError, match=re.escape("norm1 (LRN): groups=2 must divide the 5 channels")):
         Sequential(norm1=LRN(groups=2)).forward(np.ones((1, 2, 2, 5)))
+
+
+@pytest.mark.parametrize("constants", [{"k": 0.0}, {"k": np.nan}, {"alpha": -1e-4}, {"beta": np.inf}])
+def test_a_strength_that_could_be_0_is_refused(constants):
+    """k = 0 would make each neighbourhood of zeros, as there are many behind a ReLU, NaN."""
+    for layer in LRN, partial(WithinMapNorm, 3):
+        with pytest.raises(ValueError, match="expected k above 0, alpha and beta of 0 or more, all finite, got k="):
+            layer(**{"alpha": 1e-4, "beta": 0.75, **constants})

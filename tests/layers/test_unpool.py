@@ -6,7 +6,7 @@ import pytest
 from naive import distinct
 from test_pool import GRID, image
 
-from tinynet import MaxPool2d, Unpool2d, gradcheck
+from tinynet import Flatten, MaxPool2d, Sequential, Unpool2d, gradcheck
 
 
 def unpooled(y, switches, shape, pool):
@@ -66,3 +66,13 @@ def test_maps_of_another_size():
     pool.forward(np.ones((1, 4, 4, 1)), keep=True)
     with pytest.raises(ValueError, match=r"Unpool2d: expected x of shape \(1, 2, 2, 1\), got \(1, 1, 2, 1\)"):
         Unpool2d(pool).forward(np.ones((1, 1, 2, 1)))
+
+
+def test_the_switches_of_another_batch_are_not_for_predict():
+    pool = MaxPool2d(2)
+    net = Sequential(pool=pool, up=Unpool2d(pool), flat=Flatten())
+    x, other = distinct(1, 4, 4, 1), distinct(1, 4, 4, 1, seed=1)
+    y = net.forward(x, keep=True)
+    with pytest.raises(RuntimeError, match=r"up \(Unpool2d\): what pool \(MaxPool2d\) keeps is for a backward"):
+        net.predict(other)
+    assert net.backward(y).shape == x.shape

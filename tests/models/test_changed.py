@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from naive import distinct
 
 from tinynet import (
     LRN,
@@ -15,11 +16,13 @@ from tinynet import (
     Dropout,
     Flatten,
     GlobalAvgPool2d,
+    Identity,
     Linear,
     MaxPool2d,
     Parameter,
     ReLU,
     Sequential,
+    Sum,
     WithinMapNorm,
     count_parameters,
     gaussian,
@@ -307,3 +310,12 @@ def test_left_out_of_a_net_of_ones_own():
         changed(net, lrn=False)
     left_out(net, ("a",), np.random.default_rng(0))
     assert list(net.layers) == ["b", "c"] and net["b"].W.shape == (3, 3, 3, 8)
+
+
+def test_what_is_taken_out_of_branches_leaves_a_way_around():
+    net = Sequential(n=LRN(), mix=Branches(a=LRN(), b=Identity()), s=Sum(i=Identity(), d=Dropout(0.5)), d=Dropout(0.5))
+    changed(net, lrn=False, dropout=False)
+    x = distinct(1, 2, 2, 3)
+    np.testing.assert_array_equal(net.forward(x, train=True), 2 * np.concatenate([x, x], axis=-1))
+    assert [name for name, _ in net.walk()] == ["mix", "mix.a", "mix.b", "s", "s.i", "s.d"]
+    assert net["mix"].branches["a"].name == "mix.a"

@@ -1,8 +1,10 @@
 """New last layers on old nets, and starts by fan-in."""
+import re
+
 import numpy as np
 import pytest
 
-from tinynet import Conv2d, Linear, ReLU, Sequential, Subsample2d, pair, simulated
+from tinynet import Branches, Conv2d, GlobalAvgPool2d, Linear, ReLU, Sequential, Subsample2d, pair, simulated
 from tinynet.devices.simulated import must_be_current
 from tinynet.models import NETS, alexnet, build
 from tinynet.models.catalogue import settings_of
@@ -108,3 +110,21 @@ def test_weights_are_written_on_their_device(change):
 def test_fan_in_draws_in_the_dtype_of_the_net():
     net = start_by_fan_in(Sequential(fc1=Linear(8, 8), fc2=Linear(8, 2)).astype(np.float64), RNG)
     assert net["fc1"].W.value.dtype == np.float64
+
+
+@pytest.mark.parametrize("net, classes, message", [
+    (lambda: Sequential(fc=Linear(4, 3), out=Branches(a=Linear(3, 5), b=Linear(3, 5))), 7,
+     "replace_last: out.b (Linear) gives only a part of the scores; others stand beside it"),
+    (lambda: Sequential(conv=Conv2d(4, 4, 1, groups=2), pool=GlobalAvgPool2d()), 3,
+     "replace_last: 3 classes cannot be divided among the 2 groups of conv (Conv2d)")])
+def test_a_layer_that_cannot_give_all_the_scores_stays(net, classes, message):
+    net = net()
+    before = {name: p.value for name, p in net.parameters()}
+    with pytest.raises(ValueError, match=re.escape(message)):
+        replace_last(net, classes, RNG)
+    assert all(p.value is before[name] for name, p in net.parameters())
+
+
+def test_the_new_layer_of_a_frozen_net_learns():
+    net = replace_last(small("cifar-80sec").freeze(), 3, RNG)
+    assert [name for name, p in net.parameters() if p.trainable] == ["fc10.W", "fc10.b"]

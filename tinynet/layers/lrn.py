@@ -16,6 +16,7 @@ Being a neighbour is mutual, so the gradient sums over the same neighbourhoods:
 """
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..fast.operation import operation
@@ -74,6 +75,13 @@ def pixels_around(a: Any, size: int, xp: Any) -> Any:
     return sum(rows[:, :, j:j + W_] for j in range(size))                            # (N, H, W, C)
 
 
+def expect_constants(who: str, k: float, alpha: float, beta: float) -> None:
+    """Raise ValueError, in the name of `who`, where s could be 0 or below, infinite or NaN."""
+    if not (0 < k < math.inf and 0 <= alpha < math.inf and 0 <= beta < math.inf):
+        raise ValueError(f"{who}: expected k above 0, alpha and beta of 0 or more, all finite, got k={k:g}, "
+                         f"alpha={alpha:g}, beta={beta:g}")
+
+
 class LRN(Layer):
     """Local response normalisation across `n` neighbouring maps (n odd), the paper's constants by default.
 
@@ -85,6 +93,7 @@ class LRN(Layer):
         self.k, self.alpha, self.beta = float(k), float(alpha), float(beta)
         if n % 2 == 0:
             raise ValueError(f"LRN: expected an odd number n of neighbouring maps, got {n!r}")
+        expect_constants("LRN", self.k, self.alpha, self.beta)
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x, "N", "H", "W", "C")
@@ -111,6 +120,7 @@ class WithinMapNorm(Layer):
         self.k, self.alpha, self.beta = float(k), float(alpha), float(beta)
         if size % 2 == 0:
             raise ValueError(f"WithinMapNorm: expected an odd window size, got {size!r}")
+        expect_constants("WithinMapNorm", self.k, self.alpha, self.beta)
 
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         xp = self.expect(x, "N", "H", "W", "C")

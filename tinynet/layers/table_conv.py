@@ -13,7 +13,8 @@ see different inputs have to learn different features.
 
 For computing, the K kernels are put at their places among all C · F, with zeros elsewhere: then (1) is the matrix
 product of an ordinary convolution (fast/im2col.py). Of the gradient only the K places are read. What is learnt, counted
-and saved is W, and there are no zeros in it.
+and saved is W, and there are no zeros in it. NaN in an input map is NaN in every output map, also in those that do not
+see it: zero times NaN is NaN.
 """
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..fast.operation import operation
-from ..layer import Layer
+from ..layer import Layer, is_aside
 from ..sizes import Size
 from .pool import MaxPool2d, offsets
 
@@ -51,6 +51,9 @@ class Unpool2d(Layer):
         if switches is None:
             raise RuntimeError(f"{self.label}: {self.pool.label} has no switches: they are there from its forward(x, "
                                "keep=True) until its backward")
+        if is_aside() and not keep:
+            raise RuntimeError(f"{self.label}: what {self.pool.label} keeps is for a backward that is still to come; "
+                               "it has no switches of these images")
         xp = self.expect(x, *switches.shape)
         y = self.empty(self.pool.input_shape, x.dtype)
         unpool_forward(x, switches, y, *self._windows(), xp)

@@ -10,6 +10,7 @@ the kind, or layers that cannot be made to fit, as LeNet-5's subsamplings, says 
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import signature
@@ -86,6 +87,8 @@ def build(name: str, **settings: Any) -> Sequential:
     unknown = [setting for setting in settings if setting not in known]
     if unknown:
         raise ValueError(f"{name} has no setting {', '.join(map(repr, unknown))}; it has {', '.join(known)}")
+    if not 0 < settings.get("width", 1.0) < math.inf:
+        raise ValueError(f"width: expected a number above 0, got {settings['width']!r}")
     own = signature(NETS[name]).parameters
     changes = {change: settings.pop(change) for change in CHANGES if change in settings}
     if "kernels" in own and "width" in settings:

@@ -83,13 +83,19 @@ def _kind(layer: Layer) -> Layer:
 
 def _drop(net: Sequential, kinds: Any, problem: str) -> Callable[[], None]:
     """What takes out the layers of these kinds, also inside other layers. Raises ValueError if there are none."""
-    parts = [net, *(layer for _, layer in net.walk() if isinstance(layer, Sequential))]
-    if not any(isinstance(_kind(layer), kinds) for part in parts for layer in part):
+    parts = [net, *(layer for _, layer in net.walk() if isinstance(layer, (Sequential, Branches, Sum)))]
+    if not any(isinstance(_kind(layer), kinds) for part in parts for _, layer in part.children()):
         raise ValueError(f"changed: {problem}")
 
     def change() -> None:
         for part in parts:
-            part.layers = {name: layer for name, layer in part.layers.items() if not isinstance(_kind(layer), kinds)}
+            if isinstance(part, Sequential):
+                part.layers = {name: layer for name, layer in part.layers.items()
+                               if not isinstance(_kind(layer), kinds)}
+            else:  # a branch that was nothing else is a way around the others
+                part.branches = {name: Identity() if isinstance(layer, kinds) else layer
+                                 for name, layer in part.branches.items()}
+                part.rename(part.name)
     return change
 
 

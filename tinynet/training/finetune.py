@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..columns import Columns
 from ..init import Initialiser, constant, fan_in, gaussian
 from ..layer import Layer
 from ..layers.activation import ReLU
@@ -19,26 +20,35 @@ from ..layers.conv import Conv2d
 from ..layers.linear import Linear
 from ..layers.pool import GlobalAvgPool2d
 from ..layers.table_conv import TableConv2d
-from ..net import Sequential
+from ..net import Branches, Sequential, Sum
 
 
 def replace_last(net: Sequential, classes: int, rng: np.random.Generator,
                  weight_init: Initialiser = gaussian(0.01)) -> Sequential:
     """Give `net` new, random last layers for `classes` classes; all others keep their weights. Returns the net.
 
-    GoogLeNet's heads get new last layers too. How fast the layer learns and decays stays as it was. An SGD of the net
+    GoogLeNet's heads get new last layers too. They learn, also where the old ones were frozen; how fast, and how they
+    decay, stays as it was. An SGD of the net
     made before has velocities of the old shape: make a new one.
 
     Raises ValueError for fewer than two classes, and for a net that does not end in a fully-connected layer or a
-    convolution, or cannot end otherwise (LeNet-5's codes).
+    convolution that gives all the scores, or cannot end otherwise (LeNet-5's codes).
     """
     if classes < 2:
         raise ValueError(f"replace_last: expected two classes or more, got {classes}")
-    for layer in classifiers(net):
+    layers = classifiers(net)
+    beside = [part for _, part in net.walk() if isinstance(part, (Branches, Sum, Columns))]
+    for layer in layers:
+        if any(inside is layer for part in beside for _, inside in part.walk()):
+            raise ValueError(f"replace_last: {layer.label} gives only a part of the scores; others stand beside it")
+        if classes % getattr(layer, "groups", 1):
+            raise ValueError(f"replace_last: {classes} classes cannot be divided among the {layer.groups} groups of "
+                             f"{layer.label}")
+    for layer in layers:
         for p, init in (layer.W, weight_init), (layer.b, constant(0.0)):
             if p is not None:
                 value = init(rng, (*p.shape[:-1], classes)).astype(p.value.dtype)
-                p.value, p.grad = p.device.asarray(value), None
+                p.value, p.grad, p.trainable = p.device.asarray(value), None, True
         setattr(layer, "out_features" if isinstance(layer, Linear) else "out_channels", classes)
     return net
 
