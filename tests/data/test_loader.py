@@ -141,6 +141,15 @@ def test_a_transform_in_place_cannot_change_the_data(workers):
     assert np.array_equal(X, before)
 
 
+def test_copies_of_a_memory_map_may_be_written_to(tmp_path):
+    def halved(images, rng):
+        images //= 2
+        return images
+    np.save(tmp_path / "x.npy", X)
+    mapped = Split(np.load(tmp_path / "x.npy", mmap_mode="r"), SPLIT.labels)
+    same(Loader(mapped, B, np.random.default_rng(0), halved).epoch(), [(x // 2, labels) for x, labels in shuffled()])
+
+
 def shuffled():
     return batches(*SPLIT, B, np.random.default_rng(0))
 

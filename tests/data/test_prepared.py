@@ -25,7 +25,7 @@ from tinynet.data import (
     prepared_squares,
 )
 from tinynet.data.augment import color_components
-from tinynet.data.photos import preparing
+from tinynet.data.photos import prepared, preparing
 from tinynet.data.photos.outdated import outdated
 from tinynet.data.photos.photograph import prepare, read, read_square
 from tinynet.data.statistics import statistics_of
@@ -473,6 +473,16 @@ def test_damaged_statistics(root, cache, damage):
         images.statistics()
 
 
+def test_sums_that_are_packed_are_not_unpacked(root, cache, monkeypatch):
+    """Zeros become a thousandth: a small file could fill the memory."""
+    images, _ = prepared_squares(ImageFolder(root), cache, SIZE)
+    monkeypatch.setattr(prepared, "_arrays", None)
+    np.savez_compressed(images.folder / "statistics.npz", count=20, total=np.zeros((SIZE, SIZE, 3), int),
+                        products=np.zeros((3, 3), int))
+    with pytest.raises(DataError, match="expected sums that are not compressed"):
+        images.statistics()
+
+
 @pytest.fixture
 def net(tmp_path):
     photographs(tmp_path / "net" / "train", {"n01": 3, "n02": 2, "n03": 4}, seed=1)
@@ -505,6 +515,8 @@ def test_readable_names(net):
     (net / "synset_words.txt").write_text("n01 tench, Tinca tinca\nn02 crane\nn03 crane, bird\nn99 more\n\n")
     assert imagenet(net, SIZE).classes == ("tench", "crane (n02)", "crane (n03)")
     (net / "LOC_synset_mapping.txt").write_text("n01 goldfish, Carassius\nn03 great white shark\n")
+    assert imagenet(net, SIZE).classes == ("goldfish", "n02", "great white shark")
+    (net / "LOC_synset_mapping.txt").write_text("\ufeffn01 goldfish, Carassius\nn03\tgreat white shark\n", "utf-8")
     assert imagenet(net, SIZE).classes == ("goldfish", "n02", "great white shark")
     (net / "LOC_synset_mapping.txt").write_bytes(b"n01 caf\xe9\n")
     with pytest.raises(DataError, match="LOC_synset_mapping.txt: expected a text in UTF-8"):

@@ -54,6 +54,26 @@ def test_one_has_it_and_a_crash_releases_it(tmp_path):
     assert free(tmp_path)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_what_was_released_is_free_also_while_a_fork_lives(tmp_path):
+    lock = Lock(tmp_path)
+    assert lock.take()
+    ends, end = os.pipe()
+    if not (child := os.fork()):
+        lock.release()                                                # not the child's to give away
+        os.read(ends, 1)
+        os._exit(0)
+    try:
+        assert not free(tmp_path)
+        lock.release()
+        assert free(tmp_path)
+    finally:
+        os.write(end, b"x")
+        os.waitpid(child, 0)
+        os.close(ends)
+        os.close(end)
+
+
 def test_who_comes_second_says_so_and_waits(tmp_path):
     said = []
     with another_process_has(tmp_path) as holder:

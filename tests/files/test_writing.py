@@ -185,6 +185,17 @@ def test_a_second_name_that_is_a_link_stays_one(tmp_path):
     assert (tmp_path / "link").is_symlink() and (tmp_path / "there").read_text() == "new"
 
 
+@posix
+def test_a_second_name_for_what_a_link_points_to_is_not_that_link(tmp_path):
+    """Or what is written under the second name later would take the place of the first one's file."""
+    (tmp_path / "there").write_text("best")
+    (tmp_path / "best").symlink_to(tmp_path / "there")
+    link_or_copy(tmp_path / "best", tmp_path / "last")
+    assert not (tmp_path / "last").is_symlink() and (tmp_path / "last").read_text() == "best"
+    write_text(tmp_path / "last", "last")
+    assert (tmp_path / "best").read_text() == "best"
+
+
 def test_an_accident_on_the_way_to_a_second_name_leaves_the_old_file(tmp_path, links):
     (tmp_path / "first").write_bytes(b"new")
     (tmp_path / "second").mkdir()

@@ -49,8 +49,27 @@ def test_entries_within_entries_are_compared_one_by_one(tmp_path):
 
 
 def test_what_a_run_may_go_on_with_changed(tmp_path):
-    may = ("device", "graph", "epochs", "workers", "tensorboard", "minutes", "keep_every", "ten_crop")
+    may = ("device", "graph", "epochs", "workers", "tensorboard", "in_memory", "minutes", "keep_every", "ten_crop")
     expect_same_run(tmp_path, {"seed": 0, **dict.fromkeys(may, 1)}, {"seed": 0, **dict.fromkeys(may, 2)})
+
+
+@pytest.mark.parametrize("config", [{"net": "nin"}, {"net": "80sec", "seed": 0}, {"view": {"crop": 24}},
+                                    {"rate": float("nan")}])
+def test_a_config_is_that_of_its_own_run_whatever_it_looks_like(tmp_path, config):
+    """That of version 0.1.0, or that of a view, is only how `load_run` understands it."""
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    Run(tmp_path, config, resume=True)
+
+
+def test_the_entry_of_the_run_itself(tmp_path):
+    with pytest.raises(ValueError, match="expected a config without 'environment': that is the run's own entry"):
+        Run(tmp_path, {"environment": "mine"})
+
+
+@pytest.mark.parametrize("name", ["cat\tfelis", "cat\n", "\u202bcat"])
+def test_a_name_that_could_not_be_read_again_is_not_written(name):
+    with pytest.raises(ValueError, match="expected names of classes that can be shown on a terminal, got"):
+        about_the_net("resnet20", {}, View(1.0), ["dog", name])
 
 
 # ---------------------------------------------------------------------------------------- what others wrote

@@ -430,6 +430,30 @@ def test_a_signal_between_two_epochs(tmp_path, capsys):
     assert_same_end(tmp_path / "run", tmp_path / "whole")
 
 
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_after_the_last_step_ends_the_program_with_the_block(tmp_path, number, status):
+    net, sgd, loader, _ = parts()
+    tested = []
+    with pytest.raises(SystemExit) as ended, Run(tmp_path, CONFIG) as run:
+        train(net, sgd, loader, 1, progress=run.start(net, sgd, loader), on_batch=run.on_batch, on_epoch=run.on_epoch)
+        signal.raise_signal(number)
+        tested.append("what follows within the block")
+    assert ended.value.code == status and tested
+    with Run(tmp_path, CONFIG, resume=True) as run:
+        assert run.start(net, sgd, loader).epoch == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links as POSIX has them")
+def test_checkpoints_on_another_disk_need_their_room_there(tmp_path, monkeypatch):
+    (tmp_path / "large").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "large")
+    usage, there = namedtuple("usage", "total used free"), tmp_path / "large"
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1, 0, 10 ** 9 * (Path(path).resolve() == there)))
+    go(tmp_path / "run")
+    assert (there / "last.npz").exists()
+
+
 def test_a_second_signal_stops_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         go(tmp_path / "run", hook=signalled(2, 1, signal.SIGINT, signal.SIGINT))

@@ -146,7 +146,7 @@ class Loader:
                 part, there = (slice(each.start + start, each.start + stop) if isinstance(each, slice) else
                                each[start:stop] for each in (part, there))
             x = images[there]                                                        # (B, H, W, C)
-        if isinstance(x, np.ndarray) and not x.flags.owndata:
+        if isinstance(there, slice) and isinstance(x, np.ndarray) and not x.flags.owndata:
             x.flags.writeable = False  # a slice of the data set: who writes to it would change the data
         if self.transform:
             x = self.transform(x, None if seed is None else np.random.default_rng(seed), *place)

@@ -33,7 +33,7 @@ class Lock:
         number = os.open(self.path, os.O_RDONLY)
         try:
             if claim(number, shared, wait):
-                self._number, number = number, None
+                self._number, number, self._process = number, None, os.getpid()
                 return True
             return False
         finally:
@@ -42,6 +42,8 @@ class Lock:
 
     def release(self) -> None:
         if self._number is not None:
+            if fcntl and self._process == os.getpid():
+                fcntl.flock(self._number, fcntl.LOCK_UN)  # closing is not enough, where a fork has it open, too
             os.close(self._number)
             self._number = None
 

@@ -59,6 +59,11 @@ def width_of(text: str) -> int:
                for c in text)
 
 
+def shortened_to(text: str, width: int) -> str:
+    """`text`; if it would take more than `width` places, its beginning and "..."."""
+    return text if width_of(text) <= width else fitted(text, width - 3).rstrip() + "..."
+
+
 def fitted(text: str, width: int, right: bool = False) -> str:
     """`text` in `width` places: cut where it would take more, with spaces after it (or before it, if it is to stand
     `right`) where it takes less."""

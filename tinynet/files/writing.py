@@ -110,7 +110,7 @@ def link_or_copy(source: str | PathLike, path: str | PathLike) -> None:
     path = _resolved(path)
     temporary = path.with_name(f".{secrets.token_hex(8)}.tinynet")
     try:
-        os.link(source, temporary)
+        os.link(os.path.realpath(source), temporary)  # of a link, the file: what replaces that must not write into it
     except OSError:
         with open(source, "rb") as there, atomic_write(path) as here:
             shutil.copyfileobj(there, here)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -25,13 +26,19 @@ from ..data.view import MOST_SIDE, SINCE_0_2, read_mean
 from ..files.arrays import ArrayFile
 from ..files.reading import DataError, entry, read_json, shortened, wrong
 
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # would control a terminal
 ENTRIES = ("net", "settings", "view", "classes")
 # What may differ in the config of a run that is resumed: where and how it is trained, how long, what is kept of it.
-MAY_DIFFER = ("device", "graph", "epochs", "workers", "tensorboard", "minutes", "keep_every", "ten_crop")
+MAY_DIFFER = ("device", "graph", "epochs", "workers", "tensorboard", "in_memory", "minutes", "keep_every",
+              "ten_crop")
 
 
 def about_the_net(net: str, settings: dict[str, Any], view: View, classes: Sequence[str]) -> dict[str, Any]:
-    """The four entries, for the config of a Run; `view.save(run.folder)` writes the mean image beside it."""
+    """The four entries, for the config of a Run; `view.save(run.folder)` writes the mean image beside it. Raises
+    ValueError for the name of a class that would do something else to a terminal than to be shown."""
+    wrong_ones = [name for name in classes if UNSEEN.search(name)]
+    if wrong_ones:
+        raise ValueError(f"expected names of classes that can be shown on a terminal, got {shortened(wrong_ones)}")
     return {"net": net, "settings": settings, "view": view.config(), "classes": list(classes)}
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,11 +23,10 @@ from ..data.view import MOST_SIDE
 from ..devices.device import Device, check_device, cpu, device_of
 from ..files.reading import DataError, entry, shortened, wrong
 from ..net import Sequential
-from .config import ENTRIES, read_config, view_of
+from .config import ENTRIES, UNSEEN, read_config, view_of
 from .rebuilt import rebuilt
 
 AT_ONCE = 2 ** 20  # numbers, in the input of a net on a GPU: 341 images of 32x32 pixels
-UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # would control a terminal
 
 
 class Trained(NamedTuple):

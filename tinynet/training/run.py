@@ -37,6 +37,7 @@ from .. import __version__
 from ..data import Loader
 from ..distributed import ALONE, Alone, Ranks
 from ..fast.parallel import get_threads
+from ..files.reading import read_json
 from ..files.storage import arrays_of
 from ..files.writing import link_or_copy, remove_torn, write_json, write_text
 from ..layer import Layer
@@ -70,7 +71,7 @@ class Run:
     Ctrl-C says.
 
     Within `with run:`, Ctrl-C and SIGTERM let the step in progress finish, write a checkpoint and end the program with
-    status 130 or 143. A second one stops it at once.
+    status 130 or 143. A second one stops it at once. If no step follows, the block comes to its end first.
 
     With `ranks`, all ranks make the Run: rank 0 writes everything, the others know how it goes. When a checkpoint is
     due rank 0's clock says, and Ctrl-C or SIGTERM to one of them stops all after the same step. The folder must be
@@ -80,7 +81,7 @@ class Run:
 
     Raises FileExistsError if the folder holds a run and `resume` is False, FileNotFoundError if it holds none and
     `resume` is True, ImportError if `tensorboard` is and tensorboardX is not there, and ValueError that lists what
-    differs from the config of the run to be resumed.
+    differs from the config of the run to be resumed, or for a config with the run's own entry, "environment".
     """
 
     def __init__(self, folder: str | os.PathLike, config: dict[str, Any], *, resume: bool = False,
@@ -88,6 +89,8 @@ class Run:
                  ranks: Ranks | Alone = ALONE, tensorboard: bool = False) -> None:
         self.ranks, self.writes = ranks, ranks.rank == 0
         self.folder, self.resume, self.keep_every, self.minutes = Path(folder), resume, keep_every, minutes
+        if "environment" in config:
+            raise ValueError(f"{folder}: expected a config without 'environment': that is the run's own entry")
         self.config = json.loads(json.dumps(config, default=plain))  # as it will be read again
         self.how_to_resume = how_to_resume or f"go on with Run({str(folder)!r}, ..., resume=True)"
         self.events = EventFile(folder) if tensorboard and self.writes else None
@@ -176,6 +179,8 @@ class Run:
             if self.events:
                 self.events.close()
             let_go(self.folder, self)
+        if self.stopped_by and error[0] is None:  # after the last step, in whatever followed it in the block
+            sys.exit(128 + self.stopped_by)
 
     def _asked_to_stop(self, number: int, frame: Any) -> None:
         if self.stopped_by:
@@ -263,10 +268,13 @@ class Run:
             raise FileNotFoundError(f"{self.folder} holds no run that could be resumed: there is no config.json in it")
         before = read_config(self.folder)
         self._environment = before.pop("environment", {})
-        expect_same_run(self.folder, before, self.config)
+        raw = read_json(self.folder / "config.json")  # as it was told, not as `load_run` understands it
+        raw.pop("environment", None)
+        if json.dumps(raw) != json.dumps(self.config):  # as texts, in which NaN is NaN
+            expect_same_run(self.folder, before, self.config)
 
     def _check_room(self, net: Layer, optimizer: Optimizer) -> None:
         """last, best, and the one that is being written: each holds the net and the slots."""
         size = sum(a.nbytes for a in arrays_of(net).values())
         size += len(optimizer.SLOTS) * sum(p.value.nbytes for p in optimizer.parameters.values())
-        expect_room(self.folder, size, 3 - sum(self._path(name).exists() for name in ("last", "best")))
+        expect_room(self._path("last").parent, size, 3 - sum(self._path(name).exists() for name in ("last", "best")))

@@ -120,8 +120,8 @@ def _names(root: Path, classes: Sequence[str]) -> tuple[str, ...]:
     words = {}
     for path in (root / name for name in MAPPINGS):
         if path.exists():
-            lines = (line.partition(" ") for line in read_text(path).splitlines())
-            words = {folder: synonyms.partition(",")[0].strip() for folder, _, synonyms in lines}
+            lines = (line.split(maxsplit=1) for line in read_text(path).removeprefix("\ufeff").splitlines())
+            words = {line[0]: line[1].partition(",")[0].strip() for line in lines if len(line) == 2}
             break
     names = [words.get(folder) or folder for folder in classes]
     return tuple(f"{name} ({folder})" if names.count(name) > 1 else name

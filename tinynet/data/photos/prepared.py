@@ -101,6 +101,8 @@ class PreparedImages:
                 np.savez(file, **found._asdict())
             return found
         try:
+            if path.stat().st_size < 8 * np.prod(self.shape[1:]):  # packed zeros might fill the memory
+                raise wrong(path, "sums that are not compressed", "fewer bytes than these have")
             arrays = _arrays(path, {"count": Header((), INT), "total": Header(self.shape[1:], INT),
                                     "products": Header((3, 3), INT)})
             found = Statistics(int(arrays["count"]), arrays["total"], arrays["products"])

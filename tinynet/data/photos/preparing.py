@@ -50,7 +50,8 @@ def prepared_squares(photographs: Photographs, cache: str | PathLike, size: int 
 
     Raises DataError, after a look at every file, if some cannot be read, or have changed meanwhile. With
     `skip_unreadable` they are left out when the squares are made, and listed in their `skipped`; an error all the same
-    if nothing is left of a class. OSError from the disk.
+    if nothing is left of a class. Squares that were made so are taken as they are, whatever `skip_unreadable` is now.
+    OSError from the disk.
     """
     size = as_int(size, "prepared_squares size")
     name = f"{photographs.root.resolve().name}-{_fingerprint(photographs, size)}"
