@@ -152,6 +152,24 @@ def test_pictures_of_one_name_do_not_take_each_others_place(run, tmp_path):
     assert all(file in printed for file in files) and f"{paths[1]}: probability of " in printed
 
 
+def test_names_that_are_one_name_of_a_file_are_told_apart():
+    assert hiding.file_names(["my cat", "my-cat", "my:cat", "other", "my-cat-2"]) == [
+        "my-cat", "my-cat-2", "my-cat-3", "other", "my-cat-2-2"]
+
+
+@pytest.mark.parametrize("arguments, said", [
+    ("--top9 --layer relu1 --images 1", "--images: not used, these pictures do not go by it"),
+    ("--compare --layer relu1 relu2 --map 1 2 --images 0",
+     "--compare shows one layer, the first that was named: relu1\n"
+     "--compare shows one map, the first that was named: 1"),
+    ("--occlusion --stride 16 --images 0 --layer relu1 relu3",
+     "--occlusion goes by one layer, the first that was named: relu1"),
+    ("--deconv --occlusion --stride 16 --images 0 --layer relu1 --map 2", "the picture:")])
+def test_what_no_picture_goes_by_is_said(run, arguments, said):
+    printed, _ = run("80sec", *arguments.split())
+    assert printed.startswith(said)
+
+
 @pytest.fixture
 def grown(tmp_path):
     """A run of train-cifar10 with three epochs kept, one folder below; its kernels turn round after the first."""
@@ -170,6 +188,15 @@ def test_how_maps_grew(run, grown):
     assert re.search(r"conv1 +settled after epoch +1; likeness with the last: 1: 1.00, 2: 1.00$", printed, re.M)
     assert re.search(r"conv2 +settled after epoch +2; likeness with the last: 1: -1.00, 2: 1.00$", printed, re.M)
     assert "the strongest image of a map stays the same: relu1 100%, relu2 " in printed
+
+
+def test_epochs_that_are_none_of_the_papers_are_told_too(run, grown):
+    folder = grown / "80sec" / "checkpoints"
+    for epoch, new in (1, 3), (2, 6), (4, 9):
+        (folder / f"epoch-{epoch:04}.npz").rename(folder / f"epoch-{new:04}.npz")
+    printed, _ = run(grown, "--evolution", "--layer", "relu2")
+    told = r"conv2 +settled after epoch +6; likeness with the last: 3: -1.00, 6: 1.00, 9: 1.00$"
+    assert re.search(told, printed, re.M)
 
 
 def test_a_dead_map_has_no_strongest_image_that_stays():

@@ -20,6 +20,11 @@ def test_the_table_and_the_picture(tmp_path, capsys):
     assert matplotlib.image.imread(picture).std() > 0.02
 
 
+def test_no_number_of_machines_that_pays(tmp_path, capsys):
+    main(["lenet5", "--total", "7", "--machines", "3", "7", "--out", str(tmp_path / "a.png")])
+    assert "ring: pays for none of these; then machines wait for more" in capsys.readouterr().out
+
+
 def test_the_images_of_a_step_can_be_shared(tmp_path, capsys):
     main(["lenet5", "--total", "64", "--machines", "1", "64", "--out", str(tmp_path / "a.png"), "--latency", "1000"])
     printed = capsys.readouterr().out

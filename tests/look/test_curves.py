@@ -1,8 +1,12 @@
 """Pictures: what they compute, and that the files are there. What they look like, only eyes can tell."""
+from contextlib import contextmanager
+from functools import partial
+
 import matplotlib.image
 import numpy as np
 import pytest
 
+from tinynet.look import curves
 from tinynet.look.confusion import draw_confusion
 from tinynet.look.curves import (
     crossing,
@@ -12,6 +16,7 @@ from tinynet.look.curves import (
     draw_training,
     ratio_in_words,
 )
+from tinynet.look.figure import figure
 
 
 @pytest.mark.parametrize("errors, at", [
@@ -39,7 +44,7 @@ def test_the_ratio_says_more_than_when_the_second_curve_has_not_crossed():
     assert ratio_in_words(slow[:5], slow[:5], 0.25) is None
 
 
-@pytest.mark.parametrize("tanh", [[0.9, 0.8, 0.7], [0.9, 0.2], []])
+@pytest.mark.parametrize("tanh", [[0.9, 0.8, 0.7], [0.9, 0.2], [0.9], []])
 def test_curves_are_written(tmp_path, tanh):
     draw_relu_vs_tanh(tmp_path / "curves.png", [0.7, 0.4, 0.2], tanh, note="which data")
     picture = matplotlib.image.imread(tmp_path / "curves.png")
@@ -54,6 +59,28 @@ def test_the_curves_of_a_training_are_written(tmp_path, epochs, errors):
                for i in range(1, epochs + 1)]
     draw_training(tmp_path / "curves.png", records)
     assert matplotlib.image.imread(tmp_path / "curves.png").std() > 0.05
+
+
+def test_the_largest_number_is_inside_the_frame_and_few_rates_are_told(tmp_path, monkeypatch):
+    """Losses that hardly fall left the line on the frame; of thirty rates no word could be read."""
+    drawn = []
+    monkeypatch.setattr(curves, "figure", partial(kept, drawn))
+    for losses, rates, told in ([2.303, 2.302], [0.1, 0.1], 0), ([2.3], [0.1], 0), ([2, 1] * 10, range(1, 21), 2):
+        draw_training(tmp_path / "curves.png", [{"epoch": i, "lr": lr, "train_loss": loss, "train_error": 0.9}
+                                                for i, (loss, lr) in enumerate(zip(losses, rates, strict=True), 1)])
+        ax, right = drawn.pop().figure.axes
+        for axis, most in (ax, 0.9), (right, max(losses)):
+            assert axis.get_ylim()[0] == 0 and 1.04 * most < axis.get_ylim()[1] < 1.2 * most
+        assert len(ax.texts) == told
+        assert all(tick == int(tick) for tick in ax.get_xticks())
+
+
+@contextmanager
+def kept(drawn, *args, **kwargs):
+    """`figure`, of which the axes are put into `drawn`."""
+    with figure(*args, **kwargs) as ax:
+        yield ax
+        drawn.append(ax)
 
 
 @pytest.mark.parametrize("losses", [[2.3, 2.2, 2.0, 7.0], [2.3, 2.3], [2.3]])

@@ -66,6 +66,7 @@ def write_page(claims: Mapping[str, Claim], tables: Mapping[str, Table], results
     what `read_rows` raises."""
     found = {name: read_rows(results / f"{name}.jsonl", claim) for name, claim in claims.items()}
     said = {name: verdict(claim, differences(claim, found[name])) for name, claim in claims.items()}
+    page.parent.mkdir(parents=True, exist_ok=True)
     measured = any(one.mean is not None for one in said.values())
     if measured:
         draw(page.parent / "claims.png", claims, said)

@@ -37,6 +37,7 @@ from pathlib import Path
 
 from .. import Device, cpu, gpu
 from ..training.evaluate import Trained
+from ..training.train import say
 from .looks.asked import bundled, data_of, images_of, layers_of, maps_of, need, net_of
 from .looks.first_layers import diagnose
 from .looks.growth import evolution, kept_in
@@ -45,6 +46,10 @@ from .looks.paper import figures_3_and_4
 from .looks.projections import compare, control_of, down
 from .looks.top9 import top9
 from .options import at_least, command_line, ends_in_a_line
+
+# By which of --layer, --map and --images each picture goes.
+GOES_BY = {"ways": ("layer", "map", "images"), "compare": ("layer", "map", "images"), "top9": ("layer", "map"),
+           "evolution": ("layer", "map"), "occlusion": ("layer", "images"), "diagnosis": ()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,7 +91,23 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in "layer", "map", "images":
         if getattr(args, name) and not asked_for(args):
             parser.error(f"--{name}: of which picture? Add --deconv, for example, or another that --help names")
+    say_what_is_not_shown(args)
     return args
+
+
+def say_what_is_not_shown(args: argparse.Namespace) -> None:
+    """A line for layers, maps and images that were named, and that none of the pictures shows."""
+    shown = [name for name in GOES_BY if getattr(args, name) not in (None, False)]
+    goes_by = {option for name in shown for option in (() if name == "occlusion" and args.average else GOES_BY[name])}
+    for name in "layer", "map", "images":
+        if shown and getattr(args, name) and name not in goes_by:
+            say(f"--{name}: not used, these pictures do not go by it")
+    if args.compare and len(args.layer or ()) > 1:
+        say(f"--compare shows one layer, the first that was named: {args.layer[0]}")
+    if args.compare and len(args.map or ()) > 1:
+        say(f"--compare shows one map, the first that was named: {args.map[0]}")
+    if args.occlusion and not args.average and len(args.layer or ()) > 1:
+        say(f"--occlusion goes by one layer, the first that was named: {args.layer[0]}")
 
 
 def map_or_all(text: str) -> int | str:

@@ -142,7 +142,7 @@ def ends_in_a_line(how_to_resume: str = "", stopped: str = "stopped") -> Iterato
         yield
     except MemoryError as error:
         sys.exit(f"MemoryError: {error}" + (how_to_resume and f"; {how_to_resume}"))
-    except (Diverged, ImportError, OSError, RuntimeError, ValueError) as error:
+    except (Diverged, ImportError, OSError, OverflowError, RuntimeError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
         say(f"\n{stopped}" + (how_to_resume and f"; {how_to_resume}"))

@@ -53,8 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         say(f"{p:>8}" + "".join(f"{cell:>30}" for cell in cells))
     for way in WAYS:
         until = pays_until(machines, lambda p, way=way: speed(p, way))
-        say(f"{way}: " + (f"pays up to {until} of these" if until < machines[-1] else "pays for all of these")
-            + "; then machines wait for more than half of their time" * (until < machines[-1]))
+        then = "; then machines wait for more than half of their time"
+        say(f"{way}: pays " + ("for all of these" if until == machines[-1] else
+                               (f"up to {until} of these" if until in machines else "for none of these") + then))
     if net.crossing:
         alone = time_of(1, WAYS[0])                        # both see all images that one machine would
         pair = two_columns(net, alone, args.total or args.batch, wire)
@@ -84,8 +85,8 @@ def draw(args: argparse.Namespace, machines: list[int], speeds: dict[str, list[f
         for color, mark, (way, times) in zip(COLORS, "os^", speeds.items(), strict=False):
             ax.plot(machines, times, color=color, marker=mark, label=way)
         ax.set(xscale="log", yscale="log", xlabel="machines", ylabel="times as fast as one")
-        ax.set_xticks(machines, [str(p) for p in machines])
-        ax.set_yticks(machines, [str(p) for p in machines])
+        ax.set_xticks(machines, [str(p) for p in machines], rotation=45 if len(machines) > 12 else 0)
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         ax.minorticks_off()
         ax.legend(frameon=False)
 

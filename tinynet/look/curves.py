@@ -7,6 +7,8 @@ from typing import Any
 
 from .figure import figure
 
+MOST_RATES = 6  # that are told; of a rate that falls after every epoch only the first and the last
+
 
 def crossing(errors: Sequence[float], level: float) -> float | None:
     """When a curve first falls to `level`, in epochs, between two of them by a straight line; None if never.
@@ -53,15 +55,17 @@ def draw_relu_vs_tanh(path: str | os.PathLike, relu: Sequence[float], tanh: Sequ
                     textcoords="offset points", va="top", color="0.4", fontsize=9)
         last = max(len(relu), len(tanh), 1)
         for errors, name, style, color, below in (relu, "ReLU", "-", "C0", -18), (tanh, "tanh", "--", "C3", -36):
-            ax.plot(range(1, len(errors) + 1), errors, style, color=color, linewidth=2, label=name)
+            ax.plot(range(1, len(errors) + 1), errors, style, color=color, linewidth=2, label=name,
+                    marker="." if len(errors) == 1 else None)  # one epoch is a point, no line
             at, bold = crossing(errors, level), {"color": color, "fontweight": "bold", "textcoords": "offset points"}
             if at is not None:  # the words stand where the other curve is not: above to the right, or below to the left
                 ax.plot([at], [level], "o", color=color)
                 place = {"xytext": (4, 8)} if at < last / 2 else {"xytext": (-4, below), "ha": "right"}
                 ax.annotate(f"{name}: {at:.1f} epochs", (at, level), **place, **bold)
-            elif errors:
-                ax.annotate(f"{name}: more than {len(errors)} epochs", (len(errors), errors[-1]), xytext=(0, 24),
-                            ha="right", **bold)
+            elif errors:  # of two such curves, both sets of words stand below the lower one's end
+                ends = [of[-1] for of in (relu, tanh) if of and crossing(of, level) is None]
+                ax.annotate(f"{name}: more than {len(errors)} epoch{'s' * (len(errors) > 1)}", (len(errors), min(ends)),
+                            xytext=(0, below if len(ends) == 2 else 24), ha="right", **bold)
         ax.set(xlabel="epochs", ylabel="training error", ylim=(0, 0.95), xlim=(0, last * 1.02))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         ratio = ratio_in_words(relu, tanh, level)
@@ -88,7 +92,7 @@ def draw_lr_finder(path: str | os.PathLike, rates: Sequence[float], losses: Sequ
 
 def draw_training(path: str | os.PathLike, records: Sequence[dict[str, Any]]) -> None:
     """Write how a training goes to `path`: its errors on the left scale, the loss on the right one, and a vertical
-    line where the learning rate changed.
+    line where the learning rate changed, with the new rate if these are few.
 
     `records` are those of `train`; whatever in them is called val_error or test_error is drawn beside train_error.
     """
@@ -99,17 +103,26 @@ def draw_training(path: str | os.PathLike, records: Sequence[dict[str, Any]]) ->
                 label = {"train": "training", "val": "validation", "test": "test"}[name.removesuffix("_error")]
                 ax.plot(*zip(*points, strict=True), style, color=color, marker=".", label=f"{label} error")
         right = ax.twinx()
-        right.plot([r["epoch"] for r in records], [r["train_loss"] for r in records], color="0.6", linewidth=1)
+        right.plot([r["epoch"] for r in records], [r["train_loss"] for r in records], color="0.6", linewidth=1,
+                   marker="." if len(records) == 1 else None)
         right.set_ylabel("training loss", color="0.5")
-        right.set_ylim(0)
-        for before, record in zip(records, records[1:], strict=False):
-            if record["lr"] != before["lr"]:  # between the two epochs
-                ax.axvline(record["epoch"] - 0.5, color="0.8", linewidth=1, linestyle=":")
-                ax.annotate(f"rate {record['lr']:g}", (record["epoch"] - 0.5, 1), xycoords=("data", "axes fraction"),
-                            xytext=(-2, -4), textcoords="offset points", rotation=90, ha="right", va="top",
-                            fontsize=8, color="0.4")  # upright: rates may change within a few epochs
-        ax.set(xlabel="epochs", ylabel="error", ylim=(0, None))
+        changes = [now for before, now in zip(records, records[1:], strict=False) if now["lr"] != before["lr"]]
+        told = changes if len(changes) <= MOST_RATES else (changes[0], changes[-1])
+        for record in changes:  # between the two epochs
+            ax.axvline(record["epoch"] - 0.5, color="0.8", linewidth=1, linestyle=":")
+        for record in told:
+            ax.annotate(f"rate {record['lr']:.3g}", (record["epoch"] - 0.5, 1), xycoords=("data", "axes fraction"),
+                        xytext=(-2, -4), textcoords="offset points", rotation=90, ha="right", va="top",
+                        fontsize=8, color="0.4")  # upright: rates may change within a few epochs
+        for axis, above in (ax, 0.05), (right, 0.15):  # from 0 to a little above the largest number, not the same
+            axis.margins(y=above)
+            axis.update_datalim([(records[0]["epoch"], 0)], updatex=False)
+            axis.autoscale_view(scalex=False)
+            axis.set_ylim(bottom=0)
+        ax.set(xlabel="epochs", ylabel="error")
         ax.xaxis.get_major_locator().set_params(integer=True)
+        if len(records) == 1:
+            ax.set_xticks([records[0]["epoch"]])
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         if ax.get_legend_handles_labels()[0]:
             ax.legend(frameon=False, loc="lower left")

@@ -14,6 +14,7 @@ import numpy as np
 from ..data.progress import Progress
 from ..data.view import View
 from ..devices.device import device_of
+from ..files.terminal import shortened_to
 from ..layer import Layer, aside
 from ..net import Sequential
 from ..sizes import as_int
@@ -21,6 +22,7 @@ from ..softmax import softmax
 from .figure import COLORS, figure
 
 GREY = 127
+LONGEST = 16  # letters of a class's name, beside others in a row of pictures
 
 
 class Occluded(NamedTuple):
@@ -160,7 +162,7 @@ def draw_occlusion(path: str | os.PathLike, seen: np.ndarray, found: Occluded, c
     """Write one image's maps to `path`, as in Figure 6: the image with the square; the activity of its strongest map,
     and that map's projection (h, w, C) uint8, if they are there; the probability of its class; the likeliest class."""
     pictures = 3 + (found.activity is not None) + (projection is not None)
-    (H, W_), name = seen.shape[:2], classes[label]
+    (H, W_), name = seen.shape[:2], shortened_to(classes[label], LONGEST)
     extent = _extent(found.rows, found.columns)
     with figure(path, 2.9 * pictures, 2.9 * H / W_ + 0.9, note, grid=(1, pictures)) as axes:
         places = iter(axes[0])
@@ -175,7 +177,7 @@ def draw_occlusion(path: str | os.PathLike, seen: np.ndarray, found: Occluded, c
             ax = next(places)
             ax.imshow(np.broadcast_to(projection, (H, W_, 3)))
             ax.set_title("its projection", fontsize=9, loc="left")
-        _map(next(places), found.probability, extent, f"probability of {name}; {found.whole:.2f} without", (0, 1))
+        _map(next(places), found.probability, extent, f"probability; {found.whole:.2f} without", (0, 1))
         _classes(next(places), found.likeliest, extent, classes)
         for ax in axes[0]:
             ax.set(xticks=[], yticks=[], xlim=(-0.5, W_ - 0.5), ylim=(H - 0.5, -0.5))
@@ -204,7 +206,8 @@ def _classes(ax: Any, likeliest: np.ndarray, extent: tuple[float, ...], classes:
     index = np.full(likeliest.shape, len(frequent))
     for i, c in enumerate(frequent):
         index[likeliest == c] = i
-    names = [classes[c] for c in frequent] + (["others"] if (index == len(frequent)).any() else [])
+    names = [shortened_to(classes[c], LONGEST) for c in frequent]
+    names += ["others"] if (index == len(frequent)).any() else []
     used = [*colors[:len(frequent)], colors[-1]]
     ax.imshow(index, extent=extent, cmap=ListedColormap(used), vmin=0, vmax=len(used) - 1, interpolation="nearest")
     ax.legend(handles=[Patch(color=color, label=name) for color, name in zip(used, names, strict=False)], fontsize=7,

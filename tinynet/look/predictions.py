@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files.terminal import fitted, width_of
+from ..files.terminal import shortened_to
 from ..sizes import as_int
 from ..training.metrics import check_probabilities
 from .figure import figure
@@ -59,8 +59,7 @@ def _draw_one(ax: Any, image: np.ndarray, name: str) -> None:
     height = image.shape[0] / image.shape[1]
     rgb = np.broadcast_to(image, (*image.shape[:2], 3))
     ax.imshow(rgb, extent=(0, 1, 0, height), interpolation="nearest")
-    name = name if width_of(name) <= LONGEST else fitted(name, LONGEST - 3).rstrip() + "..."
-    ax.text(0.5, -0.65 * BAR, name, ha="center", va="center", fontsize=9, fontweight="bold")
+    ax.text(0.5, -0.65 * BAR, shortened_to(name, LONGEST), ha="center", va="center", fontsize=9, fontweight="bold")
 
 
 def _draw_bar(ax: Any, y: float, p: float, name: str, right: bool) -> None:

@@ -68,5 +68,6 @@ def say_when_settled(out: Path, folder: Path, trained: Trained) -> None:
     draw_settling(out / "settling.png", alike, f"{folder.name}: mean cosine of a layer's kernels and those of the last "
                   "epoch")
     for name, of_layer in alike.items():
+        told = [epoch for epoch in EPOCHS if epoch in of_layer] or list(of_layer)
         say(f"  {name.removesuffix('.W'):<8} settled after epoch {settled(of_layer):>3}; likeness with the last: "
-            + ", ".join(f"{epoch}: {value:.2f}" for epoch, value in of_layer.items() if epoch in EPOCHS))
+            + ", ".join(f"{epoch}: {of_layer[epoch]:.2f}" for epoch in told))

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +35,13 @@ def sizes(trained: Trained, square: int | None, stride: int | None) -> tuple[int
 
 def hide(out: Path, trained: Trained, chosen: Chosen, at: str, square: int, stride: int) -> None:
     """A picture of all panels for each image."""
-    for image, label, name in zip(chosen.images, chosen.labels, chosen.names, strict=True):
+    files = file_names(chosen.names)
+    for image, label, name, file in zip(chosen.images, chosen.labels, chosen.names, files, strict=True):
         start = time.perf_counter()
         found = occlusion(trained.net, image, int(label), trained.view, square, stride, at, progress=True)
         seconds = time.perf_counter() - start
         down = project(trained.net, trained.view.center(image[None]), at, found.unit)[0]
-        path, least = out / f"occlusion-{UNFIT.sub('-', name)}.png", found.probability.argmin()
+        path, least = out / f"occlusion-{file}.png", found.probability.argmin()
         row, column = np.unravel_index(least, found.probability.shape)
         draw_occlusion(path, trained.view.pixels(image[None])[0], found, trained.classes, int(label), square,
                        as_picture(down), f"a grey square of {square}x{square} pixels, each {stride} from the one "
@@ -48,6 +50,18 @@ def hide(out: Path, trained: Trained, chosen: Chosen, at: str, square: int, stri
             f"{found.probability.min():.2f}, with the square at row {found.rows[row]}, column {found.columns[column]}; "
             f"another class is likeliest at {np.mean(found.likeliest != label):.0%} of the {found.probability.size} "
             f"places; {seconds:.1f} s\n  the picture: {path}")
+
+
+def file_names(names: Sequence[str]) -> list[str]:
+    """What the files of the pictures with these names are called: where two would be the same, the later has a number.
+    """
+    found: list[str] = []
+    for name in names:
+        fit, number = UNFIT.sub("-", name), 1
+        while (file := fit if number == 1 else f"{fit}-{number}") in found:
+            number += 1
+        found.append(file)
+    return found
 
 
 def hide_in_many(out: Path, trained: Trained, data: Dataset, count: int, square: int, stride: int) -> None:
