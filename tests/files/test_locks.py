@@ -1,6 +1,7 @@
 """Locks between processes: one has it, a crash releases it."""
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -52,6 +53,16 @@ def test_one_has_it_and_a_crash_releases_it(tmp_path):
     lock.release()
     lock.release()
     assert free(tmp_path)
+
+
+def test_a_disk_without_locks_keeps_nobody_out(tmp_path, monkeypatch):
+    def none_here(number, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+    monkeypatch.setattr(pytest.importorskip("fcntl"), "flock", none_here)
+    first, second = Lock(tmp_path), Lock(tmp_path)
+    assert first.take() and second.take()
+    first.release()
+    second.release()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

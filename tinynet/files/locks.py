@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 
 try:
@@ -21,7 +21,7 @@ class Lock:
     """The lock of the folder at `path`: one has it alone, or several who ask for it `shared`."""
 
     def __init__(self, path: str | PathLike) -> None:
-        self.path, self._number = path, None
+        self.path, self._number, self._process = path, None, os.getpid()
 
     def take(self, shared: bool = False, wait: bool = False) -> bool:
         """Have it until `release`, or until this process ends: whether we have it now. `wait` until it is free.
@@ -33,7 +33,7 @@ class Lock:
         number = os.open(self.path, os.O_RDONLY)
         try:
             if claim(number, shared, wait):
-                self._number, number, self._process = number, None, os.getpid()
+                self._process, self._number, number = os.getpid(), number, None
                 return True
             return False
         finally:
@@ -43,7 +43,8 @@ class Lock:
     def release(self) -> None:
         if self._number is not None:
             if fcntl and self._process == os.getpid():
-                fcntl.flock(self._number, fcntl.LOCK_UN)  # closing is not enough, where a fork has it open, too
+                with suppress(OSError):                       # this disk has no locks
+                    fcntl.flock(self._number, fcntl.LOCK_UN)  # closing is not enough, where a fork has it open, too
             os.close(self._number)
             self._number = None
 

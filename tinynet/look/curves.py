@@ -116,7 +116,7 @@ def draw_training(path: str | os.PathLike, records: Sequence[dict[str, Any]]) ->
                         fontsize=8, color="0.4")  # upright: rates may change within a few epochs
         for axis, above in (ax, 0.05), (right, 0.15):  # from 0 to a little above the largest number, not the same
             axis.margins(y=above)
-            axis.update_datalim([(records[0]["epoch"], 0)], updatex=False)
+            axis.update_datalim([(1, 0)], updatex=False)
             axis.autoscale_view(scalex=False)
             axis.set_ylim(bottom=0)
         ax.set(xlabel="epochs", ylabel="error")
