@@ -52,9 +52,9 @@ class Sequential(Container):
         input_grad, learns = self.wants(input_grad), [trains(layer) for layer in self]
         with current(self.device):
             for i, layer in reversed(list(enumerate(self))):
-                if any(learns[:i]):
+                if behind := any(learns[:i]):
                     expect_input_grad(layer)
-                dy = run_back(layer, dy, input_grad or any(learns[:i]))
+                dy = run_back(layer, dy, input_grad or behind)
         return dy if input_grad else None
 
     def lowest(self) -> list[Parameter]:

@@ -97,10 +97,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def say_what_is_not_shown(args: argparse.Namespace) -> None:
     """A line for layers, maps and images that were named, and that none of the pictures shows."""
-    shown = [name for name in GOES_BY if getattr(args, name) not in (None, False)]
-    goes_by = {option for name in shown for option in (() if name == "occlusion" and args.average else GOES_BY[name])}
+    goes_by = {option for picture in asked_for(args) if not (picture == "occlusion" and args.average)
+               for option in GOES_BY[picture]}
     for name in "layer", "map", "images":
-        if shown and getattr(args, name) and name not in goes_by:
+        if getattr(args, name) and name not in goes_by:
             say(f"--{name}: not used, these pictures do not go by it")
     if args.compare and len(args.layer or ()) > 1:
         say(f"--compare shows one layer, the first that was named: {args.layer[0]}")
@@ -114,10 +114,9 @@ def map_or_all(text: str) -> int | str:
     return text if text == "all" else at_least(0)(text)
 
 
-def asked_for(args: argparse.Namespace) -> bool:
-    """Whether a picture was named."""
-    return bool(args.ways or args.compare or args.top9 or args.evolution or args.occlusion
-                or args.diagnosis is not None)
+def asked_for(args: argparse.Namespace) -> list[str]:
+    """The pictures that were named; --diagnosis may be without another run."""
+    return [picture for picture in GOES_BY if getattr(args, picture) not in (None, False)]
 
 
 def draw_all(args: argparse.Namespace) -> None:

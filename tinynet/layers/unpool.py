@@ -51,7 +51,7 @@ class Unpool2d(Layer):
         if switches is None:
             raise RuntimeError(f"{self.label}: {self.pool.label} has no switches: they are there from its forward(x, "
                                "keep=True) until its backward")
-        if is_aside() and not keep:
+        if is_aside() and not (train or keep):
             raise RuntimeError(f"{self.label}: what {self.pool.label} keeps is for a backward that is still to come; "
                                "it has no switches of these images")
         xp = self.expect(x, *switches.shape)

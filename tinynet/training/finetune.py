@@ -28,8 +28,7 @@ def replace_last(net: Sequential, classes: int, rng: np.random.Generator,
     """Give `net` new, random last layers for `classes` classes; all others keep their weights. Returns the net.
 
     GoogLeNet's heads get new last layers too. They learn, also where the old ones were frozen; how fast, and how they
-    decay, stays as it was. An SGD of the net
-    made before has velocities of the old shape: make a new one.
+    decay, stays as it was. An SGD of the net made before has velocities of the old shape: make a new one.
 
     Raises ValueError for fewer than two classes, and for a net that does not end in a fully-connected layer or a
     convolution that gives all the scores, or cannot end otherwise (LeNet-5's codes).

@@ -100,6 +100,6 @@ def two_columns(net: Net, seconds: float, batch: int, wire: Wire) -> float:
 
 
 def pays_until(machines: list[int], speed: Callable[[int], float]) -> int:
-    """The largest of these numbers of machines at which more than half of their time is computing; `speed(p)` is how
-    many times as fast as one they are."""
+    """The largest of these numbers of machines at which more than half of their time is computing; 1, if there is none.
+    `speed(p)` is how many times as fast as one they are."""
     return max((p for p in machines if speed(p) > p / 2), default=1)
