@@ -18,7 +18,7 @@ from tinynet.data import Dataset, Loader, Split, View
 from tinynet.data.augment import color_components
 from tinynet.models.cifar import RECIPES
 from tinynet.training.diverged import Diverged
-from tinynet.training.evaluate import load_net
+from tinynet.training.evaluate import load_net, probabilities
 from tinynet.training.metrics import top_k_error
 from tinynet.training.run import Run
 from tinynet.training.train import train
@@ -200,9 +200,25 @@ def test_a_published_net(run, net):
         assert trained.classes == tuple("abcdefghij") and trained.config["options"]["data"] == "full"
         assert trained.view.config() == View(np.load(out / "mean.npy"), RECIPES[net].scale, RECIPES[net].crop,
                                              RECIPES[net].crop is not None, pad=RECIPES[net].pad).config()
-    error = top_k_error(load_net(out).probabilities(run.command.cifar10(None).test, ten=RECIPES[net].ten),
-                        run.command.cifar10(None).test.labels)
+    test = run.command.cifar10(None).test
+    error = top_k_error(load_net(out).probabilities(test, ten=RECIPES[net].ten), test.labels)
     assert f"test error of {net}: top-1 {error:.1%}" in printed
+    assert metrics(out)[-1]["test_error"] == top_k_error(load_net(out).probabilities(test), test.labels)
+
+
+def test_a_recipe_may_be_shortened(run):
+    _, out = run("--net", "80sec", "--stages", "2", "1")
+    assert [record["lr"] for record in metrics(out)] == [1e-3, 1e-3, 1e-4]
+    assert json.loads((out / "config.json").read_text())["options"]["stages"] == [2, 1]
+
+
+@pytest.mark.parametrize("net, views", [("13pct", [1, 1, 1, 10]), ("18pct", [1, 1, 1, 1])])
+def test_ten_views_are_for_the_end(run, monkeypatch, net, views):
+    seen = []                                        # after each epoch and at the end, how often each image
+    monkeypatch.setattr(cifar10_net, "probabilities",
+                        lambda *args, ten: seen.append(10 if ten else 1) or probabilities(*args, ten=ten))
+    run("--net", net, "--epochs", "3")
+    assert seen == views
 
 
 def test_a_recipe_with_padded_crops_is_tested_on_whole_images(run, monkeypatch):
@@ -389,6 +405,8 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
     (["--seed", "-1"], "--seed: expected a whole number, 0 or more, got -1"),
     (["--root", "there"], "--root: the bundled sample needs no folder"),
     (["--rates", "1", "1", "--sweep"], "--rates: of the figure alone; the sweep's are those that follow --sweep"),
+    (["--stages", "3"], "--stages: of the published nets' recipes"),
+    (["--net", "18pct", "--stages", "3", "1"], "18pct: stages: expected 3 numbers of epochs, one for each ε"),
     (["--net", "80sec", "--init", "fan-in"], "--init: 80sec is trained by its own recipe"),
     (["--color-noise"], "--color-noise: the figure is of one net as it is; only the published nets"),
     (["--no-lrn"], "--no-lrn: the figure is of one net as it is; only the published nets"),

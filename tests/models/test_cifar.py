@@ -1,4 +1,6 @@
 """The CIFAR-10 nets: sizes, parameter counts worked out from the published definitions, settings and schedules."""
+import re
+
 import numpy as np
 import pytest
 
@@ -89,6 +91,16 @@ def test_schedules():
     assert recipe.epochs == 10
     assert [recipe.rate(epoch) for epoch in (1, 8, 9, 10, 11)] == [1e-3, 1e-3, 1e-4, 1e-4, 1e-4]
     assert RECIPES["18pct"].epochs == 140 and RECIPES["18pct"].rate(131) == 1e-5
+
+
+def test_a_recipe_may_be_shortened():
+    short = RECIPES["18pct"].lasting([4, 1, 2])
+    assert short.epochs == 7
+    assert [short.rate(epoch) for epoch in range(1, 8)] == [1e-3] * 4 + [1e-4] + [1e-5] * 2
+    assert short._replace(stages=()) == RECIPES["18pct"]._replace(stages=())
+    with pytest.raises(ValueError, match=re.escape(
+            "stages: expected 2 numbers of epochs, one for each ε (0.001, 0.0001), got 1")):
+        RECIPES["80sec"].lasting([3])
 
 
 def test_the_two_best_of_cuda_convnet_see_crops_and_are_tested_on_ten():

@@ -120,6 +120,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--draw", metavar="FOLDER", help="only draw the figure of the run in FOLDER again")
     parser.add_argument("--epochs", type=at_least(1),
                         help="train so long, or for the figure at most (default: 60; the recipe)")
+    parser.add_argument("--stages", nargs="+", type=at_least(1), metavar="EPOCHS",
+                        help="how long each learning rate of the recipe is kept, to shorten it: 11pct has 500 10 10")
     add_switches(parser.add_argument)
     parser.add_argument("--color-noise", action="store_true", default=None, help="AlexNet's, in training")
     parser.add_argument("--decay", type=not_negative, metavar="FACTOR",
@@ -145,6 +147,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         say_not_used(parser, args, "draw", ())
     expect_gpu(parser, said, args)
     expect_root_of_all(parser, args, "CIFAR-10")
+    if args.net == "sample" and args.stages:
+        parser.error("--stages: of the published nets' recipes, --net ...; the figure's rates stay as they are")
     for name in ("rates", "sweep"):
         if args.net != "sample" and getattr(args, name) is not None:
             parser.error(f"--{name}: {args.net} is trained by its own recipe; only --net sample takes it")
@@ -161,6 +165,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     try:
         with drawn_later():
             build(f"cifar-{args.net}", **switched(args))
+        if args.stages:
+            RECIPES[args.net].lasting(args.stages)
     except ValueError as error:
         parser.error(f"{args.net}: {error}")
     if RECIPES[args.net].crop is None and args.crops:

@@ -15,7 +15,7 @@ Each function returns a net on the CPU; `RECIPES` says how each is trained.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -122,12 +122,19 @@ class Recipe(NamedTuple):
 
     @property
     def ten(self) -> bool:
-        """Whether the test takes ten views."""
+        """Whether the test at the end takes ten views, rather than the centre."""
         return self.crop is not None and not self.pad
 
     @property
     def epochs(self) -> int:
         return sum(epochs for epochs, _ in self.stages)
+
+    def lasting(self, epochs: Sequence[int]) -> Recipe:
+        """The same, with stages of so many epochs each. Raises ValueError for another number of stages."""
+        if len(epochs) != len(self.stages):
+            raise ValueError(f"stages: expected {len(self.stages)} numbers of epochs, one for each ε ("
+                             f"{', '.join(f'{rate:g}' for _, rate in self.stages)}), got {len(epochs)}")
+        return self._replace(stages=tuple((n, rate) for n, (_, rate) in zip(epochs, self.stages, strict=True)))
 
     def rate(self, epoch: int) -> float:
         """ε in an epoch, counted from 1; the last stage's goes on for ever."""
