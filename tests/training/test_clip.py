@@ -37,6 +37,17 @@ def test_a_gradient_of_length_5(devices, most, factor):
         assert grad.dtype == np.float32
 
 
+@pytest.mark.parametrize("devices", [(None, None), (simulated(0), simulated(1))])
+def test_a_gradient_whose_length_is_infinite_does_not_become_zero(devices):
+    net, sgd = parts(devices)
+    net.astype(np.float64)
+    for layer in net:
+        layer.W.grad = layer.device.asarray(np.full(layer.W.shape, 1e200))          # (1e200)² is more than there is
+    with np.errstate(over="ignore", invalid="ignore"):
+        clip_gradients(sgd, 1.0)()
+    assert all(np.isnan(layer.device.tohost(layer.W.grad)).all() for layer in net)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_not_finite_does_not_get_through(value):
     net, sgd = parts()

@@ -685,3 +685,13 @@ def test_an_optimiser_of_parameters_that_are_not_the_nets_is_refused():
 def test_frozen_parameters_of_another_net_do_no_harm_in_an_optimiser():
     (split, net), other = toy(), Sequential(old=Linear(2, 2)).freeze()
     train(net, SGD(net.parameters() + other.parameters(), 0.1), loader(split), 1)
+
+
+def test_a_training_in_which_nothing_learns_is_told_so(capsys):
+    split, net = toy()
+    train(net.freeze("fc1"), SGD(net.parameters(), 0.1), loader(split), 1)
+    assert "frozen" not in capsys.readouterr().out
+    before = values(net)
+    train(net.freeze(), SGD(net.parameters(), 0.1), loader(split), 1)
+    assert "nothing learns: all parameters of the SGD are frozen\n" in capsys.readouterr().out
+    assert_values(net, before)

@@ -18,8 +18,8 @@ def clip_gradients(optimizer: Optimizer, most: float) -> Callable[[], None]:
     """A `before_step` for `train`: train(..., before_step=clip_gradients(sgd, 1.0)); in a loop of one's own, call it
     between backward and step. The "grad_norm" in the records is then that of the clipped gradient.
 
-    A gradient with NaN or infinity becomes NaN, which `train` finds. Raises ValueError unless `most` is above 0 and
-    finite; the function, what `optimizer.gradients` raises.
+    A gradient with NaN or infinity, or so long that |g| is infinite, becomes NaN, which `train` finds. Raises
+    ValueError unless `most` is above 0 and finite; the function, what `optimizer.gradients` raises.
     """
     if not 0 < most < math.inf:
         raise ValueError(f"clip_gradients: expected a length above 0 and finite, got {most!r}")
@@ -30,5 +30,5 @@ def clip_gradients(optimizer: Optimizer, most: float) -> Callable[[], None]:
             with device_of(g) as device:
                 # on a GPU the norm is an array, for which nobody waits
                 longest = max(norm, most) if isinstance(norm, float) else device.xp.maximum(at_hand(norm, device), most)
-                g *= most / longest                                                  # eq. (1)
+                g *= (most - 0 * longest) / longest                                  # eq. (1), or NaN
     return before_step
