@@ -40,6 +40,14 @@ def test_gradients(loss, labels, n):
     gradcheck(loss, SCORES[:n], labels=labels[:n])
 
 
+def test_very_wrong_scores_that_cost_nothing_are_no_infinity():
+    scores = np.array([[2, -3e38, -3e38, -3e38]], np.float32)                        # whose sum is
+    assert HingeLoss().forward(scores, [0]) == 0
+    scores[0, 1] = -np.inf
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        HingeLoss().forward(scores, [0])
+
+
 @pytest.mark.parametrize("labels, error, message", [
     (LABELS[:4], ValueError, "HingeLoss: expected 5 labels"),
     (LABELS + 1, ValueError, "labels from 0 to 3, got 1 to 4"),
@@ -52,6 +60,7 @@ def test_labels_the_hinge_refuses(labels, error, message):
 @pytest.mark.parametrize("targets, message", [
     (LABELS, r"expected targets of the scores' shape \(5, 4\), .* got shape \(5,\)"),
     (np.full((5, 4), 0.5), "expected targets of 0 and 1, got 0.5 to 0.5"),
+    (np.linspace(0, 1, 20).reshape(5, 4), "expected targets of 0 and 1, got 0.0526316 to 0.947368"),
     (np.full((5, 4), np.nan), "expected targets of 0 and 1, got nan")])
 def test_targets_the_sigmoid_refuses(targets, message):
     with pytest.raises(ValueError, match=message):

@@ -4,7 +4,7 @@ import copy
 import numpy as np
 import pytest
 
-from tinynet import SGD, Conv2d, Linear, Parameter, cpu, gradcheck, simulated
+from tinynet import SGD, Adam, Conv2d, Linear, Parameter, Sequential, cpu, gradcheck, simulated
 from tinynet.devices.simulated import must_be_current
 
 
@@ -83,3 +83,26 @@ def test_a_gradient_check_leaves_parameters_where_the_optimiser_has_them():
     values = layer.W.value, layer.b.value
     gradcheck(layer, np.random.default_rng(1).normal(size=(4, 3)))
     assert layer.W.value is values[0] and layer.b.value is values[1] and layer.W.gradient() is layer.W._place
+
+
+def full(*args, **kwargs):
+    raise MemoryError("Unable to allocate 3 GiB")
+
+
+def test_where_a_net_does_not_fit_the_parameter_is_named(monkeypatch):
+    net, device = Sequential(fc6=Linear(4, 3)), simulated(0)
+    monkeypatch.setattr(device, "asarray", full)
+    with pytest.raises(MemoryError, match=r"^fc6 \(Linear\) W \(4, 3\): Unable to allocate 3 GiB\. This is memory of "
+                                          r"the net itself, whatever the batch: a narrower net needs less"):
+        net.to(device)
+    with pytest.raises(MemoryError, match=r"^a parameter of shape \(4, 3\): Unable to allocate 3 GiB\. This is"):
+        Linear(4, 3, device=device)
+    with pytest.raises(MemoryError, match=r"^a parameter of shape \(4, 3\): Unable to allocate 3 GiB\. This is"):
+        Linear(4, 3, weight_init=full)
+
+
+def test_where_an_optimiser_does_not_fit_it_says_what_it_needs(monkeypatch):
+    net = Sequential(fc6=Linear(4, 3))
+    monkeypatch.setattr(np, "zeros", full)
+    with pytest.raises(MemoryError, match=r"^the values, gradients, mean, square of 32 parameters: Unable .*\. This"):
+        Adam(net.parameters(), 0.1)

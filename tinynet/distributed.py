@@ -32,6 +32,7 @@ import numpy as np
 
 from .devices.device import Device, device_of
 from .devices.sums import ByHost, Nccl, known_to_nccl, name_for_nccl
+from .files.storage import assign
 from .files.terminal import tell
 from .layer import Layer
 
@@ -162,14 +163,14 @@ class Ranks:
             on_host = np.ascontiguousarray(_host_array(array))
             self.comm.Bcast(on_host)
             if self.rank:
-                _write(array, on_host)
+                assign(array, on_host)
 
     def mean_of_statistics(self, net: Layer) -> None:
         """Give all ranks the mean of their running statistics: each has normalised its own part of the batch."""
         for _, array in net.state():
             if hasattr(array, "shape"):
                 on_host = np.array(_host_array(array))
-                _write(array, self.sum(on_host) / self.size)
+                assign(array, self.sum(on_host) / self.size)
 
     def own_generators(self, net: Layer) -> None:
         """Give the layers of every rank but the first random numbers of their own, unless they have them: those of rank
@@ -277,8 +278,3 @@ def _host() -> str:
 
 def _host_array(array: Any) -> np.ndarray:
     return device_of(array).tohost(array)
-
-
-def _write(array: Any, values: np.ndarray) -> None:
-    with device_of(array) as device:
-        array[...] = device.asarray(values.astype(array.dtype, copy=False))

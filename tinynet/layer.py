@@ -25,7 +25,7 @@ from .described import described, table
 from .devices.device import Device, check_device, check_kind, cpu, device_of, place_of
 from .fast.parallel import caller, one_blas_thread
 from .keeping import Kept, refuse_another
-from .parameter import Parameter, select
+from .parameter import Parameter, room_for, select
 from .softmax import softmax
 
 NO_GRADIENT = ": the layer after it gives no gradient; input_grad=False is for the first layer of a net"
@@ -136,9 +136,10 @@ class Layer:
         for layer in (self, *(layer for _, layer in self.walk())):  # all of them, before the first one is moved
             layer.expect_place(device)
         self._device, self._kept = device[0] if isinstance(device, tuple) else device, None
-        for value in vars(self).values():
+        for name, value in vars(self).items():
             if isinstance(value, Parameter):
-                value.to(self._device)
+                with room_for(f"{self.label} {name} {value.shape}"):
+                    value.to(self._device)
         for _, layer in self.children():
             layer.to(device)
         return self
@@ -247,7 +248,7 @@ class Layer:
             how = "forward(x, train=True) or forward(x, keep=True)" if may_keep else "forward"
             raise RuntimeError(f"{self.label}: backward has nothing to work from; call {how} first, once for every "
                                "backward")
-        refuse_another(self, getattr(kept, "thread", None), caller())
+        refuse_another(self, kept.thread, caller())
         self._kept = None
         return kept
 

@@ -101,19 +101,34 @@ class Sequential(Container):
         return iter(self.layers.values())
 
 
-class Branches(Container):
+class SideBySide(Container):
+    """What Branches and Sum have in common: layers by name, each of which sees the whole input."""
+
+    EXAMPLE = ""  # of how one is made, for those who made none
+
+    def __init__(self, *unnamed: Layer, **branches: Layer) -> None:
+        self.refuse_unnamed(unnamed)
+        if not branches:
+            raise ValueError(f"{type(self).__name__}: expected at least one layer: {self.EXAMPLE}")
+        self.branches = branches
+        self.check()
+        self.rename("")
+
+    def children(self) -> list[tuple[str, Layer]]:
+        return list(self.branches.items())
+
+    @property
+    def device(self) -> Device:
+        return first_of(super().device)
+
+
+class Branches(SideBySide):
     """Layers side by side: each sees the whole input, their outputs are joined along the channels (the last axis).
 
         y  = [f_1(x), f_2(x), ...]        dx = Σ_i  backward_i(the part of dy that belongs to f_i)
     """
 
-    def __init__(self, *unnamed: Layer, **branches: Layer) -> None:
-        self.refuse_unnamed(unnamed)
-        if not branches:
-            raise ValueError("Branches: expected at least one layer: Branches(left=Conv2d(...), ...)")
-        self.branches = branches
-        self.check()
-        self.rename("")
+    EXAMPLE = "Branches(left=Conv2d(...), ...)"
 
     @whole
     def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
@@ -138,27 +153,14 @@ class Branches(Container):
             first += C
         return added(parts, self.device) if input_grad else None
 
-    def children(self) -> list[tuple[str, Layer]]:
-        return list(self.branches.items())
 
-    @property
-    def device(self) -> Device:
-        return first_of(super().device)
-
-
-class Sum(Container):
+class Sum(SideBySide):
     """Layers side by side: each sees the whole input, their outputs, of one shape, are added.
 
         y  = Σ_i  f_i(x)        dx = Σ_i  backward_i(dy)
     """
 
-    def __init__(self, *unnamed: Layer, **branches: Layer) -> None:
-        self.refuse_unnamed(unnamed)
-        if not branches:
-            raise ValueError("Sum: expected at least one layer: Sum(block=Sequential(...), shortcut=Identity())")
-        self.branches = branches
-        self.check()
-        self.rename("")
+    EXAMPLE = "Sum(block=Sequential(...), shortcut=Identity())"
 
     @whole
     def forward(self, x: Any, train: bool = False, keep: bool = False, seen: Seen | None = None) -> Any:
@@ -178,13 +180,6 @@ class Sum(Container):
         input_grad = self.wants(input_grad)
         parts = [run_back(branch, dy, input_grad) for branch in self.branches.values()]
         return added(parts, self.device) if input_grad else None
-
-    def children(self) -> list[tuple[str, Layer]]:
-        return list(self.branches.items())
-
-    @property
-    def device(self) -> Device:
-        return first_of(super().device)
 
 
 def added(arrays: list[Any], device: Device) -> Any:

@@ -48,7 +48,7 @@ class HingeLoss(Layer):
             t[xp.arange(len(labels)), labels] = 1
             margins = 1 - t * scores
             L = xp.maximum(margins, 0).sum() / len(labels)                           # eq. (1)
-            L = L + 0 * scores.sum()  # NaN, if a score is infinite where that costs nothing
+            L = L + (0 * scores).sum()  # NaN, if a score is infinite where that costs nothing
             dz = xp.where(margins > 0, -t / len(labels), 0).astype(scores.dtype)     # eq. (2)
         return _finite(self, L, dz)
 
@@ -97,9 +97,12 @@ class SigmoidCrossEntropy(Layer):
 
     def _expect_0_or_1(self, targets: Any) -> None:
         with device_of(targets) as device:
-            if not device.asynchronous and not ((targets == 0) | (targets == 1)).all():
-                raise ValueError(f"{self.label}: expected targets of 0 and 1, got {float(targets.min()):g} to "
-                                 f"{float(targets.max()):g}")
+            if device.asynchronous:
+                return
+            others = targets[(targets != 0) & (targets != 1)]
+            if others.size:
+                raise ValueError(f"{self.label}: expected targets of 0 and 1, got {float(others.min()):g} to "
+                                 f"{float(others.max()):g}")
 
 
 def _finite(loss: Layer, L: Any, dz: Any) -> Any:

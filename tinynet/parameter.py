@@ -29,6 +29,16 @@ def drawn_later() -> Iterator[None]:
         _later.reset(token)
 
 
+@contextmanager
+def room_for(what: str) -> Iterator[None]:
+    """Where memory runs out in here, the error says for what of a net's own, which no smaller batch makes smaller."""
+    try:
+        yield
+    except MemoryError as error:
+        raise MemoryError(f"{what}: {error}. This is memory of the net itself, whatever the batch: a narrower net "
+                          "needs less (--width), and SGD less than Adam") from error
+
+
 class FixedRate(float):
     """A learning rate of a parameter's own, which schedules leave alone: `p.lr = FixedRate(0.02)`."""
 
@@ -76,12 +86,13 @@ class Parameter:
             undrawn._init = init
             undrawn.reshape(shape)
             return undrawn
-        value = np.asarray(init(generator(rng), shape))
-        if value.dtype == np.float64:
-            value = value.astype(np.float32)
-        if value.shape != shape:
-            raise ValueError(f"the initialiser gave an array of shape {value.shape}, expected {shape}")
-        return cls(value, device)
+        with room_for(f"a parameter of shape {shape}"):
+            value = np.asarray(init(generator(rng), shape))
+            if value.dtype == np.float64:
+                value = value.astype(np.float32)
+            if value.shape != shape:
+                raise ValueError(f"the initialiser gave an array of shape {value.shape}, expected {shape}")
+            return cls(value, device)
 
     def reshape(self, shape: tuple[int, ...]) -> None:
         """Give a parameter that has no numbers yet another shape. Raises ValueError if it has some."""

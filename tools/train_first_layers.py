@@ -25,7 +25,6 @@ from tinynet.models.catalogue import build
 from tinynet.models.zfnet import renormalise_filters
 from tinynet.training.config import about_the_net
 from tinynet.training.evaluate import probabilities
-from tinynet.training.folder import hold
 from tinynet.training.metrics import top_k_error
 from tinynet.training.run import Run
 from tinynet.training.train import Progress, say, train
@@ -53,13 +52,10 @@ def learn(folder: Path, name: str, renormalised: bool, data: Dataset, epochs: in
     config = {"size": SIZE, "crop": CROP, "first_classes": None, "skip_unreadable": False, "seed": seed, "rate": RATE,
               "renormalised": renormalised, **about_the_net(name, settings, view, data.classes)}
     run = Run(folder, config, resume=(folder / "config.json").exists(), keep_every=5)  # raises, if it is another one
-    folder.mkdir(parents=True, exist_ok=True)
-    hold(folder, run)
-    view.save(folder)
     net = start(name, settings, rng_net)
     loader = Loader(data.train, BATCH, rng_data, view.draw, finish=view.show)
     sgd = SGD(net.parameters(), RATE, momentum=0.9, weight_decay=0.0005)
-    progress = run.start(net, sgd, loader)
+    progress = run.start(net, sgd, loader, view=view)
 
     def on_batch(at: Progress) -> None:
         if renormalised:

@@ -28,7 +28,7 @@ def test_means_of_pixels_are_rounded():
 
 
 @pytest.mark.parametrize("images", [np.zeros((3, 4, 4, 3), np.uint8), np.zeros((5, 5, 4, 3), np.uint8),
-                                    np.zeros((5, 4, 4, 3))])
+                                    np.zeros((5, 4, 4, 3)), np.zeros((5, 4, 4), np.uint8)])
 def test_what_is_refused(images):
     with pytest.raises(ValueError, match="collages: expected four images or more"):
         collages(images, np.zeros(len(images), int), 2, 1, np.random.default_rng(0))
@@ -37,6 +37,7 @@ def test_what_is_refused(images):
 @pytest.mark.parametrize("labels, error, message", [
     ([0, 1, -1, 0], ValueError, "labels, whole numbers from 0 to 1, got int64 from -1 to 1"),  # -1: the last class?
     ([0, 1, 2, 0], ValueError, "labels, whole numbers from 0 to 1, got int64 from 0 to 2"),
+    ([[0], [1], [1], [0]], ValueError, r"labels \(N,\), got .* and labels of shape \(4, 1\)"),
     ([0, 0.5, 1, 0], ValueError, "got float64 from 0.0 to 1.0"),
     (np.ma.masked_array([0, 1, 1, 0], [True, False, False, False]), TypeError, "for labels, got a MaskedArray")])
 def test_labels_that_are_none(labels, error, message):

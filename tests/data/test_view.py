@@ -216,7 +216,7 @@ def test_what_was_given_as_numpys_is_read_again_too(options):
 
 @pytest.mark.parametrize("options, message", [
     ({"mean": np.zeros((2, 2))}, r"View mean: expected finite numbers, an image .* got shape \(2, 2\)"),
-    ({"mean": [np.nan, 0, 0]}, "View mean: expected finite numbers"),
+    ({"mean": [np.nan, 0, 0]}, "View mean: expected finite numbers, got NaN or infinity"),
     ({"scale": 0}, "View scale: expected a number above 0, got 0"),
     ({"scale": float("nan")}, "View scale: expected a number above 0, got nan"),
     ({"crop": 0}, "View crop: expected a whole number of 1 or more, got 0"),

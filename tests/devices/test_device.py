@@ -201,6 +201,7 @@ def fake_cupy(monkeypatch, available=True, driver=12090, made_for=12090, missing
     (12020, 12090, r"gpu\(7\): CuPy is installed but sees no CUDA device; does"),  # of the same CUDA: new enough
     (12090, 13010, r"gpu\(7\): the GPU's driver is made for CUDA 12\.9, and too old for CuPy, made for CUDA 13\.1: "
                    r"install a newer driver, or the CuPy of an older CUDA, pip install \"cupy-cuda12x\[ctk\]>=14\""),
+    (11080, 12090, r"too old for CuPy, made for CUDA 12\.9: install a newer driver$"),  # no older CuPy is known
 ])
 def test_cupy_without_a_gpu(monkeypatch, driver, made_for, message):
     fake_cupy(monkeypatch, available=False, driver=driver, made_for=made_for)

@@ -31,6 +31,7 @@ from tinynet.files.storage import arrays_of
 from tinynet.files.weights import from_caffe, from_torch, to_torch
 from tinynet.models import alexnet, convert
 from tinynet.models.catalogue import build
+from tinynet.models.resnet import ZeroPadShortcut
 
 SMALL_ALEXNET = {"classes": 3, "input_size": 67, "kernels": (4, 8, 8, 8, 4), "hidden": 6}
 
@@ -506,3 +507,13 @@ def test_branches_that_hand_on_the_input_have_unknown_channels():
     net = Sequential(both=Branches(a=Conv2d(3, 2, 1), b=MaxPool2d(1)), flat=Flatten(), fc=Linear(20, 2))
     with pytest.raises(ValueError, match="how many channels do its maps have"):
         to_torch(net)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_shortcut_that_adds_channels_is_counted_with_them(order):
+    rng = np.random.default_rng(0)
+    branches = [("shortcut", ZeroPadShortcut(2, 4, 1)), ("residual", Conv2d(2, 4, 3, padding=1, rng=rng))][::order]
+    net = Sequential(sum=Sum(**dict(branches)), flat=Flatten(), fc=Linear(3 * 5 * 4, 7, rng=rng))
+    net.input_shape = (3, 5, 2)
+    theirs = to_torch(net)["fc.weight"].reshape(7, 4, 3, 5)                          # of maps (C, H, W)
+    np.testing.assert_array_equal(theirs.transpose(2, 3, 1, 0).reshape(60, 7), net["fc"].W.value)

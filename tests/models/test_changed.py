@@ -31,9 +31,11 @@ from tinynet import (
     simulated,
     summary,
 )
+from tinynet.layers.activation import ACTIVATIONS
 from tinynet.models import NETS, alexnet, build, convert, vgg
 from tinynet.models.catalogue import settings_of
 from tinynet.models.changed import changed, left_out
+from tinynet.models.cifar import cifar_sample
 from tinynet.parameter import drawn_later
 
 SMALL = {"classes": 5, "input_size": 67, "kernels": (8, 12, 16, 20, 24), "hidden": 32}
@@ -191,6 +193,16 @@ def test_a_normalisation_that_is_left_out_leaves_the_nonlinearity_of_the_layer_b
         return net
     assert list(left_out(net(), ("norm",), np.random.default_rng(0)).layers) == ["conv", "relu", "flat", "fc"]
     assert list(left_out(net(), ("conv",), np.random.default_rng(0)).layers) == ["norm", "flat", "fc"]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_layer_is_left_out_with_any_nonlinearity(activation):
+    with drawn_later():
+        net = cifar_sample(np.random.default_rng(0), activation)
+    net.input_shape = (32, 32, 3)
+    net = left_out(net, ("conv2",), np.random.default_rng(0))
+    assert "conv2" not in net.layers and "act2" not in net.layers
+    assert net.forward(np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 10)
 
 
 def test_branches_that_no_longer_fit_each_other():

@@ -86,7 +86,7 @@ def test_what_a_probe_refuses():
         probe.fit(np.full((100, 3), [0.1, 0.3, 1.7], np.float32), np.arange(100) % 2)    # whose mean is another
     with pytest.raises(ValueError, match=r"expected finite features \(N, 3\), got shape \(4, 2\)"):
         probe.scores(x[:, :2])
-    with pytest.raises(ValueError, match="expected finite features"):
+    with pytest.raises(ValueError, match="expected finite features, got NaN or infinity"):
         probe.fit(x * np.nan, np.arange(4) % 2)
 
 

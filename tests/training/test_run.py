@@ -19,7 +19,7 @@ import pytest
 from tiny import CONFIG, go, parts
 
 from tinynet import SGD, Flatten, Linear, MeanSquaredError, Sequential, set_threads
-from tinynet.data import Split
+from tinynet.data import Split, View
 from tinynet.look import curves
 from tinynet.look.curves import draw_training
 from tinynet.training import checkpoint, run
@@ -265,6 +265,14 @@ def test_an_earlier_run_is_refused_and_left_alone(tmp_path):
     with pytest.raises(FileExistsError, match="run holds an earlier run: resume it, name another folder"):
         go(tmp_path / "run")
     assert (tmp_path / "run/metrics.jsonl").read_bytes() == before
+
+
+def test_the_view_of_another_run_stays_as_it_is(tmp_path):
+    first, second = Run(tmp_path / "run", CONFIG), Run(tmp_path / "run", CONFIG)     # before either has begun
+    first.start(*parts()[:3], view=View(np.full((2, 2, 1), 1.0)))
+    with pytest.raises(OSError):
+        second.start(*parts()[:3], view=View(np.full((2, 2, 1), 9.0)))
+    assert (np.load(tmp_path / "run/mean.npy") == 1).all()
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(tmp_path):

@@ -9,7 +9,6 @@ another time may add seeds.
 """
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import time
@@ -21,7 +20,7 @@ from typing import Any
 from .. import __version__
 from ..devices.device import Device, cpu
 from ..files.reading import entry, parse_json, read_text, wrong
-from ..files.writing import write_text
+from ..files.writing import write_json_lines
 from ..training.diverged import Diverged
 from ..training.folder import held
 from ..training.progress import say
@@ -173,6 +172,6 @@ def _measure(claim: Claim, path: Path, rows: list[Row], here: Path, root: str | 
     known = {(other["side"], other["seed"], other["rate"]) for other in there}
     rows[:] = there if (side, seed, rate) in known else [*there, row]
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+    write_json_lines(path, rows)
     shutil.rmtree(training, ignore_errors=True)
     say(f"{claim.name}: {side}, seed {seed}: " + ", ".join(f"{name} {value:.4g}" for name, value in found.items()))

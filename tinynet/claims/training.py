@@ -95,14 +95,13 @@ def fit(work: Work, net: Sequential, parts: Sequence[Split], view: View, epochs:
         loader = Loader(Split(images, parts[0].labels), 128, rng, view.draw, finish=view.show, device=work.device)
         run = Run(folder, config, resume=(folder / "config.json").exists(), keep_every=keep_every,
                   how_to_resume=work.how_to_resume)
-        view.save(folder)
 
         def on_batch(progress: Progress) -> None:
             if after_step:
                 after_step()
             run.on_batch(progress)
         with run:
-            progress = run.start(net, sgd, loader, schedule)
+            progress = run.start(net, sgd, loader, schedule, view=view)
             if until and progress.history and until(progress.history[-1]):
                 return progress.history
             return train(net, sgd, loader, epochs, schedule=schedule, progress=progress, on_batch=on_batch,

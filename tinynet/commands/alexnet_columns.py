@@ -102,8 +102,7 @@ def learn(args: argparse.Namespace, images: Split, view: View, devices: tuple[De
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
     net = start_by_fan_in(alexnet(devices=devices, rng=rng_net, **SETTINGS), rng_net)
     sgd, loader = SGD(net.parameters(), lr=0.01), Loader(images, args.batch, rng_data, view.train)
-    view.save(run.folder)
-    train(net, sgd, loader, args.epochs, progress=run.start(net, sgd, loader), on_batch=run.on_batch,
+    train(net, sgd, loader, args.epochs, progress=run.start(net, sgd, loader, view=view), on_batch=run.on_batch,
           on_epoch=run.on_epoch)
     return net
 

@@ -11,7 +11,6 @@ from .. import SGD, Device, Sequential
 from ..data import Dataset, Loader, View
 from ..models.cifar import BATCH_SIZE
 from ..training.config import read_config
-from ..training.folder import hold
 from ..training.run import Run
 from ..training.schedule import Schedule
 from ..training.train import Progress
@@ -41,14 +40,7 @@ def start(args: argparse.Namespace, folder: Path, config: dict, view: View, net:
                              "anew, in another folder, or go on with 0.1.0; net.load reads the nets in its checkpoints")
         run = Run(folder, config, resume=there, keep_every=args.keep_every, ranks=args.ranks,
                   how_to_resume=how_to_resume(args, folder.parent), tensorboard=args.tensorboard)
-
-        def prepare() -> None:
-            folder.mkdir(parents=True, exist_ok=True)
-            hold(folder, run)
-            view.save(folder)  # before the config, which says that all is there
-
-        args.ranks.first(prepare)
-        return run, run.start(net, sgd, loader, schedule)
+        return run, run.start(net, sgd, loader, schedule, view=view)
     except (OSError, ValueError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 

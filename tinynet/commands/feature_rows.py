@@ -16,7 +16,7 @@ import numpy as np
 
 from ..data import Split
 from ..files.reading import entry, parse_json, read_text, wrong
-from ..files.writing import write_text
+from ..files.writing import write_json_lines
 from ..training.evaluate import Trained
 from ..training.probe import mean_and_error
 from ..training.records import expect_number
@@ -80,7 +80,7 @@ class Results:
         self.rows.append(key | measure())
         say(json.dumps(self.rows[-1]))
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(self.path, "".join(json.dumps(row) + "\n" for row in self.rows))
+        write_json_lines(self.path, self.rows)
         return self.rows[-1]
 
     def told(self, name: str, what: str = "accuracy", **key: Any) -> tuple[float, float]:

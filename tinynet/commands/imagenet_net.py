@@ -33,7 +33,7 @@ def check_net(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None
         with drawn_later():
             build(args.net, input_size=args.crop, **settings_in(args))
     except ValueError as error:
-        parser.error(f"{args.net}: {error}")
+        parser.error(f"{args.net}: {str(error).removeprefix(f'{args.net}: ')}")
 
 
 def check_start(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:

@@ -21,7 +21,6 @@ from ..models.googlenet import GoogLeNet, GoogLeNetLoss
 from ..models.zfnet import renormalise_filters
 from ..training.config import about_the_net, read_config, view_of
 from ..training.evaluate import probabilities
-from ..training.folder import hold
 from ..training.run import Run
 from ..training.schedule import Steps, WarmUp, WhenStuck
 from ..training.train import Progress, train
@@ -55,14 +54,7 @@ def set_up(args: argparse.Namespace, data: Dataset, device: Device, folder: Path
     schedule = Steps(args.lr, tuple(args.steps)) if args.steps else WhenStuck(args.lr, patience=args.patience)
     if args.scale_rate:
         schedule = WarmUp(schedule, args.batch / args.scale_rate, 5 if args.warm_up is None else args.warm_up)
-
-    def prepare() -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        hold(folder, run)
-        view.save(folder)  # before the config, which says that all is there
-
-    ranks.first(prepare)
-    progress = run.start(net, sgd, loader, schedule)
+    progress = run.start(net, sgd, loader, schedule, view=view)
 
     def on_batch(at: Progress) -> None:
         if args.net == "zfnet":

@@ -29,7 +29,7 @@ def command_line(name: str, text: str) -> argparse.ArgumentParser:
 def at_least(low: int) -> Callable[[str], int]:
     """The type of an option that is a whole number from `low` on."""
     def read(text: str) -> int:
-        if not (text.lstrip("-").isdecimal() and int(text) >= low):
+        if not (text.removeprefix("-").isdecimal() and int(text) >= low):
             raise argparse.ArgumentTypeError(f"expected a whole number, {low} or more, got {text}")
         return int(text)
     return read

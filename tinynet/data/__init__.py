@@ -6,8 +6,10 @@ photographs from folders, ImageNet's for example.
     for images, labels in batches(x, y, 128, rng): ...
 
 where what is: `dataset.py` the form every data set has; `minibatch.py` batches; `view.py` what a net sees of an image,
-with the crops, mirror images and colour noise of `augment.py`; `loader.py` batches made in the background;
-`statistics.py` the mean image and the components of the colours; `subset.py` parts of a data set;
+with the crops, mirror images and colour noise of `augment.py`, computed in `glance.py`; `loader.py` batches made in the
+background, by the threads of `background.py`; `statistics.py` the mean image and the components of the colours;
+`subset.py` parts of a data set; `in_memory.py` photographs decoded once; `duplicates.py` those of which there are two;
+`collage.py` images of four others; `jpeg.py` photographs in the form in which they are kept;
 `sets/` CIFAR-10, CIFAR-100 and MNIST, and the bundled samples; `photos/` photographs from folders; `download/` where
 files are looked for, and how they are fetched.
 """

@@ -22,10 +22,11 @@ def collages(images: np.ndarray, labels: np.ndarray, classes: int, n: int, rng: 
     check_kind(images, "collages", "images")
     check_kind(labels, "collages", "labels")
     labels = np.asarray(labels)
+    if (images.ndim != 4 or images.dtype != np.uint8 or images.shape[1] % 2 or images.shape[2] % 2 or len(images) < 4
+            or labels.shape != images.shape[:1]):
+        raise ValueError(f"collages: expected four images or more (N, H, W, C) uint8 of even height and width and "
+                         f"labels (N,), got shape {images.shape}, {images.dtype}, and labels of shape {labels.shape}")
     N, H, W, C = images.shape
-    if images.dtype != np.uint8 or H % 2 or W % 2 or N < 4 or len(labels) != N:
-        raise ValueError(f"collages: expected four images or more (N, H, W, C) uint8 of even height and width and as "
-                         f"many labels, got shape {images.shape}, {images.dtype} and {len(labels)} labels")
     if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= classes:
         raise ValueError(f"collages: expected labels, whole numbers from 0 to {classes - 1}, got {labels.dtype} from "
                          f"{labels.min()} to {labels.max()}")

@@ -74,9 +74,11 @@ class View:
     def __post_init__(self) -> None:
         self._sent: dict[str, tuple] = {}  # by device: the mean that was sent there, and the array there
         self.mean = np.asarray(self.mean, np.float32)
-        if self.mean.ndim not in (0, 1, 3) or not np.isfinite(self.mean).all():
+        if self.mean.ndim not in (0, 1, 3):
             raise ValueError("View mean: expected finite numbers, an image (H, W, C), a colour (C,) or one number, got "
                              f"shape {self.mean.shape}")
+        if not np.isfinite(self.mean).all():
+            raise ValueError("View mean: expected finite numbers, got NaN or infinity")
         if not 0 < self.scale < float("inf"):
             raise ValueError(f"View scale: expected a number above 0, got {self.scale!r}")
         if not isinstance(self.mirror, (bool, np.bool_)):

@@ -68,9 +68,9 @@ def check_index(index: int) -> None:
     if count == 0:
         driver, wanted = cupy.cuda.runtime.driverGetVersion(), cupy.cuda.runtime.runtimeGetVersion()
         if 0 < driver // 1000 < wanted // 1000:
+            older = ", or the CuPy of an older CUDA, pip install \"cupy-cuda12x[ctk]>=14\"" if driver >= 12000 else ""
             raise RuntimeError(f"gpu({index}): the GPU's driver is made for CUDA {_dotted(driver)}, and too old for "
-                               f"CuPy, made for CUDA {_dotted(wanted)}: install a newer driver, or the CuPy of an "
-                               "older CUDA, pip install \"cupy-cuda12x[ctk]>=14\"")
+                               f"CuPy, made for CUDA {_dotted(wanted)}: install a newer driver{older}")
         raise RuntimeError(f"gpu({index}): CuPy is installed but sees no CUDA device; does nvidia-smi list "
                            "one, and does CUDA_VISIBLE_DEVICES allow it? Without, use cpu or simulated(i)")
     if not 0 <= index < count:

@@ -10,6 +10,6 @@ on a CPU; those for a GPU are in cuda/.
     windows                       the pixels of a pooling, dealt out so that they run along memory
     conv linear local ...         the twins
 
-Threads, memory and what was chosen by `with plain():` are the state of this process, and kept in parallel.py, memory.py
-and operation.py alone; a forked process finds them in order.
+Threads, memory and transformed weights are the state of this process, and kept in parallel.py, memory.py and
+winograd_conv.py alone; a forked process finds them in order.
 """

@@ -2,13 +2,10 @@
 what lies between them stays in the cache. layers/activation.py has the equations."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from .memory import scratch
-from .parallel import over_batch, pieces
+from .parallel import over_batch, over_pieces
 
 
 def relu_forward(x, y, xp) -> None:
@@ -21,7 +18,7 @@ def relu_backward(dy, y, dx, xp) -> None:
         on = np.greater(y[n], 0, out=scratch("on", y[n].shape, bool))
         np.multiply(dy[n], on, out=dx[n])
 
-    _in_pieces(some_images, y)
+    over_pieces(some_images, len(y), y[0].nbytes, cost=y.size)
 
 
 def tanh_forward(x, y, xp) -> None:
@@ -34,7 +31,7 @@ def tanh_backward(dy, y, dx, xp) -> None:
         np.subtract(1, dx[n], out=dx[n])
         dx[n] *= dy[n]
 
-    _in_pieces(some_images, y)
+    over_pieces(some_images, len(y), y[0].nbytes, cost=y.size)
 
 
 def sigmoid_forward(x, y, xp) -> None:
@@ -45,7 +42,7 @@ def sigmoid_forward(x, y, xp) -> None:
         np.exp(np.minimum(x[n], 0, out=y[n]), out=y[n])
         y[n] /= e
 
-    _in_pieces(some_images, x)
+    over_pieces(some_images, len(x), x[0].nbytes, cost=x.size)
 
 
 def sigmoid_backward(dy, y, dx, xp) -> None:
@@ -54,7 +51,7 @@ def sigmoid_backward(dy, y, dx, xp) -> None:
         dx[n] *= y[n]
         dx[n] *= dy[n]
 
-    _in_pieces(some_images, y)
+    over_pieces(some_images, len(y), y[0].nbytes, cost=y.size)
 
 
 def scaled_tanh_forward(x, y, A, S, xp) -> None:
@@ -63,7 +60,7 @@ def scaled_tanh_forward(x, y, A, S, xp) -> None:
         np.tanh(y[n], out=y[n])
         y[n] *= A
 
-    _in_pieces(some_images, x)
+    over_pieces(some_images, len(x), x[0].nbytes, cost=x.size)
 
 
 def scaled_tanh_backward(dy, y, dx, A, S, xp) -> None:
@@ -73,12 +70,4 @@ def scaled_tanh_backward(dy, y, dx, A, S, xp) -> None:
         dx[n] *= S / A
         dx[n] *= dy[n]
 
-    _in_pieces(some_images, y)
-
-
-def _in_pieces(work: Callable[[slice], Any], x: Any) -> None:
-    def one_slice(batch: slice) -> None:
-        for n in pieces(batch, x[0].nbytes):
-            work(n)
-
-    over_batch(one_slice, len(x), cost=x.size)
+    over_pieces(some_images, len(y), y[0].nbytes, cost=y.size)

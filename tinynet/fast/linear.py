@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .parallel import over_batch, pieces
+from .parallel import over_batch, over_pieces
 
 
 def linear_forward(x, W, b, y, xp) -> None:
@@ -21,13 +21,12 @@ def linear_forward(x, W, b, y, xp) -> None:
 
 
 def linear_backward(x, W, dy, dx, dW, db, xp) -> None:
-    def some_inputs(part: slice) -> None:
-        for k in pieces(part, W[:1].nbytes):
-            if dW is not None:
-                np.matmul(x.T[k], dy, out=dW[k])                                     # eq. (2), (k, out)
-            if dx is not None:
-                np.matmul(dy, W[k].T, out=dx[:, k])                                  # eq. (4), (N, k)
+    def some_inputs(k: slice) -> None:
+        if dW is not None:
+            np.matmul(x.T[k], dy, out=dW[k])                                         # eq. (2), (k, out)
+        if dx is not None:
+            np.matmul(dy, W[k].T, out=dx[:, k])                                      # eq. (4), (N, k)
 
-    over_batch(some_inputs, len(W), cost=len(x) * W.size / 64)
+    over_pieces(some_inputs, len(W), W[:1].nbytes, cost=len(x) * W.size / 64)
     if db is not None:
         db[...] = dy.sum(axis=0)                                                     # eq. (3)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .im2col import copy_runs, pad
 from .memory import scratch
-from .parallel import over_batch, pieces
+from .parallel import over_batch, over_pieces
 from .windows import Grid
 
 _padded = partial(scratch, "padded")
@@ -26,16 +26,12 @@ def windows(x, cols, size, kernel, stride, padding, xp) -> None:
     (P, Q), (KH, KW), (SH, SW), (*_, C) = size, kernel, stride, x.shape
     out = cols.reshape(P, Q, len(x), KH, KW * C)
 
-    def fill(n: slice) -> None:
+    def some_images(n: slice) -> None:
         some = np.ascontiguousarray(pad(x[n], padding, np, _padded))
         image, h, w, _ = some.strides
         copy_runs(some, (P, Q, len(some), KH), (h * SH, w * SW, image, h), KW * C, np, lambda *_: out[:, :, n])
 
-    def some_images(batch: slice) -> None:
-        for n in pieces(batch, out[:, :, 0].nbytes):
-            fill(n)
-
-    over_batch(some_images, len(x), cost=cols.size)
+    over_pieces(some_images, len(x), out[:, :, 0].nbytes, cost=cols.size)
 
 
 def add_windows(d_cols, dx, size, kernel, stride, padding, xp) -> None:
@@ -43,11 +39,10 @@ def add_windows(d_cols, dx, size, kernel, stride, padding, xp) -> None:
     grid = Grid(dx.shape, (len(dx), *size, C), kernel, stride, (top, left))
     of_images = d_cols.reshape(*size, len(dx), *kernel, C).transpose(2, 0, 1, 3, 4, 5)  # (N, P, Q, KH, KW, C), a view
 
-    def some_images(batch: slice) -> None:
-        for n in pieces(batch, dx[0].nbytes):
-            dx[n] = 0
-            for i, (p, h) in enumerate(grid.along(0, slice(0, grid.P))):
-                for j, (q, w) in enumerate(grid.along(1)):
-                    dx[n, h, w] += of_images[n, p, q, i, j]                          # eq. (4)
+    def some_images(n: slice) -> None:
+        dx[n] = 0
+        for i, (p, h) in enumerate(grid.along(0, slice(0, grid.P))):
+            for j, (q, w) in enumerate(grid.along(1)):
+                dx[n, h, w] += of_images[n, p, q, i, j]                              # eq. (4)
 
-    over_batch(some_images, len(dx), cost=d_cols.size)
+    over_pieces(some_images, len(dx), dx[0].nbytes, cost=d_cols.size)

@@ -14,7 +14,7 @@ import numpy as np
 
 from .im2col import pad
 from .memory import scratch
-from .parallel import over_batch, pieces
+from .parallel import over_pieces
 
 Sums = Callable[[np.ndarray], np.ndarray]  # Σ_Ω a, of the shape of a
 
@@ -43,30 +43,28 @@ def _rows(a: Any) -> Any:
 
 
 def _forward(x: Any, y: Any, s: Any, neighbours: Sums, k: float, alpha: float, beta: float) -> None:
-    def some(batch: slice) -> None:
-        for n in pieces(batch, 4 * x[0].nbytes):
-            squares = np.multiply(x[n], x[n], out=scratch("squares", x[n].shape, x.dtype))
-            strength = scratch("strength", x[n].shape, x.dtype) if s is None else s[n]
-            np.multiply(neighbours(squares), alpha, out=strength)
-            strength += k
-            _power(strength, beta, y[n])
-            y[n] *= x[n]                                                             # eq. (1)
+    def some(n: slice) -> None:
+        squares = np.multiply(x[n], x[n], out=scratch("squares", x[n].shape, x.dtype))
+        strength = scratch("strength", x[n].shape, x.dtype) if s is None else s[n]
+        np.multiply(neighbours(squares), alpha, out=strength)
+        strength += k
+        _power(strength, beta, y[n])
+        y[n] *= x[n]                                                                 # eq. (1)
 
-    over_batch(some, len(x), cost=x.size)
+    over_pieces(some, len(x), 4 * x[0].nbytes, cost=x.size)
 
 
 def _backward(dy: Any, x: Any, s: Any, dx: Any, neighbours: Sums, alpha: float, beta: float) -> None:
-    def some(batch: slice) -> None:
-        for n in pieces(batch, 4 * x[0].nbytes):
-            _power(s[n], beta, dx[n])
-            dx[n] *= dy[n]
-            around = np.multiply(dx[n], x[n], out=scratch("around", x[n].shape, x.dtype))
-            around /= s[n]
-            np.multiply(neighbours(around), x[n], out=around)
-            around *= 2 * alpha * beta
-            dx[n] -= around                                                          # eq. (2)
+    def some(n: slice) -> None:
+        _power(s[n], beta, dx[n])
+        dx[n] *= dy[n]
+        around = np.multiply(dx[n], x[n], out=scratch("around", x[n].shape, x.dtype))
+        around /= s[n]
+        np.multiply(neighbours(around), x[n], out=around)
+        around *= 2 * alpha * beta
+        dx[n] -= around                                                              # eq. (2)
 
-    over_batch(some, len(x), cost=x.size)
+    over_pieces(some, len(x), 4 * x[0].nbytes, cost=x.size)
 
 
 def _power(s: Any, beta: float, out: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .memory import scratch
-from .parallel import over_batch, pieces
+from .parallel import over_pieces
 
 
 def batch_statistics(x, mean, var, xp) -> None:
@@ -73,7 +73,4 @@ def _sum(part: Callable[[slice], Any], x: Any) -> Any:
 
 def _in_pieces(work: Callable[[slice], Any], x: Any) -> list[Any]:
     """`work(images)` for pieces of the batch that fit a cache, shared by the threads; the results, in order."""
-    def one_slice(batch: slice) -> list[Any]:
-        return [work(n) for n in pieces(batch, 2 * x[0].nbytes)]
-
-    return [result for results in over_batch(one_slice, len(x), cost=x.size) for result in results]
+    return over_pieces(work, len(x), 2 * x[0].nbytes, cost=x.size)

@@ -5,13 +5,10 @@ every array is read and written once, and there are no temporary arrays of the p
 """
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from .memory import scratch
-from .parallel import over_batch, pieces
+from .parallel import over_batch, over_pieces, pieces
 
 
 def sgd_step(w, g, v, rate, momentum, decay, xp) -> None:
@@ -23,7 +20,7 @@ def sgd_step(w, g, v, rate, momentum, decay, xp) -> None:
         v[n] -= step                                                                 # eq. (1)
         w[n] += v[n]                                                                 # eq. (2)
 
-    _in_pieces(some_numbers, w)
+    over_pieces(some_numbers, w.size, 2 * w.itemsize, cost=w.size)
 
 
 def adam_step(w, g, m, v, rate, beta1, beta2, eps, decay, t, xp) -> None:
@@ -45,7 +42,7 @@ def adam_step(w, g, m, v, rate, beta1, beta2, eps, decay, t, xp) -> None:
         step /= part
         w[n] -= step                                                                 # eq. (5)
 
-    _in_pieces(some_numbers, w)
+    over_pieces(some_numbers, w.size, 2 * w.itemsize, cost=w.size)
 
 
 def sum_of_squares(g, total, xp) -> None:
@@ -53,11 +50,3 @@ def sum_of_squares(g, total, xp) -> None:
         return sum(float(np.dot(g[n], g[n])) for n in pieces(part, 2 * g.itemsize))
 
     total[...] = sum(over_batch(some_numbers, g.size, cost=g.size))
-
-
-def _in_pieces(work: Callable[[slice], Any], w: Any) -> None:
-    def some_pieces(part: slice) -> None:
-        for n in pieces(part, 2 * w.itemsize):
-            work(n)
-
-    over_batch(some_pieces, w.size, cost=w.size)

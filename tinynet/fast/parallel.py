@@ -185,6 +185,15 @@ def over_batch(work: Callable[[slice], Any], n: int, cost: float = math.inf) -> 
     return _blas.held(partial(together, workers, first, others))
 
 
+def over_pieces(work: Callable[[slice], Any], n: int, bytes_of_one: int, cost: float) -> list[Any]:
+    """As `over_batch`, but each slice a piece after another (`pieces`, of which one of the n needs `bytes_of_one` of
+    scratch memory): `work(piece)` for all of them; the results, in order."""
+    def one_slice(batch: slice) -> list[Any]:
+        return [work(piece) for piece in pieces(batch, bytes_of_one)]
+
+    return [result for results in over_batch(one_slice, n, cost) for result in results]
+
+
 def side_by_side(left: Callable[[], Any], right: Callable[[], Any]) -> tuple[Any, Any]:
     """Call both at the same time, a thread each, and return both results. Each gets half of the threads.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .im2col import col2im, im2col
-from .parallel import over_batch, pieces
+from .parallel import over_pieces
 
 
 def table_forward(x, W, b, y, kernel, xp) -> None:
@@ -37,9 +37,4 @@ def table_inputs(dy, W, dx, kernel, xp) -> None:
 def _in_pieces(work: Callable[[slice], Any], W: Any, y: Any) -> list[Any]:
     """`work(images)` for pieces of the batch whose columns fit a cache; the results, in order."""
     places = y[0].size // y.shape[-1]
-
-    def one_slice(batch: slice) -> list[Any]:
-        return [work(n) for n in pieces(batch, places * len(W) * y.itemsize)]
-
-    cost = len(y) * places * W.size / 64
-    return [result for results in over_batch(one_slice, len(y), cost=cost) for result in results]
+    return over_pieces(work, len(y), places * len(W) * y.itemsize, cost=len(y) * places * W.size / 64)

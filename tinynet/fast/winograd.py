@@ -87,7 +87,12 @@ def best_form(kernel: int, stride: int, P: int, Q: int, C: int, F: int) -> Form:
         (m, _, _), t = form, form.t
         return form.tiles(P) * form.tiles(Q) * (t * t * C * F + 2 * t ** 3 * C + m * t * (m + t) * F)
 
-    return min((Form(m, K, stride) for m in range(2, len(POINTS) + 3 - K)), key=multiplications)
+    return min(forms(K, stride), key=multiplications)
+
+
+def forms(K: int, stride: int = 1) -> list[Form]:
+    """All that there are points for, the smallest tiles first."""
+    return [Form(m, K, stride) for m in range(2, len(POINTS) + 3 - K)]
 
 
 @functools.cache

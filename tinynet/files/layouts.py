@@ -101,7 +101,9 @@ def _walk(layer: Layer, name: str, x: Maps, inputs: dict[str, Maps], kinds: Coll
         return Maps(size)
     if isinstance(layer, Flatten):
         return x._replace(flat=True)
-    return x._replace(factor=x.factor * (1 - layer.p)) if isinstance(layer, Dropout) else x
+    if isinstance(layer, Dropout):
+        return x._replace(factor=x.factor * (1 - layer.p))
+    return x._replace(channels=getattr(layer, "out_channels", x.channels))           # of a ZeroPadShortcut, more than x
 
 
 def _joined(layer: Branches | Sum, outputs: list[Maps]) -> Maps:

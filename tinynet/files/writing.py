@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from os import PathLike
 from pathlib import Path
@@ -102,6 +102,11 @@ def write_text(path: str | PathLike, text: str) -> None:
 def write_json(path: str | PathLike, value: Any, indent: int | None = 1) -> None:
     """`value` as a JSON file. Raises what `atomic_write` raises."""
     write_text(path, json.dumps(value, indent=indent) + "\n")
+
+
+def write_json_lines(path: str | PathLike, rows: Iterable[Any], default: Callable[[Any], Any] | None = None) -> None:
+    """A line of JSON for each of the `rows`; `default` is json's. Raises what `atomic_write` raises."""
+    write_text(path, "".join(json.dumps(row, default=default) + "\n" for row in rows))
 
 
 def link_or_copy(source: str | PathLike, path: str | PathLike) -> None:

@@ -196,3 +196,6 @@ class LeakyReLU(Layer):
         xp, dx = self.expect(dy, *y.shape, what="dy", dtype=y.dtype), self.empty(y.shape, y.dtype)
         leaky_relu_backward(dy, y, dx, self.slope, xp)
         return dx
+
+
+ACTIVATIONS = (ReLU, LeakyReLU, Tanh, ScaledTanh, AbsTanh, Sigmoid)  # all of them

@@ -156,8 +156,7 @@ class AvgPool2d(_Pool2d):
 
     def backward(self, dy: Any) -> Any:
         shape, dtype, share = self.take()
-        N, H, W_, C = shape
-        xp = self.expect(dy, N, *self.output_size(H, W_), C, what="dy", dtype=dtype)
+        xp = self.expect(dy, shape[0], *share.shape[:2], shape[3], what="dy", dtype=dtype)
         dx = self.empty(shape, dtype)
         avg_pool_backward(dy, share, dx, self.kernel_size, self.stride, self.padding, xp)
         return dx

@@ -38,8 +38,10 @@ def power(W: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """|ŵ|² of kernels W (KH, KW, C, F), summed over the channels: (SIZE, SIZE, F); and the frequencies f_row (SIZE, 1)
     and f_column (1, SIZE). Raises ValueError for another shape, kernels of more than SIZE pixels, and NaN."""
     W = np.asarray(W, np.float64)
-    if W.ndim != 4 or W.size == 0 or max(W.shape[:2]) > SIZE or not np.isfinite(W).all():
+    if W.ndim != 4 or W.size == 0 or max(W.shape[:2]) > SIZE:
         raise ValueError(f"expected finite kernels (KH, KW, C, F) of at most {SIZE}x{SIZE} pixels, got shape {W.shape}")
+    if not np.isfinite(W).all():
+        raise ValueError(f"expected finite kernels (KH, KW, C, F) of at most {SIZE}x{SIZE} pixels, got NaN or infinity")
     found = np.abs(np.fft.fft2(W, (SIZE, SIZE), axes=(0, 1))) ** 2                   # (SIZE, SIZE, C, F)
     f = np.fft.fftfreq(SIZE)
     return found.sum(axis=2), f[:, None], f[None]

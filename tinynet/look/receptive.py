@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from ..columns import Columns, Exchange, Fork, Join
 from ..layer import Layer
-from ..layers.activation import AbsTanh, LeakyReLU, ReLU, ScaledTanh, Sigmoid, Tanh
+from ..layers.activation import ACTIVATIONS
 from ..layers.contrast import LocalContrastNorm
 from ..layers.conv import Conv2d
 from ..layers.conv_transpose import ConvTranspose2d
@@ -49,8 +49,7 @@ NOTHING = (0, -1), (0, -1)             # of both, for what sees no row sees no c
 
 SIDE_BY_SIDE = (Branches, Sum, Columns)
 OF_ALL = (Linear, Flatten, RBF, GlobalAvgPool2d, LocalContrastNorm)
-OF_ONE_PIXEL = (ReLU, LeakyReLU, Tanh, ScaledTanh, AbsTanh, Sigmoid, Dropout, LRN, BatchNorm2d, Identity, Fork,
-                Exchange, Join)
+OF_ONE_PIXEL = (*ACTIVATIONS, Dropout, LRN, BatchNorm2d, Identity, Fork, Exchange, Join)
 OF_WINDOWS = (Conv2d, LocallyConnected2d, TableConv2d, MaxPool2d, AvgPool2d, Subsample2d, WithinMapNorm,
               ZeroPadShortcut)
 IN_WINDOWS = (ConvTranspose2d, Unpool2d)  # the other way

@@ -20,7 +20,7 @@ import numpy as np
 from ..columns import Columns, Exchange, Fork, Join
 from ..fast.im2col import output_length
 from ..layer import Layer
-from ..layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
+from ..layers.activation import ACTIVATIONS
 from ..layers.conv import Conv2d
 from ..layers.dropout import Dropout
 from ..layers.linear import Flatten, Linear
@@ -31,7 +31,6 @@ from ..layers.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from ..net import Branches, Identity, Sequential, Sum
 from ..parameter import Parameter
 
-ACTIVATIONS = (ReLU, Tanh, ScaledTanh, Sigmoid)
 WITH_WEIGHTS = (Conv2d, Linear, LocallyConnected2d)
 BETWEEN = (MaxPool2d, AvgPool2d, LRN, WithinMapNorm, BatchNorm2d)  # may stand between a layer and its nonlinearity
 SAME = (*ACTIVATIONS, Dropout, Identity, LRN, WithinMapNorm)  # give what they get, whatever its shape

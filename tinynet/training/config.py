@@ -34,7 +34,7 @@ MAY_DIFFER = ("device", "graph", "epochs", "workers", "tensorboard", "in_memory"
 
 
 def about_the_net(net: str, settings: dict[str, Any], view: View, classes: Sequence[str]) -> dict[str, Any]:
-    """The four entries, for the config of a Run; `view.save(run.folder)` writes the mean image beside it. Raises
+    """The four entries, for the config of a Run; `run.start(..., view=view)` writes the mean image beside it. Raises
     ValueError for the name of a class that would do something else to a terminal than to be shown."""
     wrong_ones = [name for name in classes if UNSEEN.search(name)]
     if wrong_ones:
@@ -108,7 +108,7 @@ def _may_be(action: argparse.Action, value: Any) -> bool:
     if action.nargs == 0:
         return isinstance(value, bool)
     many = action.nargs is not None
-    if not isinstance(value, list) if many else isinstance(value, list):
+    if isinstance(value, list) != many:
         return False
     if (action.nargs == "+" and not value) or (isinstance(action.nargs, int) and len(value) != action.nargs):
         return False

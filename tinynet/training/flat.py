@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..devices.device import Device, device_of
-from ..parameter import Parameter
+from ..parameter import Parameter, room_for
 
 ALIGNED = 16  # each part begins at a multiple of so many numbers: what computes with several at once is quicker there
 
@@ -71,7 +71,8 @@ class Flat:
             part = slice(start, start + -(-p.size // ALIGNED) * ALIGNED)
             self.held[name] = Held(name, p, part, None, None)
             start = part.stop
-        with device:
+        arrays = ", ".join(["values", "gradients", *slots])
+        with room_for(f"the {arrays} of {start:,} parameters"), device:
             self.w, self.g, *flat_slots = (device.xp.zeros(start, dtype) for _ in range(2 + len(slots)))
             self.slots = dict(zip(slots, flat_slots, strict=True))
             for held in self.held.values():

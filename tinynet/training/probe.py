@@ -91,8 +91,10 @@ class Probe:
     def _checked(self, x: np.ndarray) -> np.ndarray:
         check_kind(x, "Probe", "features")
         x = np.asarray(x)
-        if x.ndim != 2 or x.shape[1] != self.features or not len(x) or not np.isfinite(x).all():
+        if x.ndim != 2 or x.shape[1] != self.features or not len(x):
             raise ValueError(f"Probe: expected finite features (N, {self.features}), got shape {x.shape}")
+        if not np.isfinite(x).all():
+            raise ValueError("Probe: expected finite features, got NaN or infinity")
         return x
 
 

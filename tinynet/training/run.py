@@ -34,12 +34,12 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from ..data import Loader
+from ..data import Loader, View
 from ..distributed import ALONE, Alone, Ranks
 from ..fast.parallel import get_threads
 from ..files.reading import read_json
 from ..files.storage import arrays_of
-from ..files.writing import link_or_copy, remove_torn, write_json, write_text
+from ..files.writing import link_or_copy, remove_torn, write_json, write_json_lines
 from ..layer import Layer
 from . import checkpoint
 from .config import expect_same_run, read_config
@@ -102,8 +102,10 @@ class Run:
             if resume:
                 self._expect_this_one()
 
-    def start(self, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None = None) -> Progress:
-        """Begin, or put everything back to the last checkpoint; returns the `progress` for `train`.
+    def start(self, net: Layer, optimizer: Optimizer, loader: Loader, schedule: Schedule | None = None, *,
+              view: View | None = None) -> Progress:
+        """Begin, or put everything back to the last checkpoint; returns the `progress` for `train`. The `view` that the
+        config tells of is saved beside it.
 
         What cannot work fails here rather than after the first epoch: raises BlockingIOError if another process trains
         in the folder; OSError for a folder that cannot be written to and for a disk without room for the checkpoints;
@@ -113,7 +115,7 @@ class Run:
         with self.ranks.together():
             checkpoint.generators_of(net, loader)  # raises before there is a folder
         try:
-            self.ranks.first(partial(self._take_folder, net, optimizer))
+            self.ranks.first(partial(self._take_folder, net, optimizer, view))
             self.progress = self._begun(last)
             self.ranks.first(self._write_metrics)
             self._save("last")
@@ -123,12 +125,14 @@ class Run:
             raise
         return self.progress
 
-    def _take_folder(self, net: Layer, optimizer: Optimizer) -> None:
+    def _take_folder(self, net: Layer, optimizer: Optimizer, view: View | None) -> None:
         self._path("last").parent.mkdir(parents=True, exist_ok=True)
         hold(self.folder, self)
         self._expect_no_other()  # it may have come and gone since
         remove_torn(self._path("last").parent)
         self._check_room(net, optimizer)
+        if view:
+            view.save(self.folder)  # before the config, which says that all is there
 
     def _begun(self, last: Path) -> Progress:
         """How far it is, at the beginning."""
@@ -220,9 +224,8 @@ class Run:
 
     def _write_metrics(self) -> None:
         """All of them, from the history that the checkpoint has: so lines of epochs after it are gone on resuming."""
-        lines = [json.dumps(record, default=plain) + "\n" for record in self.progress.history]
         with self._writing(self.folder / "metrics.jsonl", "the metrics"):
-            write_text(self.folder / "metrics.jsonl", "".join(lines))
+            write_json_lines(self.folder / "metrics.jsonl", self.progress.history, plain)
 
     def _write_config(self, device: str) -> None:
         now = {"tinynet": __version__, "numpy": np.__version__, "threads": get_threads(), "on": device,

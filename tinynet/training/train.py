@@ -83,25 +83,10 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
 
     Raises Diverged, and leaves the step out, when scores, loss or a gradient are not finite (on a GPU it is found some
     steps later); ValueError for a loader without an rng, and for an optimiser of parameters that are not the net's;
-    TypeError for what is no loader, optimiser or loss, and what `expect_children` raises; Failed on all ranks if one of
-    them fails; with graph=True, what Replayed raises.
+    TypeError for what is no loader, optimiser, loss or schedule, and what `expect_children` raises; Failed on all ranks
+    if one of them fails; with graph=True, what Replayed raises.
     """
-    if not hasattr(loader, "epoch"):
-        raise TypeError(f"train: expected a Loader, got a {type(loader).__name__}; write Loader(Split(images, labels), "
-                        "batch_size, rng)")
-    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
-        raise TypeError(f"train: expected an optimiser, got {_named(optimizer)}; write "
-                        "train(net, SGD(net.parameters(), lr), loader, epochs)")
-    if loss is not None and (isinstance(loss, type) or not hasattr(loss, "backward")):
-        raise TypeError(f"train: expected a loss with forward and backward, SoftmaxCrossEntropy() for example, got "
-                        f"{loss!r}")
-    if schedule is not None and not hasattr(schedule, "finished"):
-        raise TypeError(f"train: expected a schedule, Steps(...) for example, got {schedule!r}")
-    expect_children(net)
-    _expect_parameters_of(net, optimizer)
-    if loader.rng is None:
-        raise ValueError("train: the loader gives the images in order, in every epoch the same; expected one with a "
-                         "random order: Loader(split, batch_size, rng)")
+    _expect_what_can_be_trained(net, optimizer, loader, loss, schedule)
     loss, progress = loss or SoftmaxCrossEntropy(), progress or Progress()
     metric = metric or (wrong_answers if hasattr(loss, "probs") else None)
     if not any(p.trainable for p in optimizer.parameters.values()):
@@ -169,6 +154,27 @@ def _validated(validate: Callable[[], Record], net: Layer, epoch: int, lr: float
             raise TypeError(f"train: expected a number as validate's {name}, got {value!r}; where it was not measured, "
                             "leave it out")
     return found
+
+
+def _expect_what_can_be_trained(net: Layer, optimizer: Optimizer, loader: Loader, loss: Any, schedule: Schedule | None
+                                ) -> None:
+    """Raise what `train` says it raises for these, before anything is done."""
+    if not hasattr(loader, "epoch"):
+        raise TypeError(f"train: expected a Loader, got a {type(loader).__name__}; write Loader(Split(images, labels), "
+                        "batch_size, rng)")
+    if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+        raise TypeError(f"train: expected an optimiser, got {_named(optimizer)}; write "
+                        "train(net, SGD(net.parameters(), lr), loader, epochs)")
+    if loss is not None and (isinstance(loss, type) or not hasattr(loss, "backward")):
+        raise TypeError(f"train: expected a loss with forward and backward, SoftmaxCrossEntropy() for example, got "
+                        f"{loss!r}")
+    if schedule is not None and not hasattr(schedule, "finished"):
+        raise TypeError(f"train: expected a schedule, Steps(...) for example, got {schedule!r}")
+    expect_children(net)
+    _expect_parameters_of(net, optimizer)
+    if loader.rng is None:
+        raise ValueError("train: the loader gives the images in order, in every epoch the same; expected one with a "
+                         "random order: Loader(split, batch_size, rng)")
 
 
 def _named(thing: Any) -> str:

@@ -15,7 +15,7 @@ from ...data import Dataset, Split, cifar10, cifar10_sample, imagenet
 from ...data.subset import first_classes
 from ...files.reading import entry
 from ...layer import aside
-from ...layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
+from ...layers.activation import ACTIVATIONS
 from ...models.pretrained import PRETRAINED, pretrained
 from ...training.config import size_of
 from ...training.evaluate import Trained, load_net
@@ -75,7 +75,7 @@ def layers_of(net: Sequential, named: Sequence[str] | None) -> dict[str, tuple[i
     if missing:
         raise ValueError(f"--layer: the net has none called {', '.join(missing)}; it has {', '.join(layers)}")
     if not named:
-        after = [name for name, layer in layers.items() if isinstance(layer, (ReLU, Tanh, ScaledTanh, Sigmoid))]
+        after = [name for name, layer in layers.items() if isinstance(layer, ACTIVATIONS)]
         after = after or list(layers)
         named = [after[i] for i in np.unique(np.linspace(0, len(after) - 1, MOST_LAYERS).round().astype(int))]
     return {name: shapes[name] for name in named}

@@ -22,7 +22,7 @@ import functools
 from typing import Any
 
 from ...sizes import Size
-from ..winograd import POINTS, Form, possible
+from ..winograd import Form, forms, possible
 from . import winograd
 from .blas import grouped, multiply, sum_rows
 from .im2col import col2im, im2col
@@ -43,8 +43,7 @@ def best_form(kernel: Size, stride: Size, N: int, size: Size, C: int, F: int, al
     K, in_block = -(-kernel[0] // stride[0]), C * stride[0] ** 2
     im2col_cost = N * size[0] * size[1] * kernel[0] * kernel[1] * C * (F + 2 * NUMBER)
     costs = {}
-    for m in range(2, len(POINTS) + 3 - K):
-        form = Form(m, K, stride[0])
+    for form in forms(K, stride[0]):
         T = N * form.tiles(size[0]) * form.tiles(size[1])
         on_the_way = T * in_block + T * F + in_block * F
         costs[form] = form.t ** 2 * (T * in_block * F + 2 * NUMBER * on_the_way)

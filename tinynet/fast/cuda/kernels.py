@@ -84,7 +84,6 @@ def _declared(source: str, name: str) -> tuple[tuple[str, ...], int]:
     return parameters, sum("*" in parameter for parameter in parameters)
 
 
-@functools.cache
 def parameters_of(source: str, name: str) -> list[str]:
     """["const real* x", "real* y", "index total"] of a kernel in `source`."""
     found = re.search(rf"__global__ void {name}\(([^)]*)\)", source)

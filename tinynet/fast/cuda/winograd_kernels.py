@@ -14,7 +14,7 @@ import functools
 
 import numpy as np
 
-from ..winograd import POINTS, Form, matrices
+from ..winograd import Form, forms, matrices
 
 TO_TILES = r"""
 // tiles (G, t², T, s²·C) of x (N, H, W, G·C): T tiles, `rows` x `columns` in each image, which lie m blocks of s x s
@@ -107,7 +107,7 @@ def source(m: int, K: int) -> str:
 
 def sources() -> list[str]:
     """Those of all forms that there are."""
-    return [source(m, K) for K in (3, 4, 5) for m in range(2, len(POINTS) + 3 - K)]
+    return [source(form.m, K) for K in (3, 4, 5) for form in forms(K)]
 
 
 def _both_axes(name: str, matrix: np.ndarray) -> str:
