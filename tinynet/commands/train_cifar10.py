@@ -105,6 +105,23 @@ def learn(args: argparse.Namespace, data: Dataset, out: Path) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options: those of `arguments`, else of the run that is gone on with."""
+    parser = command_parser()
+    args = parser.parse_args(arguments)
+    said = said_to_gpu(args)
+    if args.resume and (Path(args.resume) / "checkpoints").exists():
+        parser.error(f"--resume: {args.resume} is one training of a run; to go on with it: --resume "
+                     f"{Path(args.resume).parent}")
+    if args.resume:
+        args = again_with(parser, arguments, args, NOT_IN_CONFIG, below="options")
+    elif args.draw:
+        say_not_used(parser, args, "draw", ())
+    expect_gpu(parser, said, args)
+    check(parser, args)
+    return args
+
+
+def command_parser() -> argparse.ArgumentParser:
     parser = command_line("train-cifar10", __doc__)
     parser.add_argument("--data", choices=("sample", "full"), default="sample",
                         help="the bundled sample of 5,000 training images (default), or all of CIFAR-10")
@@ -136,16 +153,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER",
                         help="go on with the run in FOLDER, with the options it had, but for --root")
-    args = parser.parse_args(arguments)
-    said = said_to_gpu(args)
-    if args.resume and (Path(args.resume) / "checkpoints").exists():
-        parser.error(f"--resume: {args.resume} is one training of a run; to go on with it: --resume "
-                     f"{Path(args.resume).parent}")
-    if args.resume:
-        args = again_with(parser, arguments, args, NOT_IN_CONFIG, below="options")
-    elif args.draw:
-        say_not_used(parser, args, "draw", ())
-    expect_gpu(parser, said, args)
+    return parser
+
+
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """A usage error for options that do not go together, or with the net."""
     expect_root_of_all(parser, args, "CIFAR-10")
     if args.net == "sample" and args.stages:
         parser.error("--stages: of the published nets' recipes, --net ...; the figure's rates stay as they are")
@@ -161,7 +173,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             if getattr(args, option.removeprefix("no-").replace("-", "_")) is not None:
                 parser.error(f"--{option}: the figure is of one net as it is; only the published nets, --net ..., can "
                              "be changed")
-        return args
+        return
     try:
         with drawn_later():
             build(f"cifar-{args.net}", **switched(args))
@@ -175,4 +187,3 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--no-mirror: {args.net} never sees mirror images")
     if RECIPES[args.net].pad and args.crops not in (None, "random"):
         parser.error(f"--crops: {args.net}'s are from anywhere in padded images: random, not {args.crops}")
-    return args

@@ -89,6 +89,30 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options: those of `arguments`, else of the run that is gone on with or fine-tuned, else of the recipe."""
+    parser = command_parser()
+    args = parser.parse_args(arguments)
+    parser.set_defaults(**RECIPES[args.recipe or "alexnet"])
+    args = parser.parse_args(arguments)
+    said = said_to_gpu(args)
+    say_out_is_not_used(args)
+    if args.resume and args.evaluate:
+        parser.error("--evaluate: it trains nothing; leave out --resume")
+    if args.resume or args.fine_tune:
+        try:
+            folder = Path(args.resume or args.fine_tune)
+            of_the_net = {"net", "size", "crop", "init", *OF_THE_NET, *SWITCHES}
+            told = set(vars(args)) - set(NOT_IN_CONFIG) if args.resume else of_the_net
+            take_options(parser, folder / "config.json", read_config(folder), told)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+        args = parser.parse_args(arguments)
+    expect_gpu(parser, said, args)
+    check(parser, args)
+    return args
+
+
+def command_parser() -> argparse.ArgumentParser:
     parser = command_line("train-imagenet", __doc__)
     add = parser.add_argument
     add("data", help="the folder with train/ and val/, in each a folder of photographs for each class")
@@ -141,23 +165,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--start-from", metavar="RUN", help="of VGG: take the first four convolutions and the fully-connected layers "
         "from the best net of this run")
     add("--fine-tune", metavar="RUN", help="start from the best net of this run, with a new last layer")
-    args = parser.parse_args(arguments)
-    parser.set_defaults(**RECIPES[args.recipe or "alexnet"])
-    args = parser.parse_args(arguments)
-    said = said_to_gpu(args)
-    say_out_is_not_used(args)
-    if args.resume and args.evaluate:
-        parser.error("--evaluate: it trains nothing; leave out --resume")
-    if args.resume or args.fine_tune:
-        try:
-            folder = Path(args.resume or args.fine_tune)
-            of_the_net = {"net", "size", "crop", "init", *OF_THE_NET, *SWITCHES}
-            told = set(vars(args)) - set(NOT_IN_CONFIG) if args.resume else of_the_net
-            take_options(parser, folder / "config.json", read_config(folder), told)
-        except (OSError, ValueError) as error:
-            parser.error(str(error))
-        args = parser.parse_args(arguments)
-    expect_gpu(parser, said, args)
+    return parser
+
+
+def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """A usage error for options that do not go together, or with the net."""
     if not 1 <= args.crop <= args.size:
         parser.error(f"--crop: expected 1 to {args.size} pixels, the --size of the images, got {args.crop}")
     if args.jitter and not args.crop <= args.jitter[0] <= args.jitter[1] <= MOST_SIDE:
@@ -178,4 +190,3 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         say_not_used(parser, args, "evaluate", USED_TO_EVALUATE)
     else:
         check_net(parser, args)
-    return args

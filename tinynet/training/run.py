@@ -126,9 +126,10 @@ class Run:
         return self.progress
 
     def _take_folder(self, net: Layer, optimizer: Optimizer, view: View | None) -> None:
-        self._path("last").parent.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         hold(self.folder, self)
         self._expect_no_other()  # it may have come and gone since
+        self._path("last").parent.mkdir(exist_ok=True)
         remove_torn(self._path("last").parent)
         self._check_room(net, optimizer)
         if view:
