@@ -206,6 +206,17 @@ def test_a_published_net(run, net):
     assert metrics(out)[-1]["test_error"] == top_k_error(load_net(out).probabilities(test), test.labels)
 
 
+@pytest.mark.parametrize("options, expected", [
+    (("18pct", "--pad", "4"), (32, 4, True)), (("nin", "--pad", "2", "--no-mirror"), (32, 2, False)),
+    (("resnet20", "--pad", "3"), (32, 3, True)), (("18pct",), (None, 0, False))])
+def test_crops_and_mirror_images_where_the_recipe_shows_whole_images(run, options, expected):
+    printed, out = run("--net", *options, "--epochs", "1")
+    trained, test = load_net(out), run.command.cifar10(None).test
+    assert (trained.view.crop, trained.view.pad, trained.view.mirror) == expected
+    error = top_k_error(trained.probabilities(test), test.labels)                    # of whole images
+    assert f"test error of {options[0]}: top-1 {error:.1%}" in printed
+
+
 def test_a_recipe_may_be_shortened(run):
     _, out = run("--net", "80sec", "--stages", "2", "1")
     assert [record["lr"] for record in metrics(out)] == [1e-3, 1e-3, 1e-4]
@@ -405,14 +416,18 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
     (["--seed", "-1"], "--seed: expected a whole number, 0 or more, got -1"),
     (["--root", "there"], "--root: the bundled sample needs no folder"),
     (["--rates", "1", "1", "--sweep"], "--rates: of the figure alone; the sweep's are those that follow --sweep"),
-    (["--stages", "3"], "--stages: of the published nets' recipes"),
+    (["--stages", "3"], "--stages: the figure is of one net as it is; only the published nets"),
+    (["--pad", "4"], "--pad: the figure is of one net as it is; only the published nets"),
+    (["--net", "13pct", "--pad", "4"], "13pct: pad: its crops of 24x24 pixels lie within the images"),
+    (["--net", "nin", "--pad", "32"], "nin: pad: expected 1 to 31 pixels, got 32"),
     (["--net", "18pct", "--stages", "3", "1"], "18pct: stages: expected 3 numbers of epochs, one for each ε"),
     (["--net", "80sec", "--init", "fan-in"], "--init: 80sec is trained by its own recipe"),
     (["--color-noise"], "--color-noise: the figure is of one net as it is; only the published nets"),
     (["--no-lrn"], "--no-lrn: the figure is of one net as it is; only the published nets"),
     (["--net", "80sec", "--no-lrn"], "80sec: changed: lrn: the net has no local response normalisation"),
     (["--net", "18pct", "--without", "fc10"], "18pct: without: what can be left out is conv1, conv2, conv3, as"),
-    (["--net", "18pct", "--crops", "ten"], "--crops: 18pct sees whole images"),
+    (["--net", "18pct", "--crops", "ten"], "--crops: 18pct sees whole images; --pad 4 shows crops and mirror images"),
+    (["--net", "18pct", "--pad", "4", "--crops", "ten"], "--crops: 18pct's are from anywhere in padded images: random"),
     (["--net", "18pct", "--no-mirror"], "--no-mirror: 18pct never sees mirror images"),
     (["--net", "resnet20", "--crops", "ten"], "--crops: resnet20's are from anywhere in padded images"),
     (["--net", "80sec", "--rates", "1", "1"], "--rates: 80sec is trained by its own recipe"),

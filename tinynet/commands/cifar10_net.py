@@ -12,7 +12,7 @@ from ..data.statistics import statistics_of
 from ..files.writing import write_json
 from ..look.confusion import draw_confusion
 from ..models.catalogue import build
-from ..models.cifar import MOMENTUM, RECIPES, WEIGHT_DECAY
+from ..models.cifar import MOMENTUM, RECIPES, WEIGHT_DECAY, Recipe
 from ..training.config import about_the_net
 from ..training.evaluate import probabilities
 from ..training.metrics import confusion_matrix, confusion_table, top_k_error
@@ -23,9 +23,16 @@ from .options import switched
 from .together import repeats, shared
 
 
+def recipe_of(args: argparse.Namespace) -> Recipe:
+    """The net's recipe with what the options change in it. Raises ValueError for what does not go with it."""
+    recipe = RECIPES[args.net]
+    recipe = recipe.padded(args.pad) if args.pad else recipe
+    return recipe.lasting(args.stages) if args.stages else recipe
+
+
 def published_net(args: argparse.Namespace, data: Dataset, out: Path) -> None:
     """Train one of the nets that have a recipe; test error, confusion matrix, and the net itself."""
-    recipe = RECIPES[args.net].lasting(args.stages) if args.stages else RECIPES[args.net]
+    recipe = recipe_of(args)
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # another net sees the images in the same order
     name, settings = f"cifar-{args.net}", switched(args)
     net, schedule = build(name, rng=rng_net, **settings).to(device(args)), ByEpoch(recipe.rate)

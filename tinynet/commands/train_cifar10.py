@@ -31,7 +31,7 @@ from ..training.config import expect_same_run, new_folder, read_config
 from ..training.folder import held
 from ..training.train import say
 from .cifar10_figure import RATES, draw, figure_1, sweep
-from .cifar10_net import published_net
+from .cifar10_net import published_net, recipe_of
 from .cifar10_run import NOT_IN_CONFIG, config_of, device, how_to_resume
 from .options import (
     add_accumulate,
@@ -49,8 +49,8 @@ from .options import (
 )
 from .together import add_gpu_options, expect_gpu, in_words, parse_together, said_to_gpu
 
-CHANGES = ("width", "without", "no-lrn", "pool", "dropout", "bias", "crops", "no-mirror", "color-noise",
-           "momentum", "decay")
+CHANGES = ("width", "without", "no-lrn", "pool", "dropout", "bias", "pad", "crops", "no-mirror", "color-noise",
+           "stages", "momentum", "decay")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -140,6 +140,9 @@ def command_parser() -> argparse.ArgumentParser:
     parser.add_argument("--stages", nargs="+", type=at_least(1), metavar="EPOCHS",
                         help="how long each learning rate of the recipe is kept, to shorten it: 11pct has 500 10 10")
     add_switches(parser.add_argument)
+    parser.add_argument("--pad", type=at_least(1), metavar="P",
+                        help="show crops of images with a rim of P zeros, and mirror images, where the recipe of a net "
+                        "shows whole images, or to resnet20, whose P is 4")
     parser.add_argument("--color-noise", action="store_true", default=None, help="AlexNet's, in training")
     parser.add_argument("--decay", type=not_negative, metavar="FACTOR",
                         help="multiplies the weight decay that the recipe has for each layer (default: 1)")
@@ -159,8 +162,6 @@ def command_parser() -> argparse.ArgumentParser:
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """A usage error for options that do not go together, or with the net."""
     expect_root_of_all(parser, args, "CIFAR-10")
-    if args.net == "sample" and args.stages:
-        parser.error("--stages: of the published nets' recipes, --net ...; the figure's rates stay as they are")
     for name in ("rates", "sweep"):
         if args.net != "sample" and getattr(args, name) is not None:
             parser.error(f"--{name}: {args.net} is trained by its own recipe; only --net sample takes it")
@@ -177,13 +178,12 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     try:
         with drawn_later():
             build(f"cifar-{args.net}", **switched(args))
-        if args.stages:
-            RECIPES[args.net].lasting(args.stages)
+        recipe = recipe_of(args)
     except ValueError as error:
         parser.error(f"{args.net}: {error}")
-    if RECIPES[args.net].crop is None and args.crops:
-        parser.error(f"--crops: {args.net} sees whole images")
-    if RECIPES[args.net].crop is None and args.mirror is False:
-        parser.error(f"--no-mirror: {args.net} never sees mirror images")
-    if RECIPES[args.net].pad and args.crops not in (None, "random"):
+    if recipe.crop is None and args.crops:
+        parser.error(f"--crops: {args.net} sees whole images; --pad 4 shows crops and mirror images of padded ones")
+    if recipe.crop is None and args.mirror is False:
+        parser.error(f"--no-mirror: {args.net} never sees mirror images, unless --pad says so")
+    if recipe.pad and args.crops not in (None, "random"):
         parser.error(f"--crops: {args.net}'s are from anywhere in padded images: random, not {args.crops}")

@@ -109,6 +109,9 @@ def cifar_resnet20(rng: np.random.Generator) -> Sequential:
     return net
 
 
+SIDE = 32  # pixels of an image
+
+
 class Recipe(NamedTuple):
     """How a net is trained: ε for weights in successive stages of (epochs, ε), what it sees, and the published test
     error."""
@@ -135,6 +138,15 @@ class Recipe(NamedTuple):
             raise ValueError(f"stages: expected {len(self.stages)} numbers of epochs, one for each ε ("
                              f"{', '.join(f'{rate:g}' for _, rate in self.stages)}), got {len(epochs)}")
         return self._replace(stages=tuple((n, rate) for n, (_, rate) in zip(epochs, self.stages, strict=True)))
+
+    def padded(self, pad: int) -> Recipe:
+        """The same on crops as large as the images, of images with a rim of `pad` zeros on each side, and their mirror
+        images. Raises ValueError for a recipe of smaller crops, and unless 0 < pad < the images' side."""
+        if self.ten:
+            raise ValueError(f"pad: its crops of {self.crop}x{self.crop} pixels lie within the images")
+        if not 0 < pad < SIDE:
+            raise ValueError(f"pad: expected 1 to {SIDE - 1} pixels, got {pad}")
+        return self._replace(crop=SIDE, pad=pad)
 
     def rate(self, epoch: int) -> float:
         """ε in an epoch, counted from 1; the last stage's goes on for ever."""
