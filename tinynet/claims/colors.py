@@ -7,7 +7,7 @@ weight initialization."
 Compared    conv1's kernels of a small AlexNet: how alike the two halves of them are in colour, 1 - |difference of their
             mean shares of colour| (look/kernels.py). With two columns, computed as one net in two groups; and with free
             connections, where a half is nothing but half of the kernels: what chance alone gives
-Equal       start of conv1, images and their order, epochs, the learning rate
+Equal       start of conv1, images and their order, epochs, the learning rate (one for both: no errors are compared)
 Refuted     if the halves differ more with free connections: the interval of the difference lies below 0
 """
 import numpy as np
