@@ -6,6 +6,7 @@ import pytest
 
 from tinynet import SGD, Adam, Conv2d, Linear, Parameter, Sequential, cpu, gradcheck, simulated
 from tinynet.devices.simulated import must_be_current
+from tinynet.parameter import room_for
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8, bool, np.float16, np.complex64, object])
@@ -92,17 +93,26 @@ def full(*args, **kwargs):
 def test_where_a_net_does_not_fit_the_parameter_is_named(monkeypatch):
     net, device = Sequential(fc6=Linear(4, 3)), simulated(0)
     monkeypatch.setattr(device, "asarray", full)
-    with pytest.raises(MemoryError, match=r"^fc6 \(Linear\) W \(4, 3\): Unable to allocate 3 GiB\. This is memory of "
-                                          r"the net itself, whatever the batch: a narrower net needs less"):
+    with pytest.raises(MemoryError, match=r"^fc6 \(Linear\) W \(4, 3\): Unable to allocate 3 GiB\. It is memory of "
+                                          r"the net itself: no smaller batch helps, but a narrower net"):
         net.to(device)
-    with pytest.raises(MemoryError, match=r"^a parameter of shape \(4, 3\): Unable to allocate 3 GiB\. This is"):
+    with pytest.raises(MemoryError, match=r"^a parameter of shape \(4, 3\): Unable to allocate 3 GiB\. It is"):
         Linear(4, 3, device=device)
-    with pytest.raises(MemoryError, match=r"^a parameter of shape \(4, 3\): Unable to allocate 3 GiB\. This is"):
+    with pytest.raises(MemoryError, match=r"^a parameter of shape \(4, 3\): Unable to allocate 3 GiB\. It is"):
         Linear(4, 3, weight_init=full)
+
+
+def test_a_gpus_advice_is_left_out_where_it_does_not_help():
+    with pytest.raises(MemoryError, match=r"^W: gpu\(0\): Out of memory\. Of the GPU's 9 bytes 1 are free\. It is"):
+        with room_for("W"):
+            raise MemoryError("gpu(0): Out of memory. Of the GPU's 9 bytes 1 are free. Take a smaller batch or smaller "
+                              "images, or end other processes on this GPU, which nvidia-smi lists")
+    with pytest.raises(MemoryError, match="^W: memory is full. It is"), room_for("W"):
+        raise MemoryError
 
 
 def test_where_an_optimiser_does_not_fit_it_says_what_it_needs(monkeypatch):
     net = Sequential(fc6=Linear(4, 3))
     monkeypatch.setattr(np, "zeros", full)
-    with pytest.raises(MemoryError, match=r"^the values, gradients, mean, square of 32 parameters: Unable .*\. This"):
+    with pytest.raises(MemoryError, match=r"^the values, gradients, mean, square of 15 parameters: Unable .*\. It is"):
         Adam(net.parameters(), 0.1)

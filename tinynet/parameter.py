@@ -31,12 +31,14 @@ def drawn_later() -> Iterator[None]:
 
 @contextmanager
 def room_for(what: str) -> Iterator[None]:
-    """Where memory runs out in here, the error says for what of a net's own, which no smaller batch makes smaller."""
+    """Where memory runs out in here, the error says for what of a net's own. A GPU's advice (devices/cuda.py) is of
+    images, and left out: no smaller batch makes this smaller."""
     try:
         yield
     except MemoryError as error:
-        raise MemoryError(f"{what}: {error}. This is memory of the net itself, whatever the batch: a narrower net "
-                          "needs less (--width), and SGD less than Adam") from error
+        full = str(error).partition(". Take a smaller batch")[0] or "memory is full"
+        raise MemoryError(f"{what}: {full}. It is memory of the net itself: no smaller batch helps, but a narrower "
+                          "net, and SGD in place of Adam") from error
 
 
 class FixedRate(float):

@@ -71,8 +71,8 @@ class Flat:
             part = slice(start, start + -(-p.size // ALIGNED) * ALIGNED)
             self.held[name] = Held(name, p, part, None, None)
             start = part.stop
-        arrays = ", ".join(["values", "gradients", *slots])
-        with room_for(f"the {arrays} of {start:,} parameters"), device:
+        count = sum(held.parameter.size for held in self.held.values())
+        with room_for(f"the {', '.join(['values', 'gradients', *slots])} of {count:,} parameters"), device:
             self.w, self.g, *flat_slots = (device.xp.zeros(start, dtype) for _ in range(2 + len(slots)))
             self.slots = dict(zip(slots, flat_slots, strict=True))
             for held in self.held.values():

@@ -89,7 +89,7 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     _expect_what_can_be_trained(net, optimizer, loader, loss, schedule)
     loss, progress = loss or SoftmaxCrossEntropy(), progress or Progress()
     metric = metric or (wrong_answers if hasattr(loss, "probs") else None)
-    if not any(p.trainable for p in optimizer.parameters.values()):
+    if ranks.rank == 0 and not any(p.trainable for p in optimizer.parameters.values()):
         say(f"nothing learns: all parameters of the {type(optimizer).__name__} are frozen")
     if progress.epoch > epochs + 1:
         say(f"{progress.epoch - 1} epochs are done already: epochs={epochs} trains no more, and undoes none of them")
