@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tinynet import SGD, Adam, Conv2d, Linear, Parameter, Sequential, cpu, gradcheck, simulated
+from tinynet.devices.cuda import ADVICE
 from tinynet.devices.simulated import must_be_current
 from tinynet.parameter import room_for
 
@@ -105,8 +106,7 @@ def test_where_a_net_does_not_fit_the_parameter_is_named(monkeypatch):
 def test_a_gpus_advice_is_left_out_where_it_does_not_help():
     with pytest.raises(MemoryError, match=r"^W: gpu\(0\): Out of memory\. Of the GPU's 9 bytes 1 are free\. It is"):
         with room_for("W"):
-            raise MemoryError("gpu(0): Out of memory. Of the GPU's 9 bytes 1 are free. Take a smaller batch or smaller "
-                              "images, or end other processes on this GPU, which nvidia-smi lists")
+            raise MemoryError(f"gpu(0): Out of memory. Of the GPU's 9 bytes 1 are free{ADVICE}")
     with pytest.raises(MemoryError, match="^W: memory is full. It is"), room_for("W"):
         raise MemoryError
 

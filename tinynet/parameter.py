@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .devices.cuda import ADVICE
 from .devices.device import Device, check_device, check_kind, cpu
 from .init import Initialiser, generator
 
@@ -31,12 +32,12 @@ def drawn_later() -> Iterator[None]:
 
 @contextmanager
 def room_for(what: str) -> Iterator[None]:
-    """Where memory runs out in here, the error says for what of a net's own. A GPU's advice (devices/cuda.py) is of
-    images, and left out: no smaller batch makes this smaller."""
+    """Where memory runs out in here, the error says for what of a net's own. A GPU's advice is of images, and left
+    out: no smaller batch makes this smaller."""
     try:
         yield
     except MemoryError as error:
-        full = str(error).partition(". Take a smaller batch")[0] or "memory is full"
+        full = str(error).removesuffix(ADVICE) or "memory is full"
         raise MemoryError(f"{what}: {full}. It is memory of the net itself: no smaller batch helps, but a narrower "
                           "net, and SGD in place of Adam") from error
 

@@ -38,6 +38,7 @@ import numpy as np
 
 FULL = ("Out of memory allocating", "cudaErrorMemoryAllocation", "CUDA_ERROR_OUT_OF_MEMORY",
         "CUBLAS_STATUS_ALLOC_FAILED")                 # what CuPy's memory, CUDA, its driver and cuBLAS say
+ADVICE = ". Take a smaller batch or smaller images, or end other processes on this GPU, which nvidia-smi lists"
 tf32_gpus: set[int] = set()  # the GPUs that may round the factors of float32 products to TF32: device.gpu
 
 
@@ -114,8 +115,7 @@ def explained(error: BaseException, name: str) -> MemoryError | None:
     if type(error) is MemoryError or not any(words in str(error) for words in FULL):
         return None
     free, total = load_cupy(name).cuda.runtime.memGetInfo()
-    return MemoryError(f"{name}: {str(error).rstrip('.')}. Of the GPU's {total:,} bytes {free:,} are free. Take a "
-                       "smaller batch or smaller images, or end other processes on this GPU, which nvidia-smi lists")
+    return MemoryError(f"{name}: {str(error).rstrip('.')}. Of the GPU's {total:,} bytes {free:,} are free{ADVICE}")
 
 
 def room(index: int) -> int:
