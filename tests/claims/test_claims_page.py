@@ -10,7 +10,7 @@ from tried import CLAIM
 
 from tinynet.claims.catalogue import CLAIMS, TABLES
 from tinynet.claims.claim import Table, verdict
-from tinynet.claims.page import orders, section, shared, write_page
+from tinynet.claims.page import differences, orders, section, shared, write_page
 from tinynet.claims.runner import RATE_SEEDS, pairs, run
 from tinynet.commands.claims import main
 
@@ -42,6 +42,22 @@ def test_rows_with_the_same_trainings_are_named(tmp_path):
     text = shared(claims, {"try": rows, "again": rows, "other": others, "begun": rows[:6]})
     assert text.endswith("moves them all: `try` and `again`; `try` and `again`.\n\n")   # both sides are the same ones
     assert shared({"try": CLAIM}, {"try": rows}) == ""
+
+
+def test_a_claim_with_more_pairs_than_were_wanted_says_what_the_first_said(tmp_path):
+    rows = run(CLAIM, tmp_path, tmp_path / "work", None, 5)
+    for row in rows:
+        if row["side"] == "b" and row["seed"] in (3, 4):
+            row["test_error"] += 0.04
+    few = [row for row in rows if row["seed"] not in (3, 4)]
+    said = verdict(CLAIM, differences(CLAIM, rows))
+    text = section(CLAIM, rows, said)
+    assert said.word == "not seen at this scale"
+    assert "no difference at all. The first 3 pairs said +3.0 points (+3.0 to +3.0): held.\n" in text
+    assert "The first" not in section(CLAIM, few, verdict(CLAIM, differences(CLAIM, few)))
+    claims = {name: replace(CLAIM, name=name) for name in ("try", "more")}
+    text = shared(claims, {"try": few, "more": rows})
+    assert text.endswith("moves them all: `try` and `more`; `try` and `more`.\n\n")      # as far as both have pairs
 
 
 def test_a_rate_is_at_the_end_of_those_that_its_side_has_tried():

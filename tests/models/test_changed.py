@@ -115,6 +115,13 @@ def test_what_cannot_be_changed(change, message):
         made("alexnet", **change)
 
 
+@pytest.mark.parametrize("names", [("conv1",), ("conv1", "conv2")])
+def test_what_is_in_two_groups_cannot_see_three_colours(names):
+    with pytest.raises(ValueError, match="without: 3 maps cannot be dealt out to the 2 groups of an LRN; leave out"):
+        alexnet(columns=1, without=names, **SMALL)
+    assert alexnet(columns=1, groups=1, without=names, **SMALL)["norm1"].groups == 1
+
+
 def test_a_net_that_lacks_one_of_the_things_to_change_stays_as_it_was():
     net = vgg("A-LRN", classes=3, width=0.05, input_size=64, rng=np.random.default_rng(0))
     layers = list(net.layers)

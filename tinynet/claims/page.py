@@ -102,15 +102,17 @@ def in_all(claims: Mapping[str, Claim], said: Mapping[str, Verdict]) -> str:
 
 
 def shared(claims: Mapping[str, Claim], found: Mapping[str, list[Row]]) -> str:
-    """Which claims have a side in common, the same trainings: their rows are not independent."""
+    """Which claims have a side in common, the same trainings, as far as both have pairs: their rows are not
+    independent. The first pairs tell, which all of them have."""
     of: dict[tuple, list[str]] = {}
     for name, claim in claims.items():
         for trainings in zip(*pairs(claim, found[name]).values(), strict=True):      # of each side
-            errors = tuple((row["seed"], row["rate"], row.get("test_error")) for row in trainings)
+            errors = tuple((row["seed"], row["rate"], row.get("test_error")) for row in trainings[:FEWEST])
             if None not in (error for *_, error in errors):
                 of.setdefault(errors, []).append(f"`{name}`")
     groups = [", ".join(names[:-1]) + f" and {names[-1]}" for names in of.values() if len(names) > 1]
-    return ("Rows that share a side have the same trainings there, and one that goes badly moves them all: "
+    return ("Rows that share a side have the same trainings there, as far as both have pairs, and one that goes badly "
+            "moves them all: "
             f"{'; '.join(groups)}.\n\n") if groups else ""
 
 
@@ -164,7 +166,8 @@ def with_interval(claim: Claim, mean: float, *ends: float) -> str:
 def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
     """A claim's trainings."""
     lines = [f"## {claim.name}\n",
-             f"{claim.title}. {claim.paper}: {claim.says}. **{said.word.capitalize()}**: {said.reason}."]
+             f"{claim.title}. {claim.paper}: {claim.says}. **{said.word.capitalize()}**: {said.reason}."
+             f"{before_more(claim, rows)}"]
     if pairs(claim, rows):
         lines += [f"\n| seed | {claim.sides[0]} | {claim.sides[1]} | difference |", "|---|---:|---:|---:|"]
     for seed, (first, second) in pairs(claim, rows).items():
@@ -173,6 +176,15 @@ def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
         lines.append(f"| {seed} | {' | '.join(shown)} | {amount(claim, claim.difference(a, b))} |")
     return "\n".join(lines) + f"{rates_of(claim, rows)}{training_errors(claim, rows)}{parameters(claim, rows)}" \
         f"{remark(claim)}\n\n"
+
+
+def before_more(claim: Claim, rows: list[Row]) -> str:
+    """What as many pairs as were wanted at first said, if there are more of them now."""
+    first = differences(claim, rows)[:claim.seeds]
+    if len(pairs(claim, rows)) <= len(first) or len(first) < FEWEST:
+        return ""
+    said = verdict(claim, first)
+    return f" The first {len(first)} pairs said {here(claim, said)}: {said.word}."
 
 
 def remark(claim: Claim) -> str:

@@ -175,6 +175,9 @@ def _fit(layer: Layer, shape: Any) -> Any:
         return *layer.output_size(*shape[:2]), shape[2]
     if isinstance(layer, (Flatten, GlobalAvgPool2d)):
         return (math.prod(shape) if isinstance(layer, Flatten) else shape[-1],)
+    if isinstance(layer, (Conv2d, LRN)) and shape[-1] % layer.groups:
+        raise ValueError(f"without: {shape[-1]} maps cannot be dealt out to the {layer.groups} groups of "
+                         f"{'a Conv2d' if isinstance(layer, Conv2d) else 'an LRN'}; leave out other layers")
     if isinstance(layer, (*WITH_WEIGHTS, BatchNorm2d)):
         return _fit_weights(layer, shape)
     if not isinstance(layer, SAME):
@@ -210,8 +213,6 @@ def _fit_weights(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
         layer.in_features, W, y = C, (C, layer.out_features), (layer.out_features,)
         b = y
     elif isinstance(layer, Conv2d):
-        if C % layer.groups:
-            raise ValueError(f"without: {C} maps cannot be dealt out to the {layer.groups} groups of a Conv2d")
         layer.in_channels, F = C, layer.out_channels
         W, y, b = (*layer.kernel_size, C // layer.groups, F), (*layer.output_size(*shape[:2]), F), (F,)
     else:
