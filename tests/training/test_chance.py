@@ -35,6 +35,15 @@ def test_steps_that_are_too_long():
         "Likely: a learning rate (now 0.1) too large; or inputs that are not scaled")
 
 
+def test_steps_that_were_too_long_at_first():
+    """The losses of `dropout: without, seed 7` of the claims, after which all 256 ReLUs of fc7 were dead."""
+    begun = records(0.9, loss=2.672) + records(0.9, 0.9)
+    assert at_chance(begun, 10, 2000) == (
+        "after 3 epochs the net is no better than guessing (error 90.0%), and its scores hardly differ any more; its "
+        "loss was 2.67 in the first epoch, above that of guessing, so ReLUs may have died. Likely: a learning rate "
+        "(now 0.1) too large; or inputs that are not scaled")
+
+
 @pytest.mark.parametrize("errors, classes, images", [
     ((0.9, 0.9), 10, 2000),             # too early to say
     ((0.9, 0.9, 0.9, 0.9), 10, 2000),   # said already

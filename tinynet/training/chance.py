@@ -9,7 +9,9 @@ ZFNet with --init fan-in learns nothing for two epochs (examples/results/zfnet),
 Nothing is said of less than 500 images, where luck is too large.
 
 Scores that hardly differ have a loss of ln K. Then the signal fades from layer to layer: four convolutions that start
-as N(0, 0.01) are enough. A loss above that comes from steps that are too long.
+as N(0, 0.01) are enough. A loss above that comes from steps that are too long. And where it was above that in the first
+epoch, but no longer is, such steps have left a layer whose ReLUs are 0 for every image: nothing gets through it, and
+no gradient back.
 """
 from __future__ import annotations
 
@@ -18,6 +20,7 @@ import math
 from .progress import Record
 
 EPOCHS, FEWEST = 3, 500
+ABOVE = 1.01  # times ln K: what is more is a loss above that of guessing
 
 
 def at_chance(history: list[Record], classes: int, images: int) -> str | None:
@@ -29,10 +32,15 @@ def at_chance(history: list[Record], classes: int, images: int) -> str | None:
     chance = wrong - 3 * math.sqrt(wrong / (classes * images))                       # eq. (1)
     if any(record.get("train_error", 0) < chance for record in history):
         return None
-    last, rate = history[-1], f"a learning rate (now {history[-1]['lr']:g})"
-    if last["train_loss"] <= 1.01 * math.log(classes):
+    first, last, above = history[0], history[-1], ABOVE * math.log(classes)
+    rate = f"a learning rate (now {last['lr']:g})"
+    too_long = f"Likely: {rate} too large; or inputs that are not scaled"
+    if last["train_loss"] > above:
+        why = f"its loss is above that of guessing. {too_long}"
+    elif first["train_loss"] > above:
+        why = (f"its scores hardly differ any more; its loss was {first['train_loss']:.2f} in the first epoch, above "
+               f"that of guessing, so ReLUs may have died. {too_long}")
+    else:
         why = ("its scores hardly differ. Likely: initial values too small, try weight_init=fan_in(); "
                f"or {rate} too small")
-    else:
-        why = f"its loss is above that of guessing. Likely: {rate} too large; or inputs that are not scaled"
     return f"after {EPOCHS} epochs the net is no better than guessing (error {last['train_error']:.1%}), and {why}"
