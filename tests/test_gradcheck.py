@@ -11,9 +11,11 @@ from tinynet import (
     LRN,
     AvgPool2d,
     BatchNorm2d,
+    Branches,
     Columns,
     Conv2d,
     Dropout,
+    Flatten,
     Fork,
     Join,
     Layer,
@@ -279,6 +281,22 @@ def test_without_an_input_gradient_only_the_parameters_are_checked():
     assert set(gradcheck(conv, distinct(1, 3, 3, 1))) == {"W", "b"}
 
 
+def test_branches_of_which_one_gives_no_input_gradient_are_checked_without_it():
+    first = Conv2d(1, 2, 3, padding=1, input_grad=False, rng=np.random.default_rng(0), weight_init=gaussian(0.5))
+    stem = Branches(conv=first, pool=AvgPool2d(3, 1, 1))
+    net = Sequential(stem=stem, fc=Sequential(flat=Flatten(), fc=linear(Linear, 27, 2)))
+    assert set(gradcheck(net, distinct(1, 3, 3, 1))) == {"stem.conv.W", "stem.conv.b", "fc.fc.W", "fc.fc.b"}
+
+
+def test_a_loss_is_afterwards_as_it_was():
+    fresh, used = SoftmaxCrossEntropy(), SoftmaxCrossEntropy()
+    used.forward(np.float32([[1, 2]]), [0])
+    probs = used.probs
+    for loss in fresh, used:
+        gradcheck(loss, distinct(2, 3), labels=np.array([0, 1]))
+    assert fresh.probs is None and used.probs is probs
+
+
 def test_samples_checks_only_so_many_elements_of_each_array():
     class Counting(Linear):
         calls = 0
@@ -289,7 +307,7 @@ def test_samples_checks_only_so_many_elements_of_each_array():
 
     few, more, everything = (linear(Counting, 10, 10) for _ in range(3))
     x = distinct(4, 10)
-    gradcheck(few, x, samples=2)
+    gradcheck(few, x, samples=np.int64(2))
     gradcheck(more, x, samples=4)
     gradcheck(everything, x)
     assert few.calls < more.calls < everything.calls / 5
@@ -317,7 +335,7 @@ def test_of_very_many_elements_a_thousand_are_drawn_and_that_is_said(capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("samples", [0, -1, 1.5, "all"])
+@pytest.mark.parametrize("samples", [0, -1, 1.5, "all", True])
 def test_samples_that_mean_nothing_are_refused(samples):
     with pytest.raises(ValueError, match="gradcheck: expected samples of 1 or more, None for all, or 'auto', got"):
         gradcheck(linear(), distinct(2, 3), samples=samples)

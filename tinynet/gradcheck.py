@@ -26,6 +26,7 @@ from .container import current
 from .devices.device import Device, device_of
 from .layer import Layer
 from .overlooked import expect_children, expect_state
+from .sizes import as_int
 
 ALL, SOME = 5000, 1000  # samples="auto" checks all of up to ALL elements; of more, about SOME
 
@@ -38,7 +39,8 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
     Returns the worst relative error of the input, "x" (of a tuple of inputs "x[0]", "x[1]", ...), and of each
     parameter. A difference is taken relative to the larger of the two numbers, or to 1/1000 of the largest gradient in
     the same array if that is larger; the rounding of y, which (1) divides by 2ε, is no error. Left out are frozen
-    parameters, and x if backward returns None for it, as it may in a net's first layer.
+    parameters, and x if backward returns None for it, as it may in a net's first layer, or if a layer inside was made
+    with input_grad=False: side by side with others, only their part of dx is there.
 
     Each element costs two forward passes. `samples` is the number of elements to check in each array, drawn at random,
     or None for all. "auto" takes all if the arrays have up to 5,000 together, else about 1,000, an equal number from
@@ -53,8 +55,7 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
     """
     if not eps > 0:
         raise ValueError(f"gradcheck: expected an eps above 0, got {eps!r}")
-    if not (samples is None or samples == "auto" or isinstance(samples, int) and samples >= 1):
-        raise ValueError(f"gradcheck: expected samples of 1 or more, None for all, or 'auto', got {samples!r}")
+    samples = _checked(samples)
     if labels is None:
         try:
             inspect.signature(layer.forward).bind(x, train=train, keep=True)
@@ -70,6 +71,14 @@ def gradcheck(layer: Layer, x: Any, eps: float = 1e-6, *, labels: Any = None, tr
         finally:
             probe.rewind()
             layer.forget()  # a loss keeps what it needs in every forward: the last one's here was not its caller's
+
+
+def _checked(samples: Any) -> int | str | None:
+    try:
+        return samples if samples is None or samples == "auto" else as_int(samples, "samples")
+    except ValueError:
+        raise ValueError(f"gradcheck: expected samples of 1 or more, None for all, or 'auto', got {samples!r}"
+                         ) from None
 
 
 class _Probe:
@@ -111,7 +120,8 @@ class _Probe:
             self.dy = [self.rng.uniform(0.5, 1.5, a.shape) * self.rng.choice([-1.0, 1.0], a.shape) for a in self.y]
             dy = [device_of(a).asarray(d) for a, d in zip(_parts(y), self.dy, strict=True)]
             dx = self.layer.backward(tuple(dy) if isinstance(y, tuple) else dy[0])
-        found = {} if dx is None else dict(zip(self.inputs, _parts(dx), strict=True))
+        whole = all(getattr(layer, "input_grad", True) for _, layer in self.layer.walk())
+        found = {} if dx is None or not whole else dict(zip(self.inputs, _parts(dx), strict=True))
         found |= {name: p.grad for name, p in self.parameters.items()}
         if not found:
             raise AssertionError(f"{self.layer.label}: nothing to check: backward has returned None, and no parameter "
@@ -193,11 +203,11 @@ def _shown(elements: list, label: str) -> Iterator[Any]:
 @contextmanager
 def _in_float64(layer: Layer) -> Iterator[None]:
     """In here all the layer's arrays are float64 copies; afterwards it has its own again, the same objects: values,
-    gradients and their places in an optimiser's buffer, running statistics. And what was on no device is on none."""
+    gradients and their places in an optimiser's buffer, running statistics, a loss's probabilities, or none. And what
+    was on no device is on none."""
     own = [(p, dict(vars(p))) for _, p in layer.parameters()]
     for _, inside in [("", layer), *layer.walk()]:
-        arrays = {name: a for name, a in vars(inside).items() if hasattr(a, "dtype")}
-        own.append((inside, {**arrays, "_device": inside._device}))
+        own.append((inside, {**_arrays(inside), "_device": inside._device}))
     try:
         for _, p in layer.parameters():
             with p.device:
@@ -206,7 +216,14 @@ def _in_float64(layer: Layer) -> Iterator[None]:
         yield
     finally:
         for owner, attributes in own:
+            for new in _arrays(owner).keys() - attributes.keys():
+                delattr(owner, new)
             vars(owner).update(attributes)
+
+
+def _arrays(owner: Any) -> dict[str, Any]:
+    """The attributes that are arrays."""
+    return {name: a for name, a in vars(owner).items() if hasattr(a, "dtype")}
 
 
 def _parts(x: Any) -> tuple:

@@ -102,7 +102,8 @@ class Sequential(Container):
 
 
 class SideBySide(Container):
-    """What Branches and Sum have in common: layers by name, each of which sees the whole input."""
+    """What Branches and Sum have in common: layers by name, each of which sees the whole input. A branch whose first
+    layer was made with input_grad=False has no part in dx."""
 
     EXAMPLE = ""  # of how one is made, for those who made none
 

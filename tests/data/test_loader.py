@@ -1,4 +1,5 @@
 """Batches in the background: the same bits as without, bounded memory, no thread left behind."""
+import pickle
 import subprocess
 import sys
 import threading
@@ -313,6 +314,13 @@ def test_a_loader_is_an_epoch_of_batches():
             np.testing.assert_array_equal(x, x2)
             np.testing.assert_array_equal(labels, labels2)
     assert len(list(first)) == len(first)
+
+
+def test_a_loader_out_of_a_pickle_gives_the_same_batches():
+    loader = Loader(SPLIT, B, np.random.default_rng(0), augment)
+    for (x, labels), (x2, labels2) in zip(pickle.loads(pickle.dumps(loader)), loader, strict=True):
+        np.testing.assert_array_equal(x, x2)
+        np.testing.assert_array_equal(labels, labels2)
 
 
 @pytest.mark.parametrize("arguments, options, error, message", [

@@ -285,7 +285,7 @@ def test_a_forked_process_computes_too():
 
 
 def test_set_threads_is_what_get_threads_says():
-    for n in 3, 1, 2:
+    for n in 3, np.int64(1), 2:
         set_threads(n)
         assert get_threads() == n
 

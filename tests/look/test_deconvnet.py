@@ -311,6 +311,12 @@ def test_what_is_not_there(at, unit, place, method, error):
     assert re.search(error, repr(caught.value))
 
 
+def test_a_layer_beside_the_net():
+    net = build("googlenet", classes=3, width=0.1, input_size=79, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="GoogLeNet: head1 is beside the net's layers, not one of them: conv1, "):
+        project(net, np.zeros((1, 79, 79, 3), np.float32), "head1.conv", 0)
+
+
 # ---------------------------------------------------------------------------------------- gradient ascent
 
 

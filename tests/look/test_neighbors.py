@@ -59,14 +59,23 @@ def test_far_from_the_origin_and_close_to_each_other(kinds):
     np.testing.assert_allclose(distances, lengths, rtol=1e-9)
 
 
-@pytest.mark.parametrize("dtype, size", [(np.float32, 1e-30), (np.float32, 1e18), (np.float32, 1e19),
-                                         (np.float32, 1e20), (np.float32, 1e38), (np.float64, 1e150)])
+@pytest.mark.parametrize("dtype, size", [(np.float32, 1e-30), (np.float32, 1e-23), (np.float32, 1e18),
+                                         (np.float32, 1e19), (np.float32, 1e20), (np.float32, 1e38),
+                                         (np.float64, 1e150)])
 def test_numbers_whose_squares_are_too_large_or_too_small_for_their_dtype(dtype, size):
     stored = (size * np.random.default_rng(0).uniform(-2, 2, (50, 4))).astype(dtype)
     indices, distances = nearest(stored[::7], stored, 3)
     expected, lengths = naive_nearest(stored[::7] / size, stored / size, 3)
     np.testing.assert_array_equal(indices, expected)
     np.testing.assert_allclose(distances / size, lengths, rtol=1e-6)
+
+
+def test_squares_that_have_lost_digits_because_they_are_so_small():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        stored, queries = ((1e-22 * rng.normal(size=(N, 4))).astype(np.float32) for N in (50, 20))
+        expected, _ = naive_nearest(queries.astype(np.float64), stored.astype(np.float64), 1)
+        np.testing.assert_array_equal(nearest(queries, stored, 1)[0], expected)
 
 
 def test_what_cannot_be_searched_is_refused():

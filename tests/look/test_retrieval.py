@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from tinynet import simulated
+from tinynet.files.storage import arrays_of
 from tinynet.look.neighbors import nearest
 from tinynet.look.retrieval import Autoencoder, Round, agreement, hamming, least, same_class
 from tinynet.training.train import train
@@ -105,6 +106,15 @@ def test_two_fits_from_the_same_generators_give_the_same_codes():
         net.fit(x, 2, np.random.default_rng(5))
         codes.append(net.encode(x))
     np.testing.assert_array_equal(*codes)
+
+
+def test_in_float64():
+    x, net = clusters(100)[0], coder(8).astype(np.float64)
+    assert {array.dtype for array in arrays_of(net).values()} == {np.dtype(np.float64)}
+    net.fit(x, 2, np.random.default_rng(5))
+    codes = net.encode(x)
+    near = (np.unpackbits(net.astype(np.float32).encode(x)) == np.unpackbits(codes)).mean()
+    assert codes.shape == (100, 1) and near > 0.99 and net.mean.dtype == np.float32
 
 
 def test_another_device_gives_the_same_codes():

@@ -184,6 +184,15 @@ def test_after_an_update_only_the_filters_that_grew_too_large_differ():
     assert 0 < scaled < sum(SMALL["kernels"])
 
 
+def test_a_filter_whose_squares_overflow_is_not_forgotten():
+    conv = Conv2d(1, 3, 2)
+    conv.W.value[...] = np.float32([0.5, 1e20, np.inf])
+    with np.errstate(over="ignore", invalid="ignore"):
+        renormalise_filters(conv)
+    np.testing.assert_allclose(conv.W.value[..., 0], 0.1, rtol=1e-6)
+    assert np.isnan(conv.W.value[..., 1:]).all()
+
+
 @pytest.mark.parametrize("radius", [0, -0.1, float("nan")])
 def test_a_radius_that_is_none(radius):
     with pytest.raises(ValueError, match=f"a radius above 0, got {radius}"):

@@ -83,8 +83,10 @@ def test_when_stuck_divides_three_times_and_finishes_the_fourth():
 def test_when_stuck_never_gives_up_while_it_gets_better():
     schedule = WhenStuck(0.01, times=0, patience=1)
     assert rates(schedule, [1 / n for n in range(1, 50)]) == [0.01] * 50 and not schedule.finished
-    schedule.seen(1)
-    assert schedule.finished and schedule.lr == 0.01
+    for _ in range(3):  # also by a loop that goes on
+        schedule.seen(1)
+        assert schedule.finished and schedule.lr == 0.01
+    WhenStuck(0.01, times=0, patience=1).restore(schedule.state())
 
 
 def test_a_warm_up_grows_from_1_to_the_factor_and_stays_there():

@@ -81,7 +81,7 @@ class Loader:
         if not isinstance(device, Device):
             raise TypeError(f"Loader: expected one device, as gpu(0) gives it, got {device!r}")
         self.split, self.batch_size, self.rng, self.transform = split, batch_size, rng, transform
-        self.finish, self.device = finish or (lambda x: x), device
+        self.finish, self.device = finish or _as_it_is, device
         self.workers = as_int(workers, "Loader workers", least=0)
         self.drop_last, self.share = bool(drop_last), share
         self.size = len(split.labels) // batch_size * batch_size if drop_last else len(split.labels)
@@ -165,6 +165,10 @@ class Loader:
                 if batch is None:
                     return
                 yield batch
+
+
+def _as_it_is(x: Any) -> Any:
+    return x
 
 
 def share_of(n: int, rank: int, ranks: int) -> tuple[int, int]:

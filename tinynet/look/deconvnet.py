@@ -57,8 +57,8 @@ def project(net: Sequential, x: np.ndarray, at: str, unit: int | np.ndarray, pla
     place   (row, column) in the map; by default where it is strongest, in each image its own
     method  of a negative activation "deconvnet" shows what keeps it down; the two others show what would raise it
 
-    Raises KeyError for a layer that the net does not have or that is made of others, ValueError for a unit or a place
-    that the layer does not have, and for another method.
+    Raises KeyError for a layer that the net does not have or that is made of others, ValueError for one beside the
+    net's own, as GoogLeNet's heads are, a unit or a place that the layer does not have, and for another method.
     """
     if method not in METHODS:
         raise ValueError(f"project: expected a method of {', '.join(METHODS)}, got {method!r}")
@@ -94,12 +94,14 @@ def passed_up(net: Sequential, x: np.ndarray, at: str) -> Passed:
     layers, passed = {name: layer for name, layer in net.walk() if not layer.children()}, {}
     if at not in layers:
         raise KeyError(f"{net.label}: no layer is called {at!r}; there are {', '.join(layers)}")
+    if (first := at.partition(".")[0]) not in net.layers:
+        raise ValueError(f"{net.label}: {first} is beside the net's layers, not one of them: {', '.join(net.layers)}")
 
     def note(name: str, layer: Layer, x: Any, y: Any) -> None:
         passed[name] = x, y
 
     with aside():
-        net[:at.partition(".")[0]].forward(x, seen=note)
+        net[:first].forward(x, seen=note)
     return passed
 
 

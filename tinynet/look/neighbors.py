@@ -74,8 +74,10 @@ def nearest(queries: np.ndarray, features: np.ndarray, k: int, batch_size: int =
         q = queries[first:first + batch_size] - mean                                 # (q, D)
         own = np.einsum("nd,nd->n", q, q)
         about = own[:, None] + squares - 2 * (q @ centred.T)                         # eq. (1), (q, N)
-        # Each sum of D products is off by less than D roundings, each of at most (|q| + |f|)²; 8 more for the rest.
-        error = (q.shape[1] + 8) * np.finfo(about.dtype).eps * (own ** 0.5 + squares.max() ** 0.5) ** 2
+        # Each sum of D products is off by less than D roundings, each of at most (|q| + |f|)²; 8 more for the rest. And
+        # of what is too small for the dtype's full precision, by that.
+        limits, roundings = np.finfo(about.dtype), q.shape[1] + 8
+        error = roundings * (limits.eps * (own ** 0.5 + squares.max() ** 0.5) ** 2 + limits.tiny)
         for i, query in enumerate(queries[first:first + batch_size], start=first):
             row = about[i - first]
             # Where squares are too large for the dtype, nothing is known: infinity or NaN leaves all in question.

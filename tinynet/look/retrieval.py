@@ -73,6 +73,11 @@ class Autoencoder(Sequential):
         self.scale = np.zeros(1, np.float32)  # 0: neither fitted nor loaded
         self.thresholds = np.zeros(bits, np.float32)
 
+    def astype(self, dtype: Any) -> Autoencoder:
+        super().astype(dtype)
+        self.mean, self.scale, self.thresholds = (a.astype(dtype) for a in (self.mean, self.scale, self.thresholds))
+        return self
+
     def state(self) -> list[tuple[str, np.ndarray]]:
         return [*super().state(), ("mean", self.mean), ("scale", self.scale), ("thresholds", self.thresholds)]
 
@@ -86,11 +91,11 @@ class Autoencoder(Sequential):
         there is no code then.
         """
         features, epochs = self._checked(features), as_int(epochs, "Autoencoder.fit epochs")
-        mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-        scale = (features - mean).std(dtype=np.float64).astype(np.float32)
+        mean = features.mean(axis=0, dtype=np.float64).astype(self.mean.dtype)
+        scale = (features - mean).std(dtype=np.float64).astype(self.scale.dtype)
         if scale == 0:
             raise ValueError("Autoencoder: the features are all the same: there is nothing to tell apart")
-        x = ((features - mean) / scale).astype(np.float32)
+        x = ((features - mean) / scale).astype(self.mean.dtype)
         loader = Loader(Split(x, x), batch_size, rng)                                # what it should say is its input
         sgd, schedule = SGD(self.parameters(), lr, weight_decay=0.0), falling(lr, epochs)
         self.scale[...] = 0  # a training that does not come to its end leaves no code
@@ -117,7 +122,7 @@ class Autoencoder(Sequential):
         return np.concatenate(parts)
 
     def _scaled(self, features: np.ndarray) -> np.ndarray:
-        return ((features - self.mean) / self.scale).astype(np.float32)
+        return ((features - self.mean) / self.scale).astype(self.mean.dtype)
 
     def _checked(self, features: np.ndarray) -> np.ndarray:
         features = check_features(features, self.label)

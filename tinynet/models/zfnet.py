@@ -86,7 +86,8 @@ def renormalise_filters(net: Layer, radius: float = 0.1) -> None:
     """Scale every filter of every convolution in `net` whose root mean square exceeds `radius` back to it.
 
     A filter is the weights of one output map, its bias not among them. Frozen filters stay as they are. Call it after
-    each update (section 3). Raises ValueError if `radius` is not positive.
+    each update (section 3). One whose squares overflow becomes NaN, which `train` finds; to divide it by infinity would
+    be to forget it. Raises ValueError if `radius` is not positive.
     """
     if not radius > 0:  # also true of NaN
         raise ValueError(f"renormalise_filters: expected a radius above 0, got {radius!r}")
@@ -94,4 +95,5 @@ def renormalise_filters(net: Layer, radius: float = 0.1) -> None:
     for W in (layer.W for layer in layers if isinstance(layer, Conv2d) and layer.W.trainable):
         with W.device as device:
             rms = (W.value * W.value).mean(axis=(0, 1, 2)) ** 0.5     # (F,)
+            rms = device.xp.where(device.xp.isinf(rms), np.nan, rms)
             W.value *= radius / device.xp.maximum(rms, radius)

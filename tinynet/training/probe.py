@@ -69,7 +69,8 @@ class Probe:
         like; and what `train` raises. After an error, what was learned before stays."""
         check_kind(labels, "Probe", "labels")
         x = self._checked(x)
-        mean, spread = x.mean(axis=0), float((x - x.mean(axis=0)).std())
+        mean = x.mean(axis=0, dtype=np.float64).astype(x.dtype)
+        spread = float((x - mean).std(dtype=np.float64))
         if not spread or (x == x[0]).all():  # their mean is rounded, so the spread may be above 0
             raise ValueError(f"Probe: the {len(x)} features are all the same: there is nothing to tell apart")
         scale = spread * x.shape[1] ** 0.5
@@ -95,7 +96,7 @@ class Probe:
             raise ValueError(f"Probe: expected finite features (N, {self.features}), got shape {x.shape}")
         if not np.isfinite(x).all():
             raise ValueError("Probe: expected finite features, got NaN or infinity")
-        return x
+        return x.astype(np.result_type(x, np.float32), copy=False)  # float16 is for storing, not for sums
 
 
 def scaled(x: np.ndarray, mean: np.ndarray, scale: float) -> np.ndarray:

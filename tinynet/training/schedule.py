@@ -131,7 +131,7 @@ class WhenStuck(Schedule):
         self.best, self.waited, self.drops, self.finished = float("inf"), 0, 0, False
 
     def seen(self, error: float) -> None:
-        self.waited += 1
+        self.waited = min(self.waited + 1, self.patience)  # more, only if somebody goes on when it is finished
         if error < self.best:
             self.best, self.waited = error, 0
         elif self.waited >= self.patience:
