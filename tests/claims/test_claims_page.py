@@ -60,6 +60,18 @@ def test_a_claim_with_more_pairs_than_were_wanted_says_what_the_first_said(tmp_p
     assert text.endswith("moves them all: `try` and `more`; `try` and `more`.\n\n")      # as far as both have pairs
 
 
+def test_what_the_pairs_say_without_a_net_that_learned_nothing(tmp_path):
+    rows = [{**row, "train_error": 0.2} for row in run(CLAIM, tmp_path, tmp_path / "work", None, 4)]
+    assert "learned nothing" not in section(CLAIM, rows, verdict(CLAIM, differences(CLAIM, rows)))
+    for row in rows:
+        if row["seed"] == 2 and row["side"] == "a":
+            row |= {"train_error": 0.896, "test_error": 0.9}
+    said = verdict(CLAIM, differences(CLAIM, rows))
+    assert said.word == "not seen at this scale"
+    assert (" In seed 2 (a) a net learned nothing; the other 3 pairs say +3.0 points (+3.0 to +3.0): held."
+            in section(CLAIM, rows, said))
+
+
 def test_a_rate_is_at_the_end_of_those_that_its_side_has_tried():
     rows = [{"side": side, "seed": seed, "rate": rate, "val_error": abs(rate - 0.2), "test_error": 0.4}
             for side in "ab" for rate, seed in ((0.1, RATE_SEEDS[0]), (0.2, RATE_SEEDS[0]), (0.2, 0))]

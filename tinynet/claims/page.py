@@ -15,6 +15,7 @@ COLORS = {"held": "#009E73", "held weaker": "#56B4E9", "not seen at this scale":
           "not run yet": "#CCCCCC"}
 TIMES = (0.25, 0.5, 1, 2, 4, 8, 16)
 POINTS = (-40, -20, -10, -4, -2, 0, 2, 4, 10, 20, 40)
+DEAD = 0.85  # training error of a net that has learned nothing, of ten classes
 LINEAR = 4  # points, beyond which the figure is logarithmic: most differences are small, some are very large
 HEAD = """# The papers' claims, run
 
@@ -167,7 +168,7 @@ def section(claim: Claim, rows: list[Row], said: Verdict) -> str:
     """A claim's trainings."""
     lines = [f"## {claim.name}\n",
              f"{claim.title}. {claim.paper}: {claim.says}. **{said.word.capitalize()}**: {said.reason}."
-             f"{before_more(claim, rows)}"]
+             f"{before_more(claim, rows)}{without_the_dead(claim, rows)}"]
     if pairs(claim, rows):
         lines += [f"\n| seed | {claim.sides[0]} | {claim.sides[1]} | difference |", "|---|---:|---:|---:|"]
     for seed, (first, second) in pairs(claim, rows).items():
@@ -185,6 +186,20 @@ def before_more(claim: Claim, rows: list[Row]) -> str:
         return ""
     said = verdict(claim, first)
     return f" The first {len(first)} pairs said {here(claim, said)}: {said.word}."
+
+
+def without_the_dead(claim: Claim, rows: list[Row]) -> str:
+    """What the pairs say without those of which a net learned nothing, where there are such: they count, but they are
+    about something else."""
+    dead = {seed: [side for side, row in zip(claim.sides, of, strict=True) if row.get("train_error", 0) > DEAD]
+            for seed, of in pairs(claim, rows).items()}
+    dead = {seed: sides for seed, sides in dead.items() if sides}
+    left = differences(claim, [row for row in rows if row["seed"] not in dead])
+    if not dead or len(left) < FEWEST:
+        return ""
+    named = ", ".join(f"seed {seed} ({' and '.join(sides)})" for seed, sides in dead.items())
+    said = verdict(claim, left)
+    return f" In {named} a net learned nothing; the other {len(left)} pairs say {here(claim, said)}: {said.word}."
 
 
 def remark(claim: Claim) -> str:
