@@ -165,6 +165,9 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["run", "none"])
     assert "claims run: expected one of try, all, got none" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["page", "try", *at])
+    assert "claims page: it is of all claims; leave out try" in capsys.readouterr().err
 
 
 def test_the_hours_are_those_of_all_claims_together(monkeypatch, tmp_path):

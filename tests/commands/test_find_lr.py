@@ -33,6 +33,18 @@ def test_it_says_a_rate_and_draws(run, arguments):
     assert matplotlib.image.imread(picture).std() > 0.03
 
 
+@pytest.mark.parametrize("losses, said", [
+    ([1.0, 2.0, 3.0], "that is the lowest rate that was tried, so this says little: try a lower --low; or, if the"),
+    ([3.0, 2.0, 1.0], "that is the highest rate that was tried, and the loss may fall further: try a higher --high"),
+    ([2.0, 1.0, 3.0], "the picture: "),
+    ([3.0, 2.0], "the picture: "),                                              # it ended early: the loss flew away
+])
+def test_a_lowest_loss_at_an_end(run, monkeypatch, losses, said):
+    monkeypatch.setattr(command, "find_lr", lambda *args, **options: ([0.1, 0.2, 0.4][:len(losses)], losses))
+    printed, _ = run("--steps", "3")
+    assert printed.splitlines()[3].startswith(said)
+
+
 def test_it_trains_by_the_papers_rule(run, monkeypatch):
     seen = []
 

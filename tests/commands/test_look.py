@@ -117,6 +117,20 @@ def test_a_cifar_run(look, tmp_path, monkeypatch, name, data):
     assert roots == ([None] if data == "full" else [])
 
 
+def test_a_cifar_run_and_a_folder_without_cifar10(look, tmp_path, monkeypatch):
+    """Not that from elsewhere in its place, nor a download."""
+    write_cifar(tmp_path / "run", "80sec", "sample")
+    monkeypatch.setattr(asked, "cifar10", lambda root: pytest.fail(f"{root} was read"))
+    with pytest.raises(SystemExit, match="FileNotFoundError: --data: expected CIFAR-10 in .*, which the net was"):
+        look("--data", str(tmp_path))
+    ten, roots = Dataset(split(30, 32, 0), split(12, 32, 1), tuple("abcdefghij"), "ten"), []
+    monkeypatch.setattr(asked, "cifar10", lambda root: roots.append(root) or ten)
+    for name in (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"):
+        (tmp_path / name).touch()
+    look("--data", str(tmp_path))
+    assert roots == [str(tmp_path)]
+
+
 def test_wrong_runs(look, tmp_path):
     with pytest.raises(SystemExit, match="FileNotFoundError: .*run holds no run"):
         look()

@@ -413,6 +413,8 @@ def test_a_run_of_the_version_before_is_not_gone_on_with(run, arguments, folder)
     (["--epochs", "0"], "--epochs: expected a whole number, 1 or more, got 0"),
     (["--rates", "0.1", "-1"], "--rates: expected a number above 0, got -1"),
     (["--sweep", "nan"], "--sweep: expected a number above 0, got nan"),
+    (["--sweep", "0.01", "0.1", "0.010000001"], "--sweep: expected rates that differ in their first six digits, got"),
+    (["--draw", "somewhere", "--resume", "elsewhere"], "--draw: it trains nothing; leave out --resume"),
     (["--seed", "-1"], "--seed: expected a whole number, 0 or more, got -1"),
     (["--root", "there"], "--root: the bundled sample needs no folder"),
     (["--rates", "1", "1", "--sweep"], "--rates: of the figure alone; the sweep's are those that follow --sweep"),

@@ -397,6 +397,28 @@ def test_a_run_goes_on_with_data_in_a_folder_that_was_renamed(run, tmp_path):
         run("--resume", "out", "--epochs", "3", out=None, data="moved")
 
 
+def test_a_run_without_a_recipe_does_not_go_on_with_one(run):
+    run(*TINY, "--epochs", "1")
+    with pytest.raises(SystemExit, match="another run .*\n(.*\n)*  recipe: now 'zfnet', the run has None"):
+        run("--resume", "out", "--epochs", "2", "--recipe", "zfnet", out=None)
+
+
+def test_a_run_that_is_the_folder_one_is_in_has_its_name(run, tmp_path, monkeypatch):
+    run(*TINY, "--epochs", "1")
+    monkeypatch.chdir(tmp_path / "out")
+    printed, _ = run("--resume", ".", "--epochs", "2", out=None, data="../data")
+    assert "\nout  epoch   2  loss" in printed
+
+
+def test_photographs_of_one_colour(run, tmp_path):
+    for part in "train", "val":
+        for name in "a", "b":
+            (tmp_path / "black" / part / name).mkdir(parents=True)
+            Image.new("RGB", (50, 50)).save(tmp_path / "black" / part / name / "0.bmp")
+    with pytest.raises(SystemExit, match="--init fan-in: it divides by how much the training images differ, and they "):
+        run(*TINY, "--init", "fan-in", data="black")
+
+
 def test_a_comma_in_a_folders_name(run, tmp_path):
     (tmp_path / "data").rename(tmp_path / "dogs, cats")
     run(*TINY, "--epochs", "1", data="dogs, cats")

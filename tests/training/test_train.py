@@ -406,6 +406,13 @@ def test_fewer_epochs_than_are_done_are_told_so(capsys):
     assert_values(net, before)
 
 
+@pytest.mark.parametrize("epochs", [1.5, "2", None, -1])
+def test_epochs_that_are_no_whole_number(epochs):
+    split, net = toy()
+    with pytest.raises(ValueError, match="train epochs: expected a whole number of 0 or more, got"):
+        train(net, SGD(net.parameters(), 0.1), loader(split), epochs)
+
+
 def test_times_of_an_interrupted_epoch_are_added():
     split, net = toy()
     given = loader(split)

@@ -76,4 +76,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     names = (*ALL, "all") if args.what == "run" else tuple(ALL)
     if args.what in ("run", "show") and args.name not in names:
         parser.error(f"claims {args.what}: expected one of {', '.join(names)}, got {args.name}")
+    if args.what in ("list", "page") and args.name:
+        parser.error(f"claims {args.what}: it is of all claims; leave out {args.name}")
     return args

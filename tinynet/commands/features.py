@@ -31,6 +31,7 @@ from ..data.dataset import fingerprint
 from ..data.duplicates import near_duplicates, without
 from ..files.storage import arrays_of
 from ..layers.pool import AvgPool2d, MaxPool2d
+from ..training.config import folder_name
 from ..training.evaluate import Trained
 from ..training.folder import held
 from ..training.probe import draw_per_class
@@ -61,7 +62,7 @@ def measure(args: argparse.Namespace, trained: Trained, layers: list[str], photo
             learned: np.ndarray) -> None:
     """All that was asked for and is not there."""
     results = Results(args.out / "results.jsonl")
-    told_now = {"run": Path(args.run).name, "weights": digest(trained), "folds": args.folds,
+    told_now = {"run": folder_name(args.run), "weights": digest(trained), "folds": args.folds,
                 "classes": list(photos.classes), "photographs": names_and_sizes(photos, tests)}
     there = results.add({"part": "settings"}, lambda: told_now)
     since = {name: told_now[name] for name in ("weights", "photographs")}         # files of before do not say them

@@ -41,7 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Path(args.out).parent.mkdir(parents=True, exist_ok=True)
         draw_lr_finder(args.out, rates, losses, chosen=chosen, note="\n".join(textwrap.wrap(note, 125)))
     say(f"the lowest loss, {min(losses):.3f}, is at a learning rate of {10 * chosen:.1e}; begin with about a tenth, "
-        f"{chosen:.1e}\nthe picture: {args.out}")
+        f"{chosen:.1e}{at_the_end(losses, args.steps)}\nthe picture: {args.out}")
+
+
+def at_the_end(losses: list[float], steps: int) -> str:
+    """What to say if the lowest loss is the first or the last one: then a better rate may lie outside."""
+    lowest = losses.index(min(losses))
+    if lowest == 0:
+        return ("\nthat is the lowest rate that was tried, so this says little: try a lower --low; or, if the loss "
+                "hardly moved, a higher --high")
+    return ("\nthat is the highest rate that was tried, and the loss may fall further: try a higher --high"
+            if lowest == steps - 1 else "")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

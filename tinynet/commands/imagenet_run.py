@@ -96,8 +96,10 @@ def new_view(args: argparse.Namespace, data: Dataset) -> View:
     found = statistics_of(data.train.images, "mean and colours of the training images")
     values, vectors = found.components
     source = (args.variant or settings_of(args.net).get("variant")) == "source"
-    return View(found.mean.mean(axis=(0, 1)) if args.jitter else found.mean,
-                scale=255 * float(values.mean()) ** 0.5 if args.init == "fan-in" else 1.0, crop=args.crop,
+    scale = 255 * float(values.mean()) ** 0.5 if args.init == "fan-in" else 1.0
+    if not scale:
+        raise ValueError("--init fan-in: it divides by how much the training images differ, and they are all alike")
+    return View(found.mean.mean(axis=(0, 1)) if args.jitter else found.mean, scale=scale, crop=args.crop,
                 mirror=args.mirror is not False, crops=args.crops or "random",
                 jitter=args.jitter and tuple(args.jitter), color=None if args.no_color_noise else (values, vectors),
                 noise="2012" if source else "paper")

@@ -36,6 +36,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .. import Device, cpu, gpu
+from ..training.config import folder_name
 from ..training.evaluate import Trained
 from ..training.train import say
 from .looks.asked import bundled, data_of, images_of, layers_of, maps_of, need, net_of
@@ -161,8 +162,8 @@ def draw_those(args: argparse.Namespace, trained: Trained, out: Path, device: De
 
 def names_of(runs: Sequence[str]) -> dict[str, str]:
     """What each run is called: as its folder; where two folders have one name, as it was given."""
-    counts = Counter(Path(run).name for run in set(runs))
-    return {run: Path(run).name if counts[Path(run).name] == 1 else run for run in runs}
+    counts = Counter(folder_name(run) for run in set(runs))
+    return {run: folder_name(run) if counts[folder_name(run)] == 1 else run for run in runs}
 
 
 def last_of_maps(shapes: dict[str, tuple[int, ...]]) -> str:

@@ -109,6 +109,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command_parser()
     args = parser.parse_args(arguments)
     said = said_to_gpu(args)
+    if args.draw and args.resume:
+        parser.error("--draw: it trains nothing; leave out --resume")
     if args.resume and (Path(args.resume) / "checkpoints").exists():
         parser.error(f"--resume: {args.resume} is one training of a run; to go on with it: --resume "
                      f"{Path(args.resume).parent}")
@@ -167,6 +169,8 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
             parser.error(f"--{name}: {args.net} is trained by its own recipe; only --net sample takes it")
     if args.rates and args.sweep is not None:
         parser.error("--rates: of the figure alone; the sweep's are those that follow --sweep")
+    if len({f"{rate:g}" for rate in args.sweep or ()}) < len(args.sweep or ()):  # as their folders are called
+        parser.error(f"--sweep: expected rates that differ in their first six digits, got {args.sweep}")
     if args.net != "sample" and args.init != "2012":
         parser.error(f"--init: {args.net} is trained by its own recipe; only --net sample takes it")
     if args.net == "sample":

@@ -92,7 +92,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The options: those of `arguments`, else of the run that is gone on with or fine-tuned, else of the recipe."""
     parser = command_parser()
     args = parser.parse_args(arguments)
-    parser.set_defaults(**RECIPES[args.recipe or "alexnet"])
+    parser.set_defaults(**RECIPES["alexnet" if args.resume else args.recipe or "alexnet"])  # the run has its own
     args = parser.parse_args(arguments)
     said = said_to_gpu(args)
     say_out_is_not_used(args)

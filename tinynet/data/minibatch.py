@@ -5,7 +5,6 @@ with the same Generator.
 """
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator
 
 import numpy as np
@@ -45,7 +44,10 @@ def check(what: str, images: np.ndarray, labels: np.ndarray, batch_size: int, rn
         raise ValueError(f"{what}: expected one label per image, got {len(images)} images and {len(labels)} labels")
     if len(images) == 0:
         raise ValueError(f"{what}: expected at least one image, got none")
-    if operator.index(batch_size) < 1:
+    if isinstance(batch_size, bool) or not hasattr(batch_size, "__index__"):
+        raise TypeError(f"{what}: expected a whole number as batch_size, got {batch_size!r}, a "
+                        f"{type(batch_size).__name__}")
+    if batch_size < 1:
         raise ValueError(f"{what}: expected a batch_size of 1 or more, got {batch_size}")
     if not (rng is None or isinstance(rng, np.random.Generator)):
         raise TypeError(f"{what}: expected rng to be None or a Generator, got {rng!r}; "

@@ -54,6 +54,11 @@ def new_folder(out: str | os.PathLike | None, kind: str) -> Path:
     return folder
 
 
+def folder_name(folder: str | os.PathLike) -> str:
+    """What the folder of a run is called, also if it is given as "."."""
+    return os.path.basename(os.path.abspath(folder))
+
+
 def read_config(folder: str | os.PathLike) -> dict[str, Any]:
     """The config.json of the run in `folder`; that of a run of version 0.1.0 as it would be written now.
 

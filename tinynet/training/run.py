@@ -42,7 +42,7 @@ from ..files.storage import arrays_of
 from ..files.writing import link_or_copy, remove_torn, write_json, write_json_lines
 from ..layer import Layer
 from . import checkpoint
-from .config import expect_same_run, read_config
+from .config import expect_same_run, folder_name, read_config
 from .events import EventFile
 from .folder import expect_room, hold, let_go, writing
 from .optimizer import Optimizer
@@ -96,7 +96,7 @@ class Run:
         self.events = EventFile(folder) if tensorboard and self.writes else None
         self.stopped_by: int | None = None
         self._curves_due, self._undrawn = 0.0, 0  # when they are drawn again; how many epochs they are to show then
-        self._show, self._handlers, self._environment = show_progress(self.folder.name), {}, {}
+        self._show, self._handlers, self._environment = show_progress(folder_name(self.folder)), {}, {}
         with ranks.together():
             self._expect_no_other()
             if resume:
@@ -164,7 +164,7 @@ class Run:
         self._save("last", like=names[0] if names else None)
         self.ranks.first(self._show_all)
         if self.writes:
-            say(f"{self.folder.name}  {in_words(record)}")
+            say(f"{folder_name(self.folder)}  {in_words(record)}")
         self._stop(*self.ranks.most(self.stopped_by or 0))
 
     def __enter__(self) -> Run:

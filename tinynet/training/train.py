@@ -36,6 +36,7 @@ from ..keeping import by_one_thread
 from ..layer import Layer
 from ..loss import SoftmaxCrossEntropy
 from ..overlooked import expect_children
+from ..sizes import as_int
 from .chance import at_chance
 from .diverged import check_weights, checked_loss
 from .mean import Mean
@@ -82,11 +83,12 @@ def train(net: Layer, optimizer: Optimizer, loader: Loader, epochs: int, *, loss
     epochs, a line says so, once, with the likely cause (chance.py).
 
     Raises Diverged, and leaves the step out, when scores, loss or a gradient are not finite (on a GPU it is found some
-    steps later); ValueError for a loader without an rng, and for an optimiser of parameters that are not the net's;
-    TypeError for what is no loader, optimiser, loss or schedule, and what `expect_children` raises; Failed on all ranks
-    if one of them fails; with graph=True, what Replayed raises.
+    steps later); ValueError for a loader without an rng, an optimiser of parameters that are not the net's, and epochs
+    that are no whole number; TypeError for what is no loader, optimiser, loss or schedule, and what `expect_children`
+    raises; Failed on all ranks if one of them fails; with graph=True, what Replayed raises.
     """
     _expect_what_can_be_trained(net, optimizer, loader, loss, schedule)
+    epochs = as_int(epochs, "train epochs", least=0)
     loss, progress = loss or SoftmaxCrossEntropy(), progress or Progress()
     metric = metric or (wrong_answers if hasattr(loss, "probs") else None)
     if ranks.rank == 0 and not any(p.trainable for p in optimizer.parameters.values()):

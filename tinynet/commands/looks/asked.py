@@ -12,6 +12,7 @@ import numpy as np
 
 from ... import Device, Sequential
 from ...data import Dataset, Split, cifar10, cifar10_sample, imagenet
+from ...data.sets.cifar10 import has_cifar10
 from ...data.subset import first_classes
 from ...files.reading import entry
 from ...layer import aside
@@ -43,10 +44,11 @@ def bundled(run: str) -> bool:
 
 def data_of(args: argparse.Namespace, config: dict[str, Any]) -> Dataset | None:
     """What the net was trained on, if it can be had; of a net that comes with tinynet a sample."""
-    if bundled(args.run):
-        return cifar10(args.data) if args.data else cifar10_sample()
-    told, options = Path(args.run) / "config.json", config.get("options", {})
+    told, options = Path(args.run) / "config.json", {"data": "sample"} if bundled(args.run) else config.get("options")
     if isinstance(options, dict) and "data" in options:  # of a run of train_cifar10.py
+        if args.data and not has_cifar10(args.data):
+            raise FileNotFoundError(f"--data: expected CIFAR-10 in {args.data}, which the net was trained on, and "
+                                    "found none there")
         return cifar10_sample() if options["data"] == "sample" and not args.data else cifar10(args.data)
     if args.data is None:
         return None

@@ -60,6 +60,11 @@ def cifar10(root: str | PathLike | None = None, download: bool = True) -> Datase
     return _load(*downloaded(looked_in, (BINARY, PYTHON), URLS, ARCHIVE, BATCHES, "CIFAR-10"))
 
 
+def has_cifar10(folder: str | PathLike) -> bool:
+    """Whether `cifar10(folder)` would read what is there, rather than look elsewhere."""
+    return found_in([Candidate(Path(folder).expanduser(), "")], (BINARY, PYTHON)) is not None
+
+
 def found_in(looked_in: list[Candidate], layouts: Sequence[Any]) -> tuple[Path, Any] | None:
     """The first folder with data in one of the layouts, and this layout, which says its `folder`, `places`, `files`."""
     for folder, _ in looked_in:
