@@ -66,9 +66,10 @@ def _visits(net, x):
 
 
 def _rectified_between(row, convolutions, at, x):
-    """NotYet unless each convolution but the first sees no negative number, and the whole is bent."""
+    """NotYet unless the first convolution sees x as it is, and each other one no negative number."""
     least = [into.min() for layer, into in _visits(row, x) if isinstance(layer, Conv2d)]
     require(len(least) == len(convolutions), f"{at}not every convolution is used.")
+    require(least[0] < 0, f"{at}the first convolution should see x as it is, negative numbers, too.")
     require(all(low >= 0 for low in least[1:]), f"{at}a convolution sees negative numbers of the one before: what "
                                                 "should stand between them?")
 

@@ -230,7 +230,7 @@ for name, values in drawn.items():
 #
 # Before one trains for a night one would like to know whether the night can be enough. Suppose the true difference is
 # the paper's 0.4 points, or 1, or 2, and pairs scatter as ours do. In what share of experiments with n pairs does the
-# interval leave out 0? That is the **power** of an experiment.
+# whole interval lie above 0? That is the **power** of an experiment.
 
 # %%
 rng, spread, numbers = np.random.default_rng(3), difference.std(ddof=1), (3, 4, 6, 8, 12, 16, 20)
@@ -248,8 +248,9 @@ ax.legend(fontsize=8)
 print(f"pairs for 0.4 points, at two standard errors: {(2 * spread / 0.4) ** 2:.0f}")
 
 # %% [markdown]
-# To see the paper's 0.4 points in nets like ours takes that many pairs, a few more to be sure, and ten times as many
-# test images. The authors had 150,000 of those; of seeds, their paper does not speak.
+# With that many pairs one sees the paper's 0.4 points in nets like ours every second time: half of all means are below
+# the true one. Twice as many see it four times out of five. And it takes ten times as many test images. The authors had
+# 150,000 of those; of seeds, their paper does not speak.
 #
 # ## The best of several
 #
@@ -348,7 +349,8 @@ print(f"they scatter by {scatter:.1f}: pairs for 0.4 points {(2 * scatter / 0.4)
 # say why.
 #
 # (Now that both nets have the same rate, the pairs do help: the interval is narrower than without them. And the plan
-# above changes, too: these pairs scatter by 1.4 points, so for 0.4 points some 50 of them would do.)
+# above changes, too: these pairs scatter by 1.4 points, so 0.4 points would be seen every second time by some 50 of
+# them, four times out of five by some 100.)
 #
 # ### Exercise 13.3
 #

@@ -280,7 +280,7 @@ ax.semilogy(range(1, 7), [precision(m) for m in range(1, 7)], "o-")
 ax.set(xlabel="m", ylabel="relative error", ylim=(5e-8, 2e-5), title="kernels 3 x 3, float32");
 
 # %% [markdown]
-# Larger tiles cost a digit or two. A net that learns does not notice; a gradient check would, which is one more reason
+# Larger tiles cost up to a digit and a half. A net that learns does not notice; a gradient check would, which is one more reason
 # to check in float64.
 #
 # ### Exercise 19.3, an open one
@@ -363,7 +363,7 @@ ax.set(xlabel="channels, in and out", ylabel="times faster", ylim=(0, None),
 # ## What you know now
 #
 # - A convolution is a product of polynomials turned around, and a product of polynomials is one product a point.
-# - Tiles of 4 × 4 take a quarter of the products; they pay where there are many channels, and cost a digit or two.
+# - Tiles of 4 × 4 take a quarter of the products; they pay where there are many channels, and cost most of a digit.
 # - Turned around means transposed: that is also what a backward is (lesson 2).
 #
 # Open `tinynet/fast/winograd.py`: its header is this lesson on one page.

@@ -61,6 +61,10 @@ def exercise_1_relu_at_the_wrong_end(K, C, rng):
     return Sequential(relu=ReLU(), **dict(_row((K - 1) // 2, C, rng, rectified=False).children()))
 
 
+def exercise_1_relu_before_the_first_too(K, C, rng):
+    return Sequential(relu=ReLU(), **dict(_row((K - 1) // 2, C, rng).children()))
+
+
 class _Side(Layer):
     def __init__(self, **branches):
         self.branches = branches
