@@ -469,9 +469,10 @@ print(f"784 pixels:   {all_pixels:.0%} wrong, of {len(new_t)} digits")
 # %% [markdown]
 # ## The same in tinynet
 #
-# The library has no neuron of this kind. It has what it becomes for many classes: `Linear`, a score for each class, and
-# `SoftmaxCrossEntropy`, which turns scores into probabilities and takes $-\log$ of the right one. For two classes whose
-# scores are $0$ and $z$, the probability of the second is
+# The library has this neuron, a `Linear` of one output, with this loss, `SigmoidCrossEntropy`. More often one needs what
+# it becomes for many classes: `Linear`, a score for each class, and `SoftmaxCrossEntropy`, which turns scores into
+# probabilities and takes $-\log$ of the right one. For two classes whose scores are $0$ and $z$, the probability of the
+# second is
 #
 # $$\frac{e^z}{e^0 + e^z} = \frac{1}{1 + e^{-z}}$$
 #

@@ -510,8 +510,8 @@ for (above, below), n, numbers in zip(axes.T, wrong, f6, strict=False):
 #
 # Now the C in C5, and what distances are good for. Put four test digits into one image, and let the net run over it as
 # it is. C5 gives a row of places, four pixels apart; for each of them the output says how far the 32 pixels there are
-# from each picture. How near is near enough? Nearer than 99 % of the training digits were to the picture that is
-# nearest to them.
+# from each picture. How near is near enough? As near as 99 % of the training digits are to the picture that is nearest
+# to them.
 
 # %%
 nearest = -net_1998.forward(x).max(axis=1)                                  # (2000,)

@@ -581,7 +581,7 @@ check("7.3", stuck);
 
 # %% [markdown]
 # tinynet's `WhenStuck` is this rule: it divides by ten, three times, and when the error stands still once more, the
-# training is over. On made-up errors that fall four times and then stay where they are:
+# training is over. On made-up errors of 40, 30, 20 and 10 %, which then stay where they are:
 
 # %%
 schedule, rates = WhenStuck(lr=0.01, patience=3), []

@@ -535,7 +535,7 @@ for name, net in nets.items():
 # - An error is a measurement. It has an error bar.
 #
 # Open `tinynet/data/augment.py`, which draws crops and colours, and `tinynet/data/view.py`, which puts them together: a
-# `View` is what a net sees of an image, in training, in a test and in ten crops, and a `Loader` shows batches through
-# it. `tinynet/layers/dropout.py` has exercise 9.3.
+# `View` is what a net sees of an image, in training, in a test and in ten crops, and a `Loader`
+# (`tinynet/data/loader.py`) shows batches through it. `tinynet/layers/dropout.py` has exercise 9.3.
 #
 # In **lesson 10** the net is cut in two.

@@ -463,7 +463,7 @@ print(f"largest relative difference of the losses: {relative_error(losses_two, l
 # between them lies a border. A one-device net that forgot it, `LRN(groups=1)`, is another net. By how much, and where?
 
 # %%
-maps = np.maximum(0, one["conv1"].forward(images))                     # (32, 14, 14, 16), rectified
+maps = np.maximum(0, one["conv1"].forward(images))                     # (32, 15, 15, 16), rectified
 across, within = tinynet.LRN(groups=1).forward(maps), tinynet.LRN(groups=2).forward(maps)
 difference = np.abs(across - within).max(axis=(0, 1, 2)) / np.abs(within).max()
 
