@@ -469,8 +469,8 @@ print(f"784 pixels:   {all_pixels:.0%} wrong, of {len(new_t)} digits")
 # %% [markdown]
 # ## The same in tinynet
 #
-# The library has this neuron, a `Linear` of one output, with this loss, `SigmoidCrossEntropy`. More often one needs what
-# it becomes for many classes: `Linear`, a score for each class, and `SoftmaxCrossEntropy`, which turns scores into
+# The library has this neuron, a `Linear` of one output, with this loss, `SigmoidCrossEntropy`. More often one needs
+# what it becomes for many classes: `Linear`, a score for each class, and `SoftmaxCrossEntropy`, which turns scores into
 # probabilities and takes $-\log$ of the right one. For two classes whose scores are $0$ and $z$, the probability of the
 # second is
 #

@@ -427,9 +427,9 @@ for ax, (kernel, stride) in zip(axes, [(3, 1), (3, 2), (2, 2)], strict=True):
     ax.axis("off")
 
 # %% [markdown]
-# With a stride of 1 a pixel in the middle gets its gradient from nine places, one in the corner from one only. Where the
-# stride does not divide what is left, as with a kernel of 3 and a stride of 2 here, the last row and the last column are
-# in no window at all: their gradient is 0.
+# With a stride of 1 a pixel in the middle gets its gradient from nine places, one in the corner from one only. Where
+# the stride does not divide what is left, as with a kernel of 3 and a stride of 2 here, the last row and the last
+# column are in no window at all: their gradient is 0.
 #
 # That is all. The layer:
 

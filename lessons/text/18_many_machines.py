@@ -380,8 +380,8 @@ axes[0].legend(fontsize=8);
 # With the paper's 128 images for all machines together, AlexNet gains less than a third, whatever the number of
 # machines: each has less and less to compute, and the sum takes as long as ever. Its 244 MB are its fully-connected
 # layers (lesson 11); GoogLeNet has a ninth of it to send, twice as much to compute, and goes on gaining up to some
-# hundred machines, though little after sixty. If on the other hand each machine takes 128 images of its own, things look far better: the right
-# panel. But then a step is one with $128\,p$ images. Is that as good?
+# hundred machines, though little after sixty. If on the other hand each machine takes 128 images of its own, things
+# look far better: the right panel. But then a step is one with $128\,p$ images. Is that as good?
 #
 # (Programs gain some more: the gradient of the last layer is ready first, and can be on its way while backward computes
 # the others. That hides the smaller of the two times behind the larger one.)

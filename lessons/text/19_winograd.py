@@ -280,8 +280,8 @@ ax.semilogy(range(1, 7), [precision(m) for m in range(1, 7)], "o-")
 ax.set(xlabel="m", ylabel="relative error", ylim=(5e-8, 2e-5), title="kernels 3 x 3, float32");
 
 # %% [markdown]
-# Larger tiles cost up to a digit and a half. A net that learns does not notice; a gradient check would, which is one more reason
-# to check in float64.
+# Larger tiles cost up to a digit and a half. A net that learns does not notice; a gradient check would, which is one
+# more reason to check in float64.
 #
 # ### Exercise 19.3, an open one
 #

@@ -269,6 +269,35 @@ def test_a_full_gpu_says_what_to_do(monkeypatch, error, message):
         raise error
 
 
+def test_a_broken_gpu_is_left_all_the_same(monkeypatch):
+    fake_cupy(monkeypatch)
+    device = FakeGpu()
+
+    def broken():
+        raise RuntimeError("an illegal memory access was encountered")
+    monkeypatch.setattr(sys.modules["cupy"].cuda.runtime, "memGetInfo", broken)
+    with pytest.raises(RuntimeError, match="illegal memory access"), device:
+        raise OutOfMemoryError("Out of memory allocating 2,048 bytes")
+    assert device._open.stack == []
+
+
+def test_memory_is_given_back_by_the_gpus_that_were_asked_for(monkeypatch):
+    """To enter another one would take some of its memory."""
+    fake_cupy(monkeypatch)
+    cupy, entered, emptied = sys.modules["cupy"], [], []
+    monkeypatch.setattr(cuda, "_asked_for", set())
+    monkeypatch.setattr(cupy.cuda, "Device", lambda index: entered.append(index) or nullcontext(), raising=False)
+    for kind in "memory", "pinned_memory":
+        pool = SimpleNamespace(free_all_blocks=lambda kind=kind: emptied.append(kind))
+        monkeypatch.setattr(cupy, f"get_default_{kind}_pool", lambda pool=pool: pool, raising=False)
+    cuda.free_memory()
+    assert (entered, emptied) == ([], ["pinned_memory"])
+    cuda.check_index(1)
+    entered.clear()
+    cuda.free_memory()
+    assert (entered, emptied) == ([1], ["pinned_memory", "memory", "pinned_memory"])
+
+
 def test_a_gpu_is_entered_once_however_often_it_is_asked_for():
     log = []
 

@@ -109,6 +109,18 @@ def test_products_of_others_are_in_full_again(cublas, monkeypatch):
     assert handles == [1]
 
 
+def test_products_of_others_are_in_full_again_after_one_that_failed(cublas, monkeypatch):
+    def full(*args):
+        raise RuntimeError("CUBLAS_STATUS_ALLOC_FAILED")
+    handles, x = [], np.ones((2, 2), np.float32)
+    monkeypatch.setattr(blas, "_in_full_again", handles.append)
+    monkeypatch.setattr(blas, "tf32_gpus", {0})
+    monkeypatch.setattr(cublas, "sgemm", full)
+    with pytest.raises(RuntimeError, match="CUBLAS_STATUS_ALLOC_FAILED"):
+        blas.multiply(x, x, np.empty_like(x))
+    assert handles == [1]
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(gpu_count() == 0, reason="needs CuPy and a CUDA device, found none")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -40,6 +40,7 @@ FULL = ("Out of memory allocating", "cudaErrorMemoryAllocation", "CUDA_ERROR_OUT
         "CUBLAS_STATUS_ALLOC_FAILED")                 # what CuPy's memory, CUDA, its driver and cuBLAS say
 ADVICE = ". Take a smaller batch or smaller images, or end other processes on this GPU, which nvidia-smi lists"
 tf32_gpus: set[int] = set()  # the GPUs that may round the factors of float32 products to TF32: device.gpu
+_asked_for: set[int] = set()  # the GPUs that this process has been on
 
 
 def load_cupy(name: str) -> ModuleType:
@@ -78,6 +79,7 @@ def check_index(index: int) -> None:
         raise ValueError(f"gpu({index}): this machine has {count} CUDA device(s), gpu(0) to gpu({count - 1})")
     _check_libraries(f"gpu({index})", cupy)
     _check_room(f"gpu({index})", cupy, index)
+    _asked_for.add(index)
 
 
 def _check_libraries(name: str, cupy: Any) -> None:
@@ -126,10 +128,11 @@ def room(index: int) -> int:
 
 
 def free_memory() -> None:
-    """Empty CuPy's pools of memory, if CuPy is in use."""
+    """Empty CuPy's pools of memory, if CuPy is in use: of the GPUs that were asked for. To enter another one takes half
+    a gigabyte of it."""
     cupy = sys.modules.get("cupy")
     if cupy is not None and cupy.cuda.is_available():
-        for index in range(cupy.cuda.runtime.getDeviceCount()):
+        for index in sorted(_asked_for):
             with cupy.cuda.Device(index):
                 cupy.get_default_memory_pool().free_all_blocks()
         cupy.get_default_pinned_memory_pool().free_all_blocks()

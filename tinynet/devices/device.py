@@ -192,8 +192,10 @@ class Gpu(Device):
         return self.xp.asnumpy(x)                     # waits for the stream
 
     def __exit__(self, *error: Any) -> None:
-        explained = cuda.explained(error[1], self.name) if error[1] else None
-        super().__exit__(*error)
+        try:
+            explained = cuda.explained(error[1], self.name) if error[1] else None
+        finally:
+            super().__exit__(*error)
         if explained:
             raise explained from error[1]
 

@@ -46,15 +46,17 @@ def multiply(a: Any, b: Any, c: Any, add: bool = False) -> None:
     kind, device = c.dtype.char, _device_of(c)
     (library, handle), (zero, one), (a_apart, b_apart, c_apart) = _cublas(device), _addresses[kind], plan.apart
     beta, (single, batched) = one if add else zero, FUNCTIONS[kind]
-    if plan.batch == 1:
-        getattr(library, single)(handle, *plan.turned, *plan.sizes, one, address(a), a_apart, address(b), b_apart,
-                                 beta, address(c), c_apart)
-    else:
-        a_step, b_step, c_step = plan.steps
-        getattr(library, batched)(handle, *plan.turned, *plan.sizes, one, address(a), a_apart, a_step,
-                                  address(b), b_apart, b_step, beta, address(c), c_apart, c_step, plan.batch)
-    if device in tf32_gpus:
-        _in_full_again(handle)
+    try:
+        if plan.batch == 1:
+            getattr(library, single)(handle, *plan.turned, *plan.sizes, one, address(a), a_apart, address(b), b_apart,
+                                     beta, address(c), c_apart)
+        else:
+            a_step, b_step, c_step = plan.steps
+            getattr(library, batched)(handle, *plan.turned, *plan.sizes, one, address(a), a_apart, a_step,
+                                      address(b), b_apart, b_step, beta, address(c), c_apart, c_step, plan.batch)
+    finally:
+        if device in tf32_gpus:
+            _in_full_again(handle)
 
 
 def sum_rows(rows: Any, total: Any, xp: Any) -> None:
