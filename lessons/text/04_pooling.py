@@ -511,9 +511,9 @@ for name, p, n in ("our digits", 0.05, len(x_test)), ("the paper's test images",
 # %% [markdown]
 # With 150,000 test images (section 2) the paper can see 0.4 points. With 500 we cannot: our table says nothing about
 # such a difference. Mind this whenever you compare two errors. (If two nets are tested on *the same* images, one can do
-# a little better, by counting only those on which they differ: lesson 8. And one can train more nets: six pairs of
-# them on photographs, each tested on 10,000, say +0.6 points (-0.3 to +1.5), `pooling` in
-# [docs/claims.md](../docs/claims.md), and that is still not enough.)
+# a little better, by counting only those on which they differ: lesson 8. And one can train more nets: twenty pairs
+# of them on photographs, each tested on 10,000, say +0.4 points (-0.2 to +0.9), `pooling` in
+# [docs/claims.md](../docs/claims.md), and even that is not enough.)
 #
 # ## Where it stands
 #

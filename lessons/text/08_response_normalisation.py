@@ -486,9 +486,9 @@ print("start by start:", ", ".join(f"{100 * s:+.1f}" for s in saved), "points")
 #
 # What this experiment says, then: in this small net, not two points; half a point, maybe. It does not say what LRN does
 # in a net of another size, trained for longer. (In the net that the paper means with its 11 %, at half its width, on
-# 10,000 images, each side at its best learning rate, six pairs say -0.2 points (-1.0 to +0.6): `lrn` in
-# [docs/claims.md](../docs/claims.md).) The paper had 150,000 test images, enough to see 1.4 points; of several starts
-# it does not speak.
+# 10,000 images, each side at its best learning rate, twenty pairs say -0.2 points (-0.8 to +0.4): `lrn` in
+# [docs/claims.md](../docs/claims.md). So there it is not worth half a point.) The paper had 150,000 test images, enough
+# to see 1.4 points; of several starts it does not speak.
 #
 # Two years later the authors of VGG trained a net with LRN and the same without (A-LRN and A, their section 4.1), found
 # no gain, and left it out from there on. (GoogLeNet, of the same year, still has two.) Soon nearly everybody did

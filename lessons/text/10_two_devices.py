@@ -535,7 +535,7 @@ for row in "left", "right", "":
 # last convolution and the fully-connected layers keep their sizes, so that most of the parameters stay: footnote 2.)
 # That smaller net is `alexnet_half`, and `python examples/alexnet_columns.py` times both on your machine. In miniature,
 # six pairs of nets on 64 × 64 pixels, it is +5.1 points (+2.7 to +7.5); and nets of as many kernels that see *all* maps
-# are not seen to be better than the two columns, -0.4 points (-1.3 to +0.6): `columns` and `free` in
+# are not seen to be better than the two columns, in twenty pairs, +0.2 points (-0.2 to +0.7): `columns` and `free` in
 # [docs/claims.md](../docs/claims.md).
 #
 # And one thing that nobody had asked for: the columns *specialise*. In every run, the first layer's kernels came to

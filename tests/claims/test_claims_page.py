@@ -72,6 +72,18 @@ def test_what_the_pairs_say_without_a_net_that_learned_nothing(tmp_path):
             in section(CLAIM, rows, said))
 
 
+def test_a_difference_that_was_not_seen_may_be_less_than_was_published():
+    rows = [{"side": side, "seed": seed, "rate": 0.1, "val_error": 0.5, "test_error": 0.5 - shift * (side == "b")}
+            for seed, shift in ((RATE_SEEDS[0], 0), (0, 0.001), (1, -0.001), (2, 0)) for side in "ab"]
+    claim = replace(CLAIM, rates=(0.1,))
+    said = verdict(claim, differences(claim, rows))
+    assert "**Not seen at this scale**: the interval holds no difference at all, and less than was published.\n" in (
+        section(claim, rows, said))
+    for published in 0.2, None:                                # within the interval, +0.0 points (-0.2 to +0.2); none
+        small = replace(claim, published=published)
+        assert "the interval holds no difference at all.\n" in section(small, rows, said)
+
+
 def test_a_rate_is_at_the_end_of_those_that_its_side_has_tried():
     rows = [{"side": side, "seed": seed, "rate": rate, "val_error": abs(rate - 0.2), "test_error": 0.4}
             for side in "ab" for rate, seed in ((0.1, RATE_SEEDS[0]), (0.2, RATE_SEEDS[0]), (0.2, 0))]
