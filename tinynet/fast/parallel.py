@@ -26,7 +26,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
 from typing import Any
 
-from ..sizes import as_int
 from .workers import Workers, together
 
 WORTH_A_THREAD = 2 ** 17  # numbers handled, about 100 µs of work
@@ -113,13 +112,11 @@ def set_threads(n: int) -> None:
     """Use `n` threads from now on. The default is `TINYNET_THREADS` or, unset, the cores this process may use. Raises
     ValueError for what is no whole number of 1 or more."""
     global _threads, _blas, _workers
-    try:
-        n = as_int(n, "threads")
-    except ValueError:
-        raise ValueError(f"set_threads: expected a whole number of threads, 1 or more, got {n!r}") from None
+    if isinstance(n, bool) or not hasattr(n, "__index__") or n < 1:
+        raise ValueError(f"set_threads: expected a whole number of threads, 1 or more, got {n!r}")
     _blas = _blas or _Blas()
     if n != _threads:
-        _threads, _workers = n, Workers()
+        _threads, _workers = int(n), Workers()
 
 
 def _before_fork() -> None:
