@@ -446,8 +446,8 @@ assert gap["crops, mirrors"] < gap["plain"] / 2 and gap["dropout"] < gap["plain"
 # Crops with mirrors raise the training error a great deal; dropout raises it a little in the end, and makes the way
 # there longer. (The paper: dropout about doubles the steps that a net needs. Twenty pairs of small AlexNets say 1.08
 # times (0.97 to 1.20), `iterations` in [docs/claims.md](../docs/claims.md). One net without dropout, whose ReLUs had
-# died, learned nothing in as many steps as it was given. The other nineteen pairs agree that dropout takes longer, 1.13
-# times, far from twice.) So the gap closes from below, at least. Whether it closes from above as well, which is what we
+# died, learned nothing in as many steps as it was given. The mean of the other nineteen pairs is 1.13 times: longer,
+# but far from twice.) So the gap closes from below, at least. Whether it closes from above as well, which is what we
 # want, the red curves say.
 #
 # ## The balance

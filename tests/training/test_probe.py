@@ -39,13 +39,14 @@ def test_a_probe_tells_clouds_apart_whatever_their_scale(loss, scale):
     assert (scaled(x, probe.mean, probe.scale) ** 2).sum(axis=1).mean() == pytest.approx(1, rel=1e-4)      # eq. (1)
 
 
-@pytest.mark.parametrize("dtype, scale", [(np.float16, 300), (np.float32, 1e25), (np.float32, 1e-25), (int, 300)])
-def test_a_probe_of_features_whose_squares_do_not_fit_their_dtype(dtype, scale):
+@pytest.mark.parametrize("dtype, scale, lost", [         # by rounding the features to the dtype
+    (np.float16, 300, 1e-3), (np.float32, 1e25, 1e-6), (np.float32, 1e-25, 1e-6), (int, 300, 1e-3)])
+def test_a_probe_of_features_whose_squares_do_not_fit_their_dtype(dtype, scale, lost):
     x, labels = clouds(np.random.default_rng(1), np.eye(4, 20), 40)
     plain = Probe(20, 4, np.random.default_rng(2)).fit(x, labels)
     probe = Probe(20, 4, np.random.default_rng(2)).fit((scale * x).astype(dtype), labels)
-    assert probe.scale == pytest.approx(scale * plain.scale, rel=0.01)
-    np.testing.assert_allclose(probe.scores((scale * x).astype(dtype)), plain.scores(x), rtol=0, atol=0.2)
+    assert probe.scale == pytest.approx(scale * plain.scale, rel=lost)
+    np.testing.assert_allclose(probe.scores((scale * x).astype(dtype)), plain.scores(x), rtol=0, atol=100 * lost)
 
 
 def test_decay_keeps_the_weights_of_a_probe_small():

@@ -202,9 +202,8 @@ def before_more(claim: Claim, rows: list[Row]) -> str:
 def without_the_dead(claim: Claim, rows: list[Row]) -> str:
     """What the pairs say without those of which a net learned nothing, where there are such: they count, but they are
     about something else."""
-    dead = {seed: [side for side, row in zip(claim.sides, of, strict=True) if row.get("train_error", 0) > DEAD]
-            for seed, of in pairs(claim, rows).items()}
-    dead = {seed: sides for seed, sides in dead.items() if sides}
+    dead = {seed: sides for seed, of in pairs(claim, rows).items()
+            if (sides := [side for side, row in zip(claim.sides, of, strict=True) if row.get("train_error", 0) > DEAD])}
     left = differences(claim, [row for row in rows if row["seed"] not in dead])
     if not dead or len(left) < FEWEST:
         return ""

@@ -10,8 +10,8 @@ Nothing is said of less than 500 images, where luck is too large.
 
 Scores that hardly differ have a loss of ln K. Then the signal fades from layer to layer: four convolutions that start
 as N(0, 0.01) are enough. A loss above that comes from steps that are too long. And where it was above that in the first
-epoch, but no longer is, such steps have left a layer whose ReLUs are 0 for every image: nothing gets through it, and
-no gradient back.
+epoch, but no longer is, such steps may have left a layer whose ReLUs are 0 for every image: nothing gets through it,
+and no gradient back.
 """
 from __future__ import annotations
 

@@ -61,8 +61,9 @@ def cifar10(root: str | PathLike | None = None, download: bool = True) -> Datase
 
 
 def has_cifar10(folder: str | PathLike) -> bool:
-    """Whether `cifar10(folder)` would read what is there, rather than look elsewhere."""
-    return found_in([Candidate(Path(folder).expanduser(), "")], (BINARY, PYTHON)) is not None
+    """Whether `cifar10(folder)` would read what is there, rather than look elsewhere. Raises what `search_folders`
+    raises."""
+    return found_in(search_folders(folder)[:1], (BINARY, PYTHON)) is not None
 
 
 def found_in(looked_in: list[Candidate], layouts: Sequence[Any]) -> tuple[Path, Any] | None:
