@@ -26,7 +26,6 @@ from .. import (
     SoftmaxCrossEntropy,
     cpu,
     get_threads,
-    gpu,
     pair,
     set_threads,
     summary,
@@ -39,7 +38,7 @@ from ..training.config import about_the_net, new_folder
 from ..training.finetune import start_by_fan_in
 from ..training.run import Run
 from ..training.train import say, train
-from .options import add_tensorboard, again_with, at_least, command_line, ends_in_a_line, expect_root_of_all, go_on_with
+from .options import CommandLine, a_folder, at_least, chosen_device, ends_in_a_line, go_on_with, kept_options
 
 SIZE = {"classes": 10, "input_size": 64}
 KERNELS, HALF, HIDDEN = (48, 96, 128, 128, 96), (24, 48, 64, 64, 96), 512  # of the paper's: 1/2 to 1/3; units: 1/8
@@ -51,7 +50,7 @@ TIMED_STEPS = 8
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     with ends_in_a_line():
-        device = cpu if args.device == "cpu" else gpu(0)
+        device = chosen_device(args)
         devices = pair(args.pair or ("cpu" if device is cpu else None))
         data = cifar10(args.root) if args.data == "full" else cifar10_sample()
         folder = Path(args.resume) if args.resume else new_folder(args.out, "alexnet-columns")
@@ -72,28 +71,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line("alexnet-columns", __doc__)
-    parser.add_argument("--data", choices=("sample", "full"), default="sample")
-    parser.add_argument("--root", help="the folder of CIFAR-10, for --data full")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="of the nets in one column")
+    parser = CommandLine("alexnet-columns", __doc__)
+    parser.add_data("CIFAR-10", "5,000")
+    parser.add_device("of the nets in one column")
     parser.add_argument("--pair", choices=("cpu", "simulated", "streams", "gpu"),
                         help="the devices of the two columns (default: cpu, or what there is with --device gpu)")
-    parser.add_argument("--epochs", type=at_least(1), default=20)
-    parser.add_argument("--batch", type=at_least(1), default=128)
+    parser.add_argument("--epochs", type=at_least(1), default=20, help="passes over the training images (default: 20)")
+    parser.add_argument("--batch", type=at_least(1), default=128, help="images in a step (default: 128)")
     parser.add_argument("--seed", type=at_least(0), default=0)
-    add_tensorboard(parser.add_argument)
-    parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
+    parser.add_tensorboard()
+    parser.add_argument("--out", type=a_folder, help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER",
                         help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
-    args = again_with(parser, arguments, args, NOT_IN_CONFIG) if args.resume else args
-    expect_root_of_all(parser, args, "CIFAR-10")
+    args = parser.again_with(arguments, args, NOT_IN_CONFIG) if args.resume else args
+    parser.expect_root_of_all(args, "CIFAR-10")
     return args
 
 
 def config_of(args: argparse.Namespace, data: Dataset, view: View) -> dict:
     """What decides the result, and what the net can be built from again."""
-    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
+    options = kept_options(args, NOT_IN_CONFIG)
     return {**options, "images": data.name, **about_the_net("alexnet", SETTINGS, view, data.classes)}
 
 

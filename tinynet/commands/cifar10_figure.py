@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +47,8 @@ def draw(out: Path) -> None:
     relu, tanh = ([record["train_error"] for record in records if record["net"] == name] for name in ACTIVATIONS)
     last = {record["net"]: record for record in records}
     settings = ", ".join(f"{name} learning rate {record['lr']:g}" for name, record in last.items())
-    draw_relu_vs_tanh(out / "relu_vs_tanh.png", relu, tanh, level=LEVEL, note="\n".join(textwrap.wrap(
-        f"{entry(path, config, 'data', str)}; init {init}, {settings}, seed {seed}", 125)))
+    draw_relu_vs_tanh(out / "relu_vs_tanh.png", relu, tanh, level=LEVEL,
+                      note=f"{entry(path, config, 'data', str)}; init {init}, {settings}, seed {seed}")
     ratio = ratio_in_words(relu, tanh, LEVEL)
     say(f"{crossing_in_words('ReLU', relu, LEVEL)}, {crossing_in_words('tanh', tanh, LEVEL)}: "
         f"{f'a factor of {ratio}' if ratio else 'too early for a factor'} (the paper's Figure 1: 6).")

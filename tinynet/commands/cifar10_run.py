@@ -14,7 +14,7 @@ from ..training.config import read_config
 from ..training.run import Run
 from ..training.schedule import Schedule
 from ..training.train import Progress
-from .options import go_on_with
+from .options import go_on_with, kept_options
 from .together import device_of_rank
 
 NOT_IN_CONFIG = ("root", "out", "draw", "resume", "ranks")
@@ -22,7 +22,7 @@ NOT_IN_CONFIG = ("root", "out", "draw", "resume", "ranks")
 
 def config_of(args: argparse.Namespace, data: Dataset) -> dict:
     """What decides the result, and what is kept of the way to it."""
-    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
+    options = kept_options(args, NOT_IN_CONFIG)
     return {"data": data.name, "options": options}
 
 

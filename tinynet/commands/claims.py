@@ -16,13 +16,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import cpu, gpu
 from ..claims.catalogue import CLAIMS, TABLES
 from ..claims.claim import Claim, verdict
 from ..claims.page import differences, here, write_page
 from ..claims.runner import pairs, read_rows, run
 from ..training.train import say
-from .options import at_least, command_line, ends_in_a_line, positive
+from .options import CommandLine, at_least, chosen_device, ends_in_a_line, positive
 
 ALL: dict[str, Claim] = {**CLAIMS, **TABLES}
 
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif args.what == "show":
             say(ALL[args.name].about.strip())
         elif args.what == "run":
-            device = gpu(0) if args.device == "gpu" else cpu  # to fail at once, if it is not there
+            device = chosen_device(args)      # to fail at once, if it is not there
             begin = time.monotonic()                          # the hours are those of all claims together
             for claim in ALL.values() if args.name == "all" else (ALL[args.name],):
                 left = args.hours - (time.monotonic() - begin) / 3600
@@ -61,17 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line("claims", __doc__)
+    parser = CommandLine("claims", __doc__)
     parser.add_argument("what", nargs="?", choices=("list", "show", "run", "page"), default="list")
     parser.add_argument("name", nargs="?", help=f"one of {', '.join(ALL)}; for run, also all")
     parser.add_argument("--seeds", type=at_least(1), help="pairs there are to be (default: the claim's own number)")
     parser.add_argument("--hours", type=positive, default=float("inf"), help="begin no training after so many hours")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where nets are trained and tested")
-    parser.add_argument("--root", help="the folder of CIFAR-10 (default: TINYNET_DATA, then a cache; else a download)")
-    parser.add_argument("--results", default="examples/results/claims", help="the folder of the files of results")
-    parser.add_argument("--folder", default="runs/claims", help="the folder of trainings that are not finished, and of "
-                        "those that several claims share; with all claims run, it may be deleted")
-    parser.add_argument("--page", default="docs/claims.md", help="the page to write")
+    parser.add_device("where nets are trained and tested")
+    parser.add_root("CIFAR-10")
+    parser.add_argument("--results", default="examples/results/claims",
+                        help="the folder of the files of results (default: examples/results/claims)")
+    parser.add_argument("--folder", default="runs/claims",
+                        help="the folder of trainings that are not finished, and of those that several claims share; "
+                        "with all claims run, it may be deleted (default: runs/claims)")
+    parser.add_argument("--page", default="docs/claims.md", help="the page to write (default: docs/claims.md)")
     args = parser.parse_args(arguments)
     names = (*ALL, "all") if args.what == "run" else tuple(ALL)
     if args.what in ("run", "show") and args.name not in names:

@@ -39,7 +39,7 @@ from ..training.train import say
 from .feature_parts import PARTS, SHOTS
 from .feature_rows import Results, Work
 from .looks.asked import net_of
-from .options import at_least, command_line, ends_in_a_line
+from .options import CommandLine, a_folder, at_least, ends_in_a_line
 
 TEST, VALID, SPARE = 50, 50, 20  # photographs per class to test, to choose by, and to have if some are near-duplicates
 
@@ -89,16 +89,17 @@ def names_and_sizes(*folders: ImageFolder) -> str:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line("features", __doc__)
+    parser = CommandLine("features", __doc__)
     parser.add_argument("run", help="the folder of the run that trained the net, or 80sec, which comes with tinynet")
     parser.add_argument("--photographs", required=True, metavar="PHOTOS",
-                        help="a folder with train/ and val/, of photographs of other classes")
-    parser.add_argument("--root", help="the folder of CIFAR-10 (default: TINYNET_DATA, then a cache; else a download)")
+                        help="a folder with train/ and val/, of photographs of other classes: "
+                        f"{3 * SHOTS[-1] + VALID + SPARE} of each, for 3 folds, and {TEST}")
+    parser.add_root("CIFAR-10")
     parser.add_argument("--parts", nargs="+", choices=tuple(PARTS), default=tuple(PARTS),
                         metavar="PART", help=f"some of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--layers", nargs="+", metavar="LAYER", help="(default: those that pool)")
     parser.add_argument("--folds", type=at_least(2), default=3, help="of images that learn (default: 3)")
-    parser.add_argument("--out", type=Path, default=Path("runs/features"),
+    parser.add_argument("--out", type=a_folder, default="runs/features",
                         help="the folder of the results (default: runs/features)")
     return parser.parse_args(arguments)
 

@@ -8,19 +8,17 @@ Prints the rate with the lowest loss and the tenth of it, which is often a good 
 from __future__ import annotations
 
 import argparse
-import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from .. import SGD, Adam, cpu, get_threads, gpu
+from .. import SGD, Adam, get_threads
 from ..data import Loader, View, cifar10, cifar10_sample, mean_image
 from ..look.curves import draw_lr_finder
 from ..models.cifar import BATCH_SIZE, MOMENTUM, RECIPES, WEIGHT_DECAY
 from ..training.lr_finder import a_tenth, find_lr
 from ..training.train import say
-from .options import at_least, command_line, ends_in_a_line, expect_root_of_all, positive
+from .options import CommandLine, a_picture, at_least, chosen_device, ends_in_a_line, positive
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)
     recipe = RECIPES[args.net]
     with ends_in_a_line():
-        net = recipe.build(rng_net).to(cpu if args.device == "cpu" else gpu(0))
+        net = recipe.build(rng_net).to(chosen_device(args))
         data = cifar10(args.root) if args.data == "full" else cifar10_sample()
         say(f"data: {data.source}\n{args.net}, {args.optimizer}, batches of {BATCH_SIZE}; {get_threads()} threads")
         view = View(mean_image(data.train.images), recipe.scale, recipe.crop, recipe.crop is not None, pad=recipe.pad)
@@ -38,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         note = f"{args.net}, {args.optimizer}, batches of {BATCH_SIZE}, seed {args.seed}; {data.name}"
         rates, losses = find_lr(net, optimizer, loader, low=args.low, high=args.high, steps=args.steps)
         chosen = a_tenth(rates, losses)
-        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
-        draw_lr_finder(args.out, rates, losses, chosen=chosen, note="\n".join(textwrap.wrap(note, 125)))
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        draw_lr_finder(args.out, rates, losses, chosen=chosen, note=note)
     say(f"the lowest loss, {min(losses):.3f}, is at a learning rate of {10 * chosen:.1e}; begin with about a tenth, "
         f"{chosen:.1e}{at_the_end(losses, args.steps)}\nthe picture: {args.out}")
 
@@ -55,20 +53,20 @@ def at_the_end(losses: list[float], steps: int) -> str:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line("find-lr", __doc__)
-    parser.add_argument("--net", choices=tuple(RECIPES), default="80sec")
-    parser.add_argument("--optimizer", choices=("sgd", "adam"), default="sgd")
-    parser.add_argument("--data", choices=("sample", "full"), default="sample",
-                        help="the bundled sample of 5,000 training images (default), or all of CIFAR-10")
-    parser.add_argument("--root", help="the folder of CIFAR-10, for --data full")
+    parser = CommandLine("find-lr", __doc__)
+    parser.add_argument("--net", choices=tuple(RECIPES), default="80sec",
+                        help="of a published recipe (default: 80sec)")
+    parser.add_argument("--optimizer", choices=("sgd", "adam"), default="sgd", help="(default: sgd)")
+    parser.add_data("CIFAR-10", "5,000")
     parser.add_argument("--low", type=positive, default=1e-6, help="the first learning rate (default: 1e-6)")
     parser.add_argument("--high", type=positive, default=10.0, help="the last one (default: 10)")
     parser.add_argument("--steps", type=at_least(2), default=100, help="how many steps there are (default: 100)")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_device()
     parser.add_argument("--seed", type=at_least(0), default=0)
-    parser.add_argument("--out", default="runs/find_lr.png", help="the picture (default: runs/find_lr.png)")
+    parser.add_argument("--out", type=a_picture, default="runs/find_lr.png",
+                        help="the picture (default: runs/find_lr.png)")
     args = parser.parse_args(arguments)
-    expect_root_of_all(parser, args, "CIFAR-10")
+    parser.expect_root_of_all(args, "CIFAR-10")
     if args.low >= args.high:
         parser.error(f"--low, --high: expected the lower rate first, got {args.low} and {args.high}")
     return args

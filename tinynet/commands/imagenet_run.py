@@ -26,7 +26,7 @@ from ..training.schedule import Steps, WarmUp, WhenStuck
 from ..training.train import Progress, train
 from .imagenet_errors import errors
 from .imagenet_net import settings_in, start
-from .options import go_on_with
+from .options import go_on_with, kept_options
 from .together import expect_own_gpu, repeats, shared
 
 NOT_IN_CONFIG = ("data", "cache", "out", "resume", "evaluate", "split")
@@ -84,7 +84,7 @@ def name_of(data: Dataset, before: Path | None) -> str:
 
 
 def run_in(folder: Path, args: argparse.Namespace, config: dict, ranks: Ranks | Alone = ALONE) -> Run:
-    options = {name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}
+    options = kept_options(args, NOT_IN_CONFIG)
     how = go_on_with(f"train-imagenet {shlex.quote(args.data)}", args, folder, "cache", ranks=ranks.size)
     return Run(folder, {**options, **config}, resume=bool(args.resume), keep_every=args.keep_every,
                minutes=args.minutes, ranks=ranks, tensorboard=args.tensorboard, how_to_resume=how)

@@ -35,7 +35,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import Device, cpu, gpu
+from .. import Device
 from ..training.config import folder_name
 from ..training.evaluate import Trained
 from ..training.train import say
@@ -46,7 +46,7 @@ from .looks.hiding import hide, hide_in_many, sizes
 from .looks.paper import figures_3_and_4
 from .looks.projections import compare, control_of, down
 from .looks.top9 import top9
-from .options import at_least, command_line, ends_in_a_line
+from .options import CommandLine, a_folder, at_least, chosen_device, ends_in_a_line
 
 # By which of --layer, --map and --images each picture goes.
 GOES_BY = {"ways": ("layer", "map", "images"), "compare": ("layer", "map", "images"), "top9": ("layer", "map"),
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line("look", __doc__)
+    parser = CommandLine("look", __doc__)
     add = parser.add_argument
     add("run", help="the folder of a run, or 80sec, which comes with tinynet")
     add("--data", help="the folder of photographs, or of CIFAR-10, that the net was trained on")
@@ -80,9 +80,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--square", type=at_least(1), help="side of the grey square, pixels (default: as 50 to 224)")
     add("--stride", type=at_least(1), help="pixels between its places (default: as 8 to 224)")
     add("--average", type=at_least(2), metavar="N", help="of --occlusion: only the mean over N test images, 2 or more")
-    add("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_device()
     add("--seed", type=at_least(0), default=0, help="which test images and maps are drawn")
-    add("--out", help="the folder to write to (default: RUN; runs/look-80sec)")
+    add("--out", type=a_folder, help="the folder to write to (default: RUN; runs/look-80sec)")
     args = parser.parse_args(arguments)
     if args.map and "all" in args.map and not (args.top9 and args.map == ["all"]):
         parser.error("--map: all is for --top9, and stands alone")
@@ -121,7 +121,7 @@ def asked_for(args: argparse.Namespace) -> list[str]:
 
 
 def draw_all(args: argparse.Namespace) -> None:
-    device = cpu if args.device == "cpu" else gpu(0)
+    device = chosen_device(args)
     trained = net_of(args.run, device)
     out = Path(args.out or (f"runs/look-{args.run}" if bundled(args.run) else args.run))
     if asked_for(args):

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from .. import Device, cpu, get_threads, gpu
 from ..data.view import CROPS
 from ..files.reading import entry
 from ..training.config import read_config, take_options
@@ -18,12 +19,6 @@ from ..training.diverged import Diverged
 from ..training.train import say
 
 SWITCHES = ("width", "without", "lrn", "pool", "dropout", "bias")  # settings that any net of the catalogue may have
-
-
-def command_line(name: str, text: str) -> argparse.ArgumentParser:
-    """A parser for `python -m tinynet NAME`; its help is `text`, as it stands."""
-    return argparse.ArgumentParser(prog=f"python -m tinynet {name}", description=text,
-                                   formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def at_least(low: int) -> Callable[[str], int]:
@@ -54,29 +49,112 @@ not_negative = number("a number, 0 or more", lambda value: value >= 0)
 below_1 = number("a number, 0 or more and below 1", lambda value: 0 <= value < 1)
 
 
-def add_switches(add: Callable[..., object]) -> None:
-    """The options that change one thing in a net or in how it learns: what the papers compare."""
-    add("--width", type=positive, help="multiplies the number of kernels and hidden units (default: 1)")
-    add("--without", nargs="+", metavar="LAYER", help="leave out these layers, with what belongs to them")
-    add("--no-lrn", action="store_const", const=False, dest="lrn", help="without local response normalisation")
-    add("--pool", type=int, choices=(2, 3), help="2: windows of 2x2, which do not overlap, for those of 3x3")
-    add("--dropout", type=below_1, metavar="P", help="with this probability; 0: none")
-    add("--bias", type=finite, metavar="B", help="initial biases of all layers")
-    add("--crops", choices=tuple(CROPS), help="in training: anywhere, the corners and the centre, or the centre alone")
-    add("--no-mirror", action="store_const", const=False, dest="mirror", help="no mirror images in training")
-    add("--momentum", type=below_1, help="of the updates (default: 0.9)")
+def a_folder(text: str) -> Path:
+    """The type of an option that is a folder, there or to be made."""
+    for path in (Path(text), *Path(text).parents):
+        if path.exists() and not path.is_dir():
+            raise argparse.ArgumentTypeError(f"expected a folder, there or to be made, but {path} is a file")
+    return Path(text)
 
 
-def add_accumulate(add: Callable[..., object]) -> None:
-    """The option of all trainings that divides a batch in time, as ranks divide it in space."""
-    add("--accumulate", type=at_least(1), metavar="K",
-        help="send each batch through the net in K parts, with a K-th of the memory (default: 1)")
+def a_picture(text: str) -> Path:
+    """The type of an option that is the file of a picture, to be made."""
+    if Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"expected the name of a file, but {text} is a folder")
+    return a_folder(str(Path(text).parent)) / Path(text).name
 
 
-def add_tensorboard(add: Callable[..., object]) -> None:
-    """The option of all trainings that lets TensorBoard draw their curves. Without tensorboardX there is no such."""
-    add("--tensorboard", action=_IfThere, nargs=0, default=False,
-        help="write event files for TensorBoard, too; needs tensorboardX")
+class CommandLine(argparse.ArgumentParser):
+    """The parser of `python -m tinynet NAME`, whose help is `text`, as it stands; with the options that several
+    commands have."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(prog=f"python -m tinynet {name}", description=text,
+                         formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def parse_args(self, arguments: Sequence[str] | None = None,  # type: ignore[override]
+                   namespace: argparse.Namespace | None = None) -> argparse.Namespace:
+        """As always; a usage error also for a TINYNET_THREADS that is no number of threads."""
+        args = super().parse_args(arguments, namespace)
+        try:
+            get_threads()
+        except ValueError as error:
+            self.error(str(error))
+        return args
+
+    def add_device(self, what: str | None = None) -> None:
+        """The option that says where it computes; `what` of it, if not all."""
+        self.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help=what)
+
+    def add_data(self, data: str, images: str) -> None:
+        """The options that say which images it reads: the bundled sample of so many, or all of `data`."""
+        self.add_argument("--data", choices=("sample", "full"), default="sample",
+                          help=f"the bundled sample of {images} training images (default), or all of {data}")
+        self.add_root(data, ", for --data full")
+
+    def add_root(self, data: str, when: str = "") -> None:
+        """The option that says where `data` is."""
+        self.add_argument("--root", help=f"the folder of {data}{when}; if it is not there, it is looked for in the "
+                          "folder TINYNET_DATA and in a cache, then downloaded")
+
+    def add_switches(self) -> None:
+        """The options that change one thing in a net or in how it learns: what the papers compare."""
+        add = self.add_argument
+        add("--width", type=positive, help="multiplies the number of kernels and hidden units (default: 1)")
+        add("--without", nargs="+", metavar="LAYER", help="leave out these layers, with what belongs to them")
+        add("--no-lrn", action="store_const", const=False, dest="lrn", help="without local response normalisation")
+        add("--pool", type=int, choices=(2, 3), help="2: windows of 2x2, which do not overlap, for those of 3x3")
+        add("--dropout", type=below_1, metavar="P", help="with this probability; 0: none")
+        add("--bias", type=finite, metavar="B", help="initial biases of all layers")
+        add("--crops", choices=tuple(CROPS),
+            help="in training: anywhere, the corners and the centre, or the centre alone")
+        add("--no-mirror", action="store_const", const=False, dest="mirror", help="no mirror images in training")
+        add("--momentum", type=below_1, help="of the updates (default: 0.9)")
+
+    def add_accumulate(self) -> None:
+        """The option of all trainings that divides a batch in time, as ranks divide it in space."""
+        self.add_argument("--accumulate", type=at_least(1), metavar="K",
+                          help="send each batch through the net in K parts, with a K-th of the memory (default: 1)")
+
+    def add_tensorboard(self) -> None:
+        """The option of all trainings that lets TensorBoard draw their curves, where tensorboardX is installed."""
+        self.add_argument("--tensorboard", action=_IfThere, nargs=0, default=False,
+                          help="write event files for TensorBoard, too; needs tensorboardX")
+
+    def say_not_used(self, args: argparse.Namespace, only: str, used: Sequence[str]) -> None:
+        """A line for what was said beside the option `only`, which trains nothing and goes by what is `used` alone."""
+        idle = [action.option_strings[-1] for action in self._actions
+                if action.dest not in (only, "help", *used) and getattr(args, action.dest) != action.default]
+        if idle:
+            say(f"{', '.join(idle)}: not used, since --{only} trains nothing")
+
+    def expect_root_of_all(self, args: argparse.Namespace, data: str) -> None:
+        """A usage error for a --root that would not be read: all of `data` is read from there, a sample is not."""
+        if args.root and args.data != "full":
+            self.error(f"--root: the bundled sample needs no folder; for all of {data} add --data full")
+
+    def again_with(self, arguments: Sequence[str] | None, args: argparse.Namespace, new: Sequence[str],
+                   below: str | None = None) -> argparse.Namespace:
+        """The options of the run in `args.resume`, but for those that may be `new`, unless `arguments` say otherwise.
+        Its config has them, or the entry `below` in it."""
+        say_out_is_not_used(args)
+        try:
+            config, path = read_config(args.resume), Path(args.resume) / "config.json"
+            told = entry(path, config, below, dict) if below else config
+            take_options(self, path, told, set(vars(args)) - set(new))
+        except (OSError, ValueError) as error:
+            self.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
+        return self.parse_args(arguments)
+
+
+def chosen_device(args: argparse.Namespace) -> Device:
+    """The CPU, or the first GPU. Raises what `gpu` raises if there is none."""
+    return cpu if args.device == "cpu" else gpu(0)
+
+
+def kept_options(args: argparse.Namespace, new: Sequence[str]) -> dict[str, Any]:
+    """The options, for the config of a run; but for those that may be `new` when it goes on."""
+    return {name: value for name, value in vars(args).items() if name not in new}
 
 
 class _IfThere(argparse.Action):
@@ -96,34 +174,6 @@ def say_out_is_not_used(args: argparse.Namespace) -> None:
     """A line for an --out that is not the folder of --resume, which writes there."""
     if args.out and args.resume and Path(args.out) != Path(args.resume):
         say(f"--out {args.out} is not used: --resume writes to {args.resume}")
-
-
-def say_not_used(parser: argparse.ArgumentParser, args: argparse.Namespace, only: str, used: Sequence[str]) -> None:
-    """A line for what was said beside the option `only`, which trains nothing and goes by none but those in `used`."""
-    idle = [action.option_strings[-1] for action in parser._actions
-            if action.dest not in (only, "help", *used) and getattr(args, action.dest) != action.default]
-    if idle:
-        say(f"{', '.join(idle)}: not used, since --{only} trains nothing")
-
-
-def expect_root_of_all(parser: argparse.ArgumentParser, args: argparse.Namespace, data: str) -> None:
-    """A usage error for a --root that would not be read: `data` are read from there, their bundled sample is not."""
-    if args.root and args.data != "full":
-        parser.error(f"--root: the bundled sample needs no folder; for all of {data} add --data full")
-
-
-def again_with(parser: argparse.ArgumentParser, arguments: Sequence[str] | None, args: argparse.Namespace,
-               new: Sequence[str], below: str | None = None) -> argparse.Namespace:
-    """The options of the run in `args.resume`, but for those that may be `new`, unless `arguments` say otherwise. Its
-    config has them, or the entry `below` in it."""
-    say_out_is_not_used(args)
-    try:
-        config, path = read_config(args.resume), Path(args.resume) / "config.json"
-        told = entry(path, config, below, dict) if below else config
-        take_options(parser, path, told, set(vars(args)) - set(new))
-    except (OSError, ValueError) as error:
-        parser.error(f"--resume: {args.resume} holds no run that could be resumed: {error}")
-    return parser.parse_args(arguments)
 
 
 def go_on_with(command: str, args: argparse.Namespace, folder: Path, *paths: str, ranks: int = 1) -> str:

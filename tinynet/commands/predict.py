@@ -14,13 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import cpu, gpu
 from ..files.terminal import fitted, width_of
 from ..look.predictions import MOST, draw_predictions
 from ..models.pretrained import pretrained
 from ..training.evaluate import load_net
 from ..training.train import say
-from .options import at_least, command_line, ends_in_a_line
+from .options import CommandLine, a_picture, at_least, chosen_device, ends_in_a_line
 
 BAR = 40  # letters, for a probability of 1
 
@@ -28,29 +27,29 @@ BAR = 40  # letters, for a probability of 1
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     with ends_in_a_line():
-        device = cpu if args.device == "cpu" else gpu(0)
+        device = chosen_device(args)
         trained = load_net(args.run, device) if args.run else pretrained(args.net, device)
         answers = trained.predict(args.pictures, args.ten)                           # (N, classes)
         for path, p in zip(args.pictures, answers, strict=True):
             say("\n".join([path, *bars(p, trained.classes, args.best)]))
         if args.out:
             shown = trained.view.pixels(trained.squares(args.pictures[:MOST]))
-            Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+            args.out.parent.mkdir(parents=True, exist_ok=True)
             draw_predictions(args.out, shown, None, answers[:MOST], trained.classes, args.best,
                              names=[Path(path).name for path in args.pictures])
             say(f"the picture: {args.out}" + f", of the first {MOST}" * (len(answers) > MOST))
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line("predict", __doc__)
+    parser = CommandLine("predict", __doc__)
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file: JPEG, PNG, GIF, BMP, WebP, TIFF, PPM")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", help="the folder of the run that trained the net")
     which.add_argument("--net", metavar="NAME", help="a trained net in the package: 80sec")
     parser.add_argument("--best", type=at_least(1), default=5, metavar="K", help="how many labels (default: 5)")
     parser.add_argument("--ten", action="store_true", help="the mean of the answers to ten crops: AlexNet, section 4.1")
-    parser.add_argument("--out", metavar="PNG", help="draw the pictures and the labels there, too")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument("--out", type=a_picture, metavar="PNG", help="draw the pictures and the labels there, too")
+    parser.add_device()
     return parser.parse_args(arguments)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..init import zeros
 from ..look.figure import COLORS, figure
@@ -22,7 +21,7 @@ from ..net import Sequential
 from ..summary import Row, summary
 from ..training.scaling import WAYS, Net, Wire, pays_until, step, two_columns
 from ..training.train import say
-from .options import at_least, command_line, ends_in_a_line, positive
+from .options import CommandLine, a_picture, at_least, ends_in_a_line, positive
 
 MACHINES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -62,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         say(f"two machines as two columns: {1e3 * pair:,.1f} ms, {alone / pair:.2f} times; of it "
             f"{1e3 * (pair - alone / 2):,.1f} ms for what crosses")
     with ends_in_a_line():
-        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
         draw(args, machines, {way: [speed(p, way) for p in machines] for way in WAYS})
     say(f"the picture: {args.out}")
 
@@ -92,7 +91,7 @@ def draw(args: argparse.Namespace, machines: list[int], speeds: dict[str, list[f
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line("scale", __doc__)
+    parser = CommandLine("scale", __doc__)
     parser.add_argument("net", choices=tuple(NETS), metavar="NET", help=f"one of {', '.join(NETS)}")
     parser.add_argument("--machines", type=at_least(1), nargs="+", default=MACHINES, metavar="P",
                         help="how many (default: 1 2 4 ... 1024)")
@@ -106,7 +105,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--latency", type=positive, default=30.0, help="microseconds a message (default: 30)")
     parser.add_argument("--bandwidth", type=positive, default=1.25,
                         help="billions of bytes a second (default: 1.25, Ethernet of 10 Gbit)")
-    parser.add_argument("--out", default="runs/scale.png", help="the picture (default: runs/scale.png)")
+    parser.add_argument("--out", type=a_picture, default="runs/scale.png", help="the picture (default: runs/scale.png)")
     args = parser.parse_args(arguments)
     if args.total and max(args.machines) > args.total:
         parser.error(f"--machines: {max(args.machines)} of them cannot share --total {args.total} images")

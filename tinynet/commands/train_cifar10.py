@@ -33,20 +33,7 @@ from ..training.train import say
 from .cifar10_figure import RATES, draw, figure_1, sweep
 from .cifar10_net import published_net, recipe_of
 from .cifar10_run import NOT_IN_CONFIG, config_of, device, how_to_resume
-from .options import (
-    add_accumulate,
-    add_switches,
-    add_tensorboard,
-    again_with,
-    at_least,
-    command_line,
-    ends_in_a_line,
-    expect_root_of_all,
-    not_negative,
-    positive,
-    say_not_used,
-    switched,
-)
+from .options import CommandLine, a_folder, at_least, ends_in_a_line, not_negative, positive, switched
 from .together import add_gpu_options, expect_gpu, in_words, parse_together, said_to_gpu
 
 CHANGES = ("width", "without", "no-lrn", "pool", "dropout", "bias", "pad", "crops", "no-mirror", "color-noise",
@@ -115,19 +102,17 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--resume: {args.resume} is one training of a run; to go on with it: --resume "
                      f"{Path(args.resume).parent}")
     if args.resume:
-        args = again_with(parser, arguments, args, NOT_IN_CONFIG, below="options")
+        args = parser.again_with(arguments, args, NOT_IN_CONFIG, below="options")
     elif args.draw:
-        say_not_used(parser, args, "draw", ())
+        parser.say_not_used(args, "draw", ())
     expect_gpu(parser, said, args)
     check(parser, args)
     return args
 
 
 def command_parser() -> argparse.ArgumentParser:
-    parser = command_line("train-cifar10", __doc__)
-    parser.add_argument("--data", choices=("sample", "full"), default="sample",
-                        help="the bundled sample of 5,000 training images (default), or all of CIFAR-10")
-    parser.add_argument("--root", help="the folder of CIFAR-10 (default: TINYNET_DATA, then a cache; else a download)")
+    parser = CommandLine("train-cifar10", __doc__)
+    parser.add_data("CIFAR-10", "5,000")
     parser.add_argument("--net", choices=("sample", *RECIPES), default="sample",
                         help="sample: ReLU against tanh (default); the others: one net, by its own recipe")
     parser.add_argument("--init", choices=("2012", "fan-in"), default="2012",
@@ -141,21 +126,21 @@ def command_parser() -> argparse.ArgumentParser:
                         help="train so long, or for the figure at most (default: 60; the recipe)")
     parser.add_argument("--stages", nargs="+", type=at_least(1), metavar="EPOCHS",
                         help="how long each learning rate of the recipe is kept, to shorten it: 11pct has 500 10 10")
-    add_switches(parser.add_argument)
+    parser.add_switches()
     parser.add_argument("--pad", type=at_least(1), metavar="P",
                         help="show crops of images with a rim of P zeros, and mirror images, where the recipe of a net "
                         "shows whole images, or to resnet20, whose P is 4")
     parser.add_argument("--color-noise", action="store_true", default=None, help="AlexNet's, in training")
     parser.add_argument("--decay", type=not_negative, metavar="FACTOR",
                         help="multiplies the weight decay that the recipe has for each layer (default: 1)")
-    add_accumulate(parser.add_argument)
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_accumulate()
+    parser.add_device()
     add_gpu_options(parser.add_argument)
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_argument("--keep-every", type=at_least(1), metavar="K",
                         help="keep every K-th epoch, beside the last and the best: look --evolution shows them")
-    add_tensorboard(parser.add_argument)
-    parser.add_argument("--out", help="the folder to write to (default: a new one below runs/)")
+    parser.add_tensorboard()
+    parser.add_argument("--out", type=a_folder, help="the folder to write to (default: a new one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER",
                         help="go on with the run in FOLDER, with the options it had, but for --root")
     return parser
@@ -163,7 +148,7 @@ def command_parser() -> argparse.ArgumentParser:
 
 def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """A usage error for options that do not go together, or with the net."""
-    expect_root_of_all(parser, args, "CIFAR-10")
+    parser.expect_root_of_all(args, "CIFAR-10")
     for name in ("rates", "sweep"):
         if args.net != "sample" and getattr(args, name) is not None:
             parser.error(f"--{name}: {args.net} is trained by its own recipe; only --net sample takes it")

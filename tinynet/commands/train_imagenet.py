@@ -36,15 +36,12 @@ from .imagenet_net import OF_THE_NET, check_net
 from .imagenet_run import NOT_IN_CONFIG, set_up
 from .options import (
     SWITCHES,
-    add_accumulate,
-    add_switches,
-    add_tensorboard,
+    CommandLine,
+    a_folder,
     at_least,
-    command_line,
     ends_in_a_line,
     not_negative,
     positive,
-    say_not_used,
     say_out_is_not_used,
 )
 from .together import add_gpu_options, device_of_rank, expect_gpu, in_words, parse_together, said_to_gpu
@@ -113,7 +110,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def command_parser() -> argparse.ArgumentParser:
-    parser = command_line("train-imagenet", __doc__)
+    parser = CommandLine("train-imagenet", __doc__)
     add = parser.add_argument
     add("data", help="the folder with train/ and val/, in each a folder of photographs for each class")
     add("--net", choices=IMAGE_NETS, default="alexnet", metavar="NAME", help=f"{', '.join(IMAGE_NETS)}")
@@ -124,7 +121,7 @@ def command_parser() -> argparse.ArgumentParser:
     add("--groups", type=int, choices=(1, 2), help="of AlexNet in one column; 1: every layer sees all maps")
     add("--kernels", type=at_least(1), nargs=5, metavar="N", help="of conv1 to conv5, of AlexNet and ZFNet")
     add("--hidden", type=at_least(1), help="units of fc6 and fc7 of these two")
-    add_switches(add)
+    parser.add_switches()
     add("--decay", type=not_negative, help="weight decay (default: 0.0005)")
     add("--init", choices=("paper", "fan-in"), default="paper",
         help="fan-in: weights scaled by fan-in and images of unit variance; a narrow net does not learn without")
@@ -137,26 +134,26 @@ def command_parser() -> argparse.ArgumentParser:
     add("--skip-unreadable", action="store_true", help="leave out files that are no images")
     add("--cache", help="the folder for the squares, one folder in it for each size (default: in DATA)")
     add("--epochs", type=at_least(1), default=90, help="passes over the training images, at most (default: 90)")
-    add("--batch", type=at_least(1), default=128)
+    add("--batch", type=at_least(1), default=128, help="photographs in a step (default: 128)")
     add("--lr", type=positive, default=0.01, help="learning rate (default: 0.01)")
     falls = parser.add_mutually_exclusive_group().add_argument
     falls("--patience", type=at_least(1), default=5,
           help="divide it by 10 after so many epochs without progress (default: 5)")
     falls("--steps", type=at_least(2), nargs="+", metavar="EPOCH", help="divide it by 10 at these epochs instead")
-    add_accumulate(add)
+    parser.add_accumulate()
     add("--scale-rate", type=at_least(1), metavar="BATCH",
         help="--lr is for batches of so many: multiply it by --batch / BATCH, after a warm-up")
     add("--warm-up", type=at_least(0), metavar="EPOCHS", help="to get there (default: 5)")
     add("--seed", type=at_least(0), default=0)
-    add("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_device()
     add_gpu_options(add)
     add("--workers", type=at_least(0), default=1, help="threads that decode and crop in the background (default: 1)")
     add("--in-memory", type=not_negative, default=0.0, metavar="GB",
         help="where the net waits for images: keep squares decoded after their first use, up to so much (default: 0)")
     add("--minutes", type=positive, default=10, help="between two checkpoints within an epoch (default: 10)")
     add("--keep-every", type=at_least(1), metavar="K", help="keep every K-th epoch, beside the last and the best")
-    add_tensorboard(add)
-    add("--out", help="the folder to write to (default: a new one below runs/)")
+    parser.add_tensorboard()
+    add("--out", type=a_folder, help="the folder to write to (default: a new one below runs/)")
     add("--ten-crop", action="store_true", help="at the end, also the error of the mean over ten crops")
     add("--resume", metavar="RUN", help="go on with the run in this folder, with the options it had, but for DATA and "
         "--cache")
@@ -187,6 +184,6 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     if args.split and not args.evaluate:
         parser.error("--split: only --evaluate takes it; a training looks at val/ alone")
     if args.evaluate:
-        say_not_used(parser, args, "evaluate", USED_TO_EVALUATE)
+        parser.say_not_used(args, "evaluate", USED_TO_EVALUATE)
     else:
         check_net(parser, args)

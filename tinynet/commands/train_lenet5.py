@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import SGD, Sequential, SoftmaxCrossEntropy, count_parameters, cpu, get_threads, gpu
+from .. import SGD, Sequential, SoftmaxCrossEntropy, count_parameters, get_threads
 from ..data import Dataset, Loader, mnist, mnist_sample
 from ..look.confusion import draw_confusion
 from ..models.lenet5 import MAPLoss, lenet5, normalised
@@ -26,14 +26,14 @@ from ..training.run import Run
 from ..training.schedule import ByEpoch
 from ..training.train import say, train
 from .options import (
-    add_tensorboard,
-    again_with,
+    CommandLine,
+    a_folder,
     at_least,
     below_1,
-    command_line,
+    chosen_device,
     ends_in_a_line,
-    expect_root_of_all,
     go_on_with,
+    kept_options,
     not_negative,
     positive,
 )
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # with --output linear the same order of images
     with ends_in_a_line():
-        net = lenet5(args.output, rng_net, device=gpu(0) if args.device == "gpu" else cpu)
+        net = lenet5(args.output, rng_net, device=chosen_device(args))
         data = mnist(args.root) if args.data == "full" else mnist_sample()
         folder = Path(args.resume) if args.resume else new_folder(args.out, f"lenet5-{args.output}")
     say(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {folder}")
@@ -61,10 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line("train-lenet5", __doc__)
-    parser.add_argument("--data", choices=("sample", "full"), default="sample",
-                        help="the bundled sample of 2,000 training images (default), or all of MNIST")
-    parser.add_argument("--root", help="the folder of MNIST (default: TINYNET_DATA, then a cache; else a download)")
+    parser = CommandLine("train-lenet5", __doc__)
+    parser.add_data("MNIST", "2,000")
     parser.add_argument("--output", choices=tuple(RATES), default="rbf",
                         help="rbf: distances from fixed pictures, as in the paper (default); linear: learned units")
     parser.add_argument("--epochs", type=at_least(1), default=30, help="passes over the training images (default: 30)")
@@ -72,22 +70,22 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="the learning rate of the first epoch (default: the one that suits)")
     parser.add_argument("--momentum", type=below_1, help="of the updates (default: 0.9)")
     parser.add_argument("--decay", type=not_negative, help="weight decay (default: 0)")
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_device()
     parser.add_argument("--seed", type=at_least(0), default=0)
-    add_tensorboard(parser.add_argument)
-    parser.add_argument("--out", help="the folder to write to, a new one (default: one below runs/)")
+    parser.add_tensorboard()
+    parser.add_argument("--out", type=a_folder, help="the folder to write to, a new one (default: one below runs/)")
     parser.add_argument("--resume", metavar="FOLDER",
                         help="go on with the run in FOLDER, with the options it had, but for --root")
     args = parser.parse_args(arguments)
     if args.resume:
-        args = again_with(parser, arguments, args, NOT_IN_CONFIG)
-    expect_root_of_all(parser, args, "MNIST")
+        args = parser.again_with(arguments, args, NOT_IN_CONFIG)
+    parser.expect_root_of_all(args, "MNIST")
     return args
 
 
 def config_of(args: argparse.Namespace, data: Dataset) -> dict:
     """What decides the result; `images` says in words which they were."""
-    return {**{name: value for name, value in vars(args).items() if name not in NOT_IN_CONFIG}, "images": data.name}
+    return {**kept_options(args, NOT_IN_CONFIG), "images": data.name}
 
 
 def learn(net: Sequential, args: argparse.Namespace, data: Dataset, rng: np.random.Generator, run: Run) -> None:

@@ -10,25 +10,24 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from ..look.watch import watch
 from ..training.train import say
-from .options import command_line, ends_in_a_line, positive
+from .options import CommandLine, a_picture, ends_in_a_line, positive
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     say(f"the picture: {args.out}" + (", whenever an epoch is over; Ctrl-C ends it" if not args.once else ""))
     with ends_in_a_line(), suppress(KeyboardInterrupt):
-        Path(args.out).parent.mkdir(parents=True, exist_ok=True)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
         watch(args.runs, args.out, args.seconds, args.once)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = command_line("watch", __doc__)
+    parser = CommandLine("watch", __doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run")
     parser.add_argument("--seconds", type=positive, default=10.0, help="how often to look (default: 10)")
     parser.add_argument("--once", action="store_true", help="draw what there is, and be done")
-    parser.add_argument("--out", default="watch.png", help="the picture (default: watch.png)")
+    parser.add_argument("--out", type=a_picture, default="watch.png", help="the picture (default: watch.png)")
     return parser.parse_args(arguments)
