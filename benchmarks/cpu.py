@@ -13,10 +13,12 @@ the same work, other numbers. It has no normalisation within a map, so 18pct is 
 How to read it: all contenders take turns in one process; "median" and "min-max" are over the turns. GFLOP/s counts two
 for a multiply-add of summary(), for training three times the forward pass less the images' gradient; "of sgemm" is the
 share of what a 2048x2048 float32 matrix product reached in the same process on all threads; an algorithm that saves
-multiplications, like Winograd's, may pass 100 %. "to PyTorch" is the median over that of the better layout: below 1, we
-are faster. But on a busy machine PyTorch loses far more than we do, as its threads wait for each other in every
-operation: look at the load average first. Peak memory, of a process that only trains this net, includes the interpreter
-and the libraries. The layers are timed in turns of their own; "sgd" is the update.
+multiplications, like Winograd's, may pass 100 %, and so may all if others computed while that product was timed: the
+238 GFLOP/s beside alexnet-32 in "0.2.0-native" are half of what its other nets have. "to PyTorch" is the median over
+that of the better layout: below 1, we are faster. But on a busy machine PyTorch loses far more than we do, as its
+threads wait for each other in every operation: look at the load average first. Peak memory, of a process that only
+trains this net, includes the interpreter and the libraries. The layers are timed in turns of their own; "sgd" is the
+update.
 
 PyTorch's tensors come from malloc, and glibc gives large blocks back to the system, which clears them for the next one.
 --tuned-malloc makes it keep them, for all contenders; PyTorch gains most. It sets these variables, where glibc reads

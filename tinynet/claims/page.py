@@ -43,8 +43,8 @@ Changed when first test errors were known:
 - `finetune`, `frozen` and `by-layer` got more learning rates, and then, 0.004 for 0.001, another one for the net that
   learns other classes first: by that "not seen" (+0.0 points) became "held" in `finetune`, "not seen" (+0.1) "held
   weaker" in `frozen`, and -5.1 points became -2.6 in `by-layer`. `views` and `together` got more rates, too; `frozen`
-  and `together` more pairs. The best rate of `lrn`, `crops` and `by-layer` lay at the end of those tried: they got one
-  more, which is worse.
+  and `together` more pairs. The best rate of `lrn`, `crops`, `by-layer` and of one side of `frozen` lay at the end of
+  those tried: they got one more, which is worse.
 - `relu-scaled` lost its first pairs, when the rule that chooses its rates and the number of images were changed; of
   those that followed three left open which way it is, so three more were added, as to the two tables.
 - `free`, `lrn`, `pooling`, `colornoise`, `dropout`, `iterations`, `biases`, `no-conv4`, `no-conv5` and
