@@ -1,6 +1,7 @@
 """The check of gradients, checked: it must find what is wrong, blame nobody else, and leave everything as it was."""
 from __future__ import annotations
 
+import io
 import re
 
 import numpy as np
@@ -365,6 +366,15 @@ def test_a_long_check_shows_on_a_terminal_how_far_it_is(terminal, monkeypatch, c
         assert shown.endswith("\r")
     else:
         assert shown == ""
+
+
+@pytest.mark.parametrize("stream", ["none", "closed"])
+def test_a_long_check_needs_no_terminal(stream, monkeypatch):
+    clock, closed = iter(np.arange(0, 1e6, 0.5)), io.StringIO()
+    closed.close()
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("sys.stderr", None if stream == "none" else closed)
+    gradcheck(linear(), distinct(2, 3))
 
 
 def test_frozen_parameters_are_left_out():

@@ -86,3 +86,17 @@ def test_a_seed_is_no_generator(make):
 def test_a_number_is_no_initialiser():
     with pytest.raises(TypeError, match=r"expected an initialiser, gaussian\(0.01\) or .* for example, got 0.01"):
         Linear(2, 3, weight_init=0.01)
+
+
+@pytest.mark.parametrize("init", [gaussian(), fan_in(), uniform_fan_in()])
+def test_an_initialiser_wants_a_generator(init):
+    for seed in 0, np.int64(3), None:
+        with pytest.raises(TypeError, match="(gaussian|fan_in): expected a Generator as rng, got .*default_rng"):
+            init(seed, (2, 2))
+
+
+@pytest.mark.parametrize("make", [gaussian, fan_in, uniform_fan_in])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf")])
+def test_a_spread_is_not_negative(make, value):
+    with pytest.raises(ValueError, match=f"{make.__name__} (std|gain|bound): expected a finite number, 0 or more, got"):
+        make(value)

@@ -137,3 +137,10 @@ def test_average_precision_by_hand():
     for pair in (np.ma.masked_array(scores, scores > 0), present), (scores, np.ma.masked_array(present, present > 0)):
         with pytest.raises(TypeError, match="average_precision: expected an array for .*, got a MaskedArray"):
             average_precision(*pair)
+
+
+@pytest.mark.parametrize("loss, scores, labels", [(HingeLoss(), [3e38, -3e38], [1]),
+                                                  (SigmoidCrossEntropy(), [3e38, 3e38], [[0, 0]])])
+def test_finite_scores_whose_loss_is_not(loss, scores, labels):
+    with pytest.raises(ValueError, match="the scores are finite, but too large for the loss to be"):
+        loss.forward(np.array([scores], np.float32), labels)

@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def list_nets() -> None:
+    """Each with the number of its parameters; GoogLeNet's with its auxiliary heads."""
     for name in NETS:
         tell("stdout", f"{name:<{max(map(len, NETS))}}  {count_parameters(build(name, rng=zeros())):>11,}\n")
 

@@ -14,8 +14,9 @@ sent home and added; with d = d_x ⊕ d_x' and d' likewise the two parts of a gr
     Exchange    (d, d')  →  (d_x + d'_x, d_x' + d'_x')
     Join        d        →  (d_x, d_x')
 
-`send` alone moves anything, and only these three call it: a net's crossings are its lines with Fork, Exchange and
-Join, and `with traffic() as log:` proves it. AlexNet, section 3.2: the GPUs communicate only in certain layers.
+`send` alone moves anything, and of the layers only these three call it: a net's crossings are its lines with Fork,
+Exchange and Join, and `with traffic() as log:` around forward and backward proves it (an optimiser that clips sends the
+length of the gradient, too: training/optim.py). AlexNet, section 3.2: the GPUs communicate only in certain layers.
 """
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from .devices.device import Device, device_of
+from .devices.device import Device, on_host
 from .devices.sums import ByHost, Nccl, known_to_nccl, name_for_nccl
 from .files.storage import assign
 from .files.terminal import tell
@@ -160,17 +160,16 @@ class Ranks:
         arrays = [p.value for _, p in net.parameters()] + [s for _, s in net.state() if hasattr(s, "shape")]
         arrays += [array for of in optimizer.slots.values() for _, array in sorted(of.items())]
         for array in arrays:
-            on_host = np.ascontiguousarray(_host_array(array))
-            self.comm.Bcast(on_host)
+            values = np.ascontiguousarray(on_host(array))
+            self.comm.Bcast(values)
             if self.rank:
-                assign(array, on_host)
+                assign(array, values)
 
     def mean_of_statistics(self, net: Layer) -> None:
         """Give all ranks the mean of their running statistics: each has normalised its own part of the batch."""
         for _, array in net.state():
             if hasattr(array, "shape"):
-                on_host = np.array(_host_array(array))
-                assign(array, self.sum(on_host) / self.size)
+                assign(array, self.sum(np.array(on_host(array))) / self.size)
 
     def own_generators(self, net: Layer) -> None:
         """Give the layers of every rank but the first random numbers of their own, unless they have them: those of rank
@@ -274,7 +273,3 @@ def _host() -> str:
     import platform
 
     return platform.node()
-
-
-def _host_array(array: Any) -> np.ndarray:
-    return device_of(array).tohost(array)

@@ -192,7 +192,7 @@ def _shown(elements: list, label: str) -> Iterator[Any]:
     """Go through the elements. If that takes long, a line on the terminal says how far it is."""
     due, line = time.monotonic() + 2, ""
     for done, element in enumerate(elements):
-        if time.monotonic() > due and sys.stderr.isatty():
+        if time.monotonic() > due and sys.stderr and not sys.stderr.closed and sys.stderr.isatty():
             due, line = time.monotonic() + 0.2, f"gradcheck of {label}: {done:,} of {len(elements):,} elements"
             print(f"\r{line}", end="", file=sys.stderr, flush=True)
         yield element

@@ -21,9 +21,19 @@ def generator(rng: np.random.Generator | None) -> np.random.Generator:
     return np.random.default_rng() if rng is None else rng
 
 
+def expect_generator(rng: np.random.Generator, what: str) -> None:
+    """Raise TypeError, in the name of `what`, for a seed, or nothing, where a Generator is to be."""
+    if rng is None or isinstance(rng, (int, np.integer)):
+        raise TypeError(f"{what}: expected a Generator as rng, got {rng!r}; make one with "
+                        "numpy.random.default_rng(seed)")
+
+
 def gaussian(std: float = 0.01, mean: float = 0.0) -> Initialiser:
-    """N(mean, std). AlexNet, section 5, draws every weight from N(0, 0.01)."""
+    """N(mean, std). AlexNet, section 5, draws every weight from N(0, 0.01). Raises ValueError for an std below 0."""
+    _expect_not_negative(std, "gaussian std")
+
     def init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        expect_generator(rng, "gaussian")
         return rng.normal(mean, std, shape).astype(np.float32)
     return init
 
@@ -39,19 +49,32 @@ def fan_in(gain: float = 2.0) -> Initialiser:
     """N(0, sqrt(gain / inputs of one unit)): keeps the scale of the activations from layer to layer.
 
     gain 2 suits ReLU, which halves the variance (He et al. 2015); gain 1 suits tanh (LeCun et al. 1998). The number
-    of inputs is the product of the axes before the last, at most three of them: `(KH, KW, C)` or `(in,)`.
+    of inputs is the product of the axes before the last, at most three of them: `(KH, KW, C)` or `(in,)`. Raises
+    ValueError for a gain below 0.
     """
+    _expect_not_negative(gain, "fan_in gain")
+
     def init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        expect_generator(rng, "fan_in")
         return rng.normal(0.0, (gain / _inputs(shape)) ** 0.5, shape).astype(np.float32)
     return init
 
 
 def uniform_fan_in(bound: float = 2.4) -> Initialiser:
-    """Evenly spread between ±bound / inputs of one unit, counted as in `fan_in`. LeCun et al. 1998, appendix A."""
+    """Evenly spread between ±bound / inputs of one unit, counted as in `fan_in`. LeCun et al. 1998, appendix A. Raises
+    ValueError for a bound below 0."""
+    _expect_not_negative(bound, "uniform_fan_in bound")
+
     def init(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        expect_generator(rng, "uniform_fan_in")
         limit = bound / _inputs(shape)
         return rng.uniform(-limit, limit, shape).astype(np.float32)
     return init
+
+
+def _expect_not_negative(value: float, what: str) -> None:
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{what}: expected a finite number, 0 or more, got {value!r}")
 
 
 def _inputs(shape: tuple[int, ...]) -> int:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from .devices.device import check_kind, place_of
-from .devices.graph import check
+from .devices.graph import check_each_time
 from .fast.operation import operation
 from .fast.parallel import caller
 from .keeping import Kept
@@ -61,7 +61,7 @@ def expect_labels(loss: Layer, labels: Any, shape: tuple[int, int]) -> Any:
     """The labels where they are, as an array. Raises what `check_labels` raises."""
     check_kind(labels, loss.label, "labels")
     labels = labels if place_of(labels) else np.asarray(labels)
-    check(labels, partial(check_labels, shape=shape, who=loss.label))
+    check_each_time(labels, partial(check_labels, shape=shape, who=loss.label))
     return labels
 
 
@@ -79,7 +79,8 @@ def check_labels(labels: Any, shape: tuple[int, int], who: str) -> None:
 
 
 class SoftmaxCrossEntropy(Layer):
-    """The mean over the batch of -log(probability of the right class); `probs` holds the last probabilities."""
+    """The mean over the batch of -log(probability of the right class); `probs` holds the last probabilities. These and
+    the labels are what backward goes by: until then, leave them as they are, as the inputs of a layer."""
 
     probs: Any = None
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from .devices.device import check_kind, device_of, place_of
-from .devices.graph import check
+from .devices.graph import check_each_time
 from .fast.parallel import caller
 from .keeping import Kept
 from .layer import Layer
@@ -50,7 +50,7 @@ class HingeLoss(Layer):
             L = xp.maximum(margins, 0).sum() / len(labels)                           # eq. (1)
             L = L + (0 * scores).sum()  # NaN, if a score is infinite where that costs nothing
             dz = xp.where(margins > 0, -t / len(labels), 0).astype(scores.dtype)     # eq. (2)
-        return _finite(self, L, dz)
+        return _finite(self, L, scores, dz)
 
     def backward(self) -> Any:
         """∂L/∂scores (N, K)."""
@@ -78,7 +78,7 @@ class SigmoidCrossEntropy(Layer):
             L = (xp.maximum(scores, 0) - t * scores + xp.log1p(small)).sum() / len(scores)  # eq. (3)
             self.present = xp.where(scores >= 0, 1, small) / (1 + small)             # σ(z)
             dz = (self.present - t) / len(scores)                                    # eq. (4)
-        return _finite(self, L, dz)
+        return _finite(self, L, scores, dz)
 
     def backward(self) -> Any:
         """∂L/∂scores (N, K)."""
@@ -91,7 +91,7 @@ class SigmoidCrossEntropy(Layer):
         if targets.shape != scores.shape:
             raise ValueError(f"{self.label}: expected targets of the scores' shape {tuple(scores.shape)}, 1 for each "
                              f"class that is there and 0 for the others, got shape {tuple(targets.shape)}")
-        check(targets, self._expect_0_or_1)
+        check_each_time(targets, self._expect_0_or_1)
         with self.device as device:
             return device.asarray(targets).astype(scores.dtype)
 
@@ -105,10 +105,14 @@ class SigmoidCrossEntropy(Layer):
                                  f"{float(others.max()):g}")
 
 
-def _finite(loss: Layer, L: Any, dz: Any) -> Any:
+def _finite(loss: Layer, L: Any, scores: Any, dz: Any) -> Any:
     """L as `Device.number` gives it; what backward gives is kept. ValueError if it is not finite."""
-    with loss.device:
-        L = loss.device.number(L)
+    with loss.device as device:
+        L = device.number(L)
+        overflow = isinstance(L, float) and not np.isfinite(L) and bool(device.xp.isfinite(scores).all())
+    if overflow:
+        raise ValueError(f"{loss.label}: the scores are finite, but too large for the loss to be: the training has "
+                         "diverged, or the input was too large; a smaller learning rate may help")
     if isinstance(L, float) and not np.isfinite(L):
         raise ValueError(f"{loss.label}: the scores hold NaN or infinity: the training has diverged, or the input was "
                          "not finite; a smaller learning rate may help")

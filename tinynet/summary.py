@@ -40,7 +40,7 @@ def summary(net: Layer, input_shape: tuple[int, ...] | None = None, show: bool =
     Nets that know the size of their images, like AlexNet, need no `input_shape`. The shapes are those of a real
     forward pass of zeros through the net. Raises ValueError if no input shape is known, TypeError if it is a number.
     """
-    input_shape = input_shape or getattr(net, "input_shape", None)
+    input_shape = getattr(net, "input_shape", None) if input_shape is None else input_shape
     if input_shape is None:
         raise ValueError(f"summary: which input? Say summary(net, (H, W, C)) or, for vectors, summary({net.label}, "
                          "(features,))")

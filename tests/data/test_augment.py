@@ -183,3 +183,11 @@ def test_scale_jitter_of_what_does_not_fit():
     for low, high, crop in (8, 8, 9), (8, 7, 4), (8, 8, 0):
         with pytest.raises(ValueError, match=f"1 <= crop <= low <= high, got crop={crop}, low={low}, high={high}"):
             scale_jitter(colourful(1), low, high, crop, rng)
+
+
+@pytest.mark.parametrize("draw", [lambda rng: random_crops(IMAGES, 4, rng), lambda rng: color_noise(
+    colourful(1), COMPONENTS, rng), lambda rng: scale_jitter(colourful(1), 20, 20, 8, rng)])
+def test_a_seed_is_no_generator(draw):
+    for seed in 0, None:
+        with pytest.raises(TypeError, match=r": expected a Generator as rng, got (0|None); make one with"):
+            draw(seed)

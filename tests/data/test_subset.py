@@ -92,3 +92,8 @@ def test_wrong_shares(shares, message):
         divide(Split(Unread(4), np.zeros(4, np.int64)), shares, np.random.default_rng(3))
     with pytest.raises(ValueError, match="a share of 0.5 of 0 images is none"):
         divide(Split(Unread(0), np.zeros(0, np.int64)), (0.5, 0.5), np.random.default_rng(0))
+
+
+def test_a_seed_divides_nothing():
+    with pytest.raises(TypeError, match="divide: expected a Generator as rng, got 0; make one with"):
+        divide(Split(Unread(4), np.zeros(4, np.int64)), (0.5, 0.5), 0)

@@ -341,3 +341,9 @@ def test_another_mean_is_brought_to_the_device_too():
     view.center(images)
     view.mean = MEAN + 1
     np.testing.assert_array_equal(simulated(0).tohost(view.center(images)), view.center(IMAGES))
+
+
+def test_a_seed_draws_nothing():
+    for draw in View(crop=4).train, View(mirror=True).draw, View(color=COLOR).train:
+        with pytest.raises(TypeError, match="View.train: expected a Generator as rng, got 0; make one with"):
+            draw(IMAGES, 0)

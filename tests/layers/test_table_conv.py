@@ -101,6 +101,7 @@ def test_the_kernels_of_a_map_are_drawn_by_its_own_number_of_inputs():
     ([(0, 3)], "TableConv2d table[0]: expected different input maps from 0 to 2, at least one, got (0, 3)"),
     ([(1, 0, 1)], "TableConv2d table[0]: expected different input maps from 0 to 2, at least one, got (1, 0, 1)"),
     ([(0, -1)], "TableConv2d table[0]: expected a whole number of 0 or more, got -1"),
+    ([0, 1], "TableConv2d: expected a table with a row of input maps for each output map, got [0, 1]"),
     ([(0, 1.5)], "TableConv2d table[0]: expected a whole number of 0 or more, got 1.5"),
 ])
 def test_tables_that_are_none_are_refused(table, message):

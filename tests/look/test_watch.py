@@ -1,6 +1,8 @@
 """Curves of several runs: drawn once, and again whenever one of them has come further."""
 import json
 import re
+import sys
+from types import ModuleType, SimpleNamespace
 
 import matplotlib.image
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 
 from tinynet.commands.watch import main
 from tinynet.files.reading import DataError
-from tinynet.look.watch import MOST, draw_runs, watch
+from tinynet.look.watch import MOST, draw_runs, in_notebook, watch
 
 
 def run(folder, *errors, **more):
@@ -92,3 +94,23 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "Ctrl-C ends it" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="NotADirectoryError: .* is not the folder of a run"):
         main([str(out)])
+
+
+def test_in_a_notebook_the_next_picture_takes_the_place_of_the_last(tmp_path, monkeypatch):
+    """IPython need not be there: what it would be asked."""
+    asked = []
+
+    class Shown:
+        def update(self, picture):
+            asked.append(("update", picture))
+
+    def display(picture, display_id):
+        asked.append(("display", picture))
+        return Shown()
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(Image=lambda data: data, display=display))
+    show, path = in_notebook(), tmp_path / "a.png"
+    for data in b"one", b"two":
+        path.write_bytes(data)
+        show(path)
+    assert asked == [("display", b"one"), ("update", b"two")]

@@ -54,8 +54,9 @@ def test_bad_input(probabilities, labels, error, message):
 
 
 def test_k_must_be_possible():
-    with pytest.raises(ValueError, match="expected k from 1 to 3"):
-        top_k_error(P, LABELS, 4)
+    for k in 4, 0, 1.5, True:
+        with pytest.raises(ValueError, match=f"expected k from 1 to 3 .* got {k}"):
+            top_k_error(P, LABELS, k)
 
 
 @pytest.mark.parametrize("device", [None, simulated(0)], ids=str)

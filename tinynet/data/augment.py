@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..init import expect_generator
 from .statistics import statistics_of
 
 Place = tuple[int, int]  # (start, n): the images at hand are those from `start` on of a batch of n
@@ -42,6 +43,7 @@ def draw_fixed_crops(n: int, bottom: int, right: int, rng: np.random.Generator, 
 def random_crops(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """A random size × size crop of every image (N, H, W, C), mirrored left to right half of the time. Raises ValueError
     for images that are smaller or of another form, as `center_crop` and `ten_views` do."""
+    expect_generator(rng, "random_crops")
     N, H, W_, C = _checked(images, size)
     crops, where = np.empty((N, size, size, C), images.dtype), draw_crops(N, H - size, W_ - size, rng)
     for crop, image, i, j, mirrored in zip(crops, images, *where, strict=True):
@@ -99,6 +101,7 @@ def color_noise(x: np.ndarray, components: tuple[np.ndarray, np.ndarray], rng: n
     Raises ValueError if the images or the components have not the right shape.
     """
     _expect_color("color_noise", x)
+    expect_generator(rng, "color_noise")
     expect_components("color_noise", components)
     N, H, W_, _ = x.shape
     row = np.tile(draw_colors(N, components, rng, std), W_)[:, None]                 # (N, 1, W·3): a long inner loop
@@ -137,6 +140,7 @@ def scale_jitter(images: np.ndarray, low: int, high: int, crop: int, rng: np.ran
     from PIL import Image
 
     _expect_color("scale_jitter", images)
+    expect_generator(rng, "scale_jitter")
     if images.dtype != np.uint8:
         raise TypeError(f"scale_jitter: expected images as they are stored, uint8, got {images.dtype}")
     if not 1 <= crop <= low <= high:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ..files.terminal import tell, watched
 
@@ -55,3 +55,15 @@ class Progress:
         """Close the line, and say `how` it ended."""
         clear = "\r" + " " * WIDTH + "\r" if self.live else ""
         tell("stderr", f"{clear}{self.title}: {how} after {time.monotonic() - self.start:.0f} s\n")
+
+
+def in_batches(n: int, size: int, title: str = "", unit: str = "images") -> Iterator[slice]:
+    """The numbers from 0 to n - 1, `size` by `size`; with a `title`, and how far it is."""
+    line = Progress(title, n, unit) if title else None
+    for first in range(0, n, size):
+        part = slice(first, min(first + size, n))
+        yield part
+        if line:
+            line.at(part.stop)
+    if line:
+        line.end()

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..devices.device import check_kind
 from ..fast.parallel import get_threads, over_batch
-from .progress import Progress
+from .progress import in_batches
 
 BLOCK = 64  # images that a thread has in memory at a time
 
@@ -93,15 +93,12 @@ def measure(images: Any, title: str = "") -> Statistics:
     check_kind(images, "statistics", "images")
     if len(images) == 0:
         raise ValueError("statistics: expected at least one image, got none")
-    progress, parts = Progress(title, len(images)) if title else None, []
-    for first in range(0, len(images), BLOCK * get_threads()):
-        last = min(first + BLOCK * get_threads(), len(images))
-        parts = [add(parts + over_batch(lambda part, first=first: sums(images[first + part.start:first + part.stop]),
-                                        last - first))]
-        if progress:
-            progress.at(last)
-    if progress:
-        progress.end()
+    parts: list[Statistics] = []
+    for batch in in_batches(len(images), BLOCK * get_threads(), title):
+        def of(part: slice, first: int = batch.start) -> Statistics:
+            return sums(images[first + part.start:first + part.stop])
+
+        parts = [add(parts + over_batch(of, batch.stop - batch.start))]
     return parts[0]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..init import expect_generator
 from .dataset import Dataset, Split
 
 
@@ -53,8 +54,9 @@ def divide(split: Split, shares: Sequence[float], rng: np.random.Generator) -> l
     a part stay in the order they had. An `rng` of the same seed gives the same parts.
 
     Raises ValueError for fewer than two shares, for shares that are not positive or do not sum to 1, and if a part
-    would be empty.
+    would be empty; TypeError for a seed in place of the Generator.
     """
+    expect_generator(rng, "divide")
     shares = [float(share) for share in shares]
     if len(shares) < 2 or not all(share > 0 for share in shares) or abs(sum(shares) - 1) > 1e-9:
         raise ValueError(f"divide: expected two or more positive shares that sum to 1, got {shares}")

@@ -29,6 +29,7 @@ from ..devices.device import Device, check_kind, cpu, device_of
 from ..files.arrays import read_array
 from ..files.reading import shortened, wrong
 from ..files.writing import atomic_write
+from ..init import expect_generator
 from ..sizes import as_int
 from .augment import Place, draw_colors, draw_crops, draw_fixed_crops, expect_components, scale_jitter
 from .glance import Glance, look
@@ -124,7 +125,7 @@ class View:
 
         images (N, H, W, C) → (N, h, w, C) float32, where the images are. With a `place` of (start, n) they are those
         from `start` on of a batch of n, and are seen as they would be in it. Raises ValueError for images that do not
-        fit the view, and without an rng if there is anything to draw.
+        fit the view, and without an rng if there is anything to draw; TypeError for a seed.
         """
         return self.show(self.draw(images, rng, place))
 
@@ -138,6 +139,8 @@ class View:
         if rng is None and (self.mirror or self.jitter or self.color or self.crops != "center"):
             raise ValueError("View.train: expected a Generator to draw from, got None; give the Loader an rng, or use "
                              "View.center")
+        if rng is not None:
+            expect_generator(rng, "View.train")
         if self.jitter:
             if not isinstance(images, np.ndarray):
                 raise TypeError(f"View jitter: expected images on the host, where they are rescaled, got some of "

@@ -1,6 +1,6 @@
 """What tinynet asks of CUDA beyond NumPy's functions: is a GPU there, how does an array get to another one.
 
-CuPy is imported here, on first use, and nowhere else.
+CuPy is imported on first use: here, and where its compiler and cuBLAS are called (fast/cuda/kernels.py, blas.py).
 
 A copy between two GPUs, or between two streams of one, is in order on both sides:
 

@@ -5,7 +5,8 @@
     simulated(i)     NumPy behind arrays that refuse every mix with another device's (simulated.py)
 
 A layer takes its array module from its device (`device.xp`) and so runs on all of them. Two of them for the columns of
-AlexNet are a `pair` (pairs.py); an array changes device through `send` and nothing else (crossing.py).
+AlexNet are a `pair` (pairs.py); what a net computes changes device through `send` and nothing else
+(crossing.py), its parameters by `Layer.to`.
 """
 from __future__ import annotations
 
@@ -298,6 +299,11 @@ def device_of(x: Any) -> Device:
     if device is None:
         raise TypeError(f"expected an array, got {type(x).__name__}: make it one with device.asarray(x)")
     return device
+
+
+def on_host(x: Any) -> np.ndarray:
+    """The array x on the host; no copy of what is there. Raises TypeError for what is not an array."""
+    return device_of(x).tohost(x)
 
 
 def free_memory() -> None:

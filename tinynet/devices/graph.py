@@ -212,7 +212,7 @@ def each_time(array: Any, fill: Callable[[Any], None]) -> None:
     now.home.xp.copyto(array, beside)
 
 
-def check(array: Any, by: Callable[[Any], None]) -> None:
+def check_each_time(array: Any, by: Callable[[Any], None]) -> None:
     """`by(array)`, which raises if the array is not what it should be. In a graph that is asked before each launch, of
     what is then given for it."""
     by(array)

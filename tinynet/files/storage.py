@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..devices.device import device_of
+from ..devices.device import device_of, on_host
 from ..parameter import select
 from .arrays import ArrayFile
 from .reading import DataError
@@ -29,7 +29,7 @@ def save(net: Any, path: str | os.PathLike) -> None:
     Raises ValueError that names the arrays with NaN or infinity, which `load` would refuse, and OSError from the disk;
     what was at `path` before is still there then.
     """
-    arrays = {name: device_of(array).tohost(array) for name, array in arrays_of(net).items()}
+    arrays = {name: on_host(array) for name, array in arrays_of(net).items()}
     wrong = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     if wrong:
         raise ValueError(f"{path} is not written: NaN or infinity in {', '.join(wrong)}")

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from ..devices.device import device_of
+from ..devices.device import device_of, on_host
 from ..layer import Layer
 from .arrays import ArrayFile
 from .layouts import inputs_of, to_ours, to_theirs
@@ -86,7 +86,7 @@ def to_torch(net: Layer) -> dict[str, np.ndarray]:
     for layer, x in inputs.items():
         for kind, term in PYTORCH.items():
             if (array := ours.get(f"{layer}.{kind}")) is not None:
-                theirs[f"{layer}.{term}"] = to_theirs(device_of(array).tohost(array), x)
+                theirs[f"{layer}.{term}"] = to_theirs(on_host(array), x)
     return theirs
 
 

@@ -84,7 +84,9 @@ class _Pool2d(Layer):
         self.kernel_size = as_pair(kernel_size, f"{kind} kernel_size")
         self.stride = as_pair(kernel_size if stride is None else stride, f"{kind} stride")
         self.padding = as_pair(padding, f"{kind} padding", least=0)
-        self.ceil_mode = ceil_mode
+        if not isinstance(ceil_mode, (bool, np.bool_)):
+            raise ValueError(f"{type(self).__name__} ceil_mode: expected True or False, got {ceil_mode!r}")
+        self.ceil_mode = bool(ceil_mode)
         if any(p >= K for p, K in zip(self.padding, self.kernel_size, strict=True)):
             raise ValueError(f"{kind}: padding {self.padding} must be smaller than the kernel {self.kernel_size}, or "
                              "some windows would hold no pixel")
@@ -180,7 +182,7 @@ class GlobalAvgPool2d(Layer):
     def forward(self, x: Any, train: bool = False, keep: bool = False) -> Any:
         self.expect(x, "N", "H", "W", "C")
         self.remember(train or keep, x.shape, x.dtype)
-        return x.mean(axis=(1, 2))                                                   # eq. (3), (N, C)
+        return x.mean(axis=2).mean(axis=1)         # eq. (3), (N, C); row by row: a long sum loses digits in float32
 
     def backward(self, dy: Any) -> Any:
         (N, H, W_, C), dtype = self.take()

@@ -18,7 +18,7 @@ see it: zero times NaN is NaN.
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,8 @@ def _checked(table: Sequence[Sequence[int]], C: int) -> tuple[tuple[int, ...], .
     """The table as tuples of ints. Raises ValueError that names the map whose row is wrong."""
     if not len(table):
         raise ValueError("TableConv2d: expected a table with a row for each output map, got an empty one")
+    if not all(isinstance(seen, Iterable) for seen in table):
+        raise ValueError(f"TableConv2d: expected a table with a row of input maps for each output map, got {table!r}")
     rows = tuple(tuple(as_int(c, f"TableConv2d table[{f}]", least=0) for c in seen) for f, seen in enumerate(table))
     for f, seen in enumerate(rows):
         if not seen or max(seen) >= C or len(set(seen)) < len(seen):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..devices.device import device_of
+from ..devices.device import on_host
 from ..net import Sequential
 from .deconvnet import METHODS, climb, passed_up, project
 
@@ -80,5 +80,4 @@ def alike(a: Any, b: Any) -> np.ndarray:
 def _activations(net: Sequential, x: np.ndarray, at: str) -> np.ndarray:
     """What the layer called `at` gives, on the host, with its places in a row: (N, P·Q, F)."""
     y = passed_up(net, x, at)[at][1]
-    with device_of(y) as device:
-        return device.tohost(y).reshape(len(x), -1, y.shape[-1])
+    return on_host(y).reshape(len(x), -1, y.shape[-1])

@@ -32,7 +32,7 @@ import numpy as np
 
 from ..columns import Columns, Exchange, Fork, Join, Pair
 from ..container import current
-from ..devices.device import device_of
+from ..devices.device import device_of, on_host
 from ..layer import Layer, aside
 from ..layers.activation import ReLU
 from ..layers.conv import Conv2d
@@ -68,8 +68,7 @@ def project(net: Sequential, x: np.ndarray, at: str, unit: int | np.ndarray, pla
         begins = y if method == "deconvnet" else np.ones_like(y)
         alone = device.asarray(np.where(picked(y, at, unit, place), begins, 0))
     down = _WayDown(passed, method).from_layer(net[:at.partition(".")[0]], "", at, alone)
-    with device_of(down) as device:
-        return device.tohost(down)
+    return on_host(down)
 
 
 def climb(net: Sequential, x: np.ndarray, at: str, unit: int, place: tuple[int, int] | None = None, steps: int = 100,

@@ -26,6 +26,7 @@ import numpy as np
 from ..files.storage import read
 from ..layer import Layer
 from .figure import COLORS, figure
+from .sheet import draw_sheet
 from .strongest import Piece, as_picture
 
 ALIKE = 0.9
@@ -91,15 +92,8 @@ def draw_evolution(path: str | os.PathLike, shown: dict[str, dict[int, Piece]], 
     epochs = [list(of_map) for of_map in shown.values()]
     if not epochs or epochs.count(epochs[0]) < len(epochs):
         raise ValueError(f"draw_evolution: expected the same epochs for every map, got {epochs}")
-    size = len(shown), len(epochs[0])
-    with figure(path, 1.0 * size[1] + 1.2, 1.05 * size[0] + 0.5, note, grid=size) as axes:
-        for row, (name, of_map) in zip(axes, shown.items(), strict=True):
-            row[0].set_ylabel(name, fontsize=8, rotation=0, ha="right", va="center")
-            for ax, piece in zip(row, of_map.values(), strict=True):
-                ax.imshow(as_picture(piece.projection), interpolation="nearest")
-                ax.set(xticks=[], yticks=[])
-        for ax, epoch in zip(axes[0], epochs[0], strict=True):
-            ax.set_title(f"epoch {epoch}", fontsize=8)
+    rows = [(name, [as_picture(piece.projection) for piece in of_map.values()]) for name, of_map in shown.items()]
+    draw_sheet(path, rows, [f"epoch {epoch}" for epoch in epochs[0]], note)
 
 
 def draw_settling(path: str | os.PathLike, alike: dict[str, dict[int, float]], note: str = "") -> None:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.progress import Progress
+from ..data.progress import in_batches
 from ..data.view import View
-from ..devices.device import device_of
+from ..devices.device import device_of, on_host
 from ..files.terminal import shortened_to
 from ..layer import Layer, aside
 from ..net import Sequential
@@ -63,16 +63,11 @@ def occlusion(net: Sequential, image: np.ndarray, label: int, view: View, square
     unit = None if maps is None else int(_each_map(maps, np.max)[0].argmax())
     places = [(r, c) for r in rows for c in columns]
     answers, activity = np.empty((len(places), whole.shape[1])), np.empty(len(places))
-    line = Progress("hiding a square of the image", len(places), "places") if progress else None
-    for first in range(0, len(places), as_int(batch_size, "occlusion batch_size")):
-        part = slice(first, min(first + batch_size, len(places)))
+    for part in in_batches(len(places), as_int(batch_size, "occlusion batch_size"),
+                           "hiding a square of the image" if progress else "", "places"):
         answers[part], maps = _answers(net, view, hidden(image, view, places[part], square), at)
         if maps is not None:
             activity[part] = _each_map(maps, np.sum)[:, unit]
-        if line:
-            line.at(part.stop)
-    if line:
-        line.end()
     shape = len(rows), len(columns)
     return Occluded(rows, columns, answers[:, label].reshape(shape), answers.argmax(axis=1).reshape(shape),
                     float(whole[0, label]), None if at is None else activity.reshape(shape), unit)
@@ -93,8 +88,7 @@ def _answers(net: Sequential, view: View, images: np.ndarray, at: str | None) ->
 
     def note(name: str, layer: Layer, x: Any, y: Any) -> None:
         if name == at:
-            with device_of(y) as device:
-                found.append(device.tohost(y))
+            found.append(on_host(y))
 
     with aside():
         scores = net.forward(view.center(images), seen=note if at else None)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..data import Loader, Split
-from ..devices.device import Device, check_kind, cpu, device_of
+from ..devices.device import Device, check_kind, cpu, on_host
 from ..init import fan_in
 from ..layer import Layer
 from ..layers.activation import ReLU, Sigmoid
@@ -118,7 +118,7 @@ class Autoencoder(Sequential):
         encoder, parts = self[:"fc2"], []
         for first in range(0, len(features), 1024):
             part = encoder.forward(self._scaled(features[first:first + 1024]))
-            parts.append(device_of(part).tohost(part))
+            parts.append(on_host(part))
         return np.concatenate(parts)
 
     def _scaled(self, features: np.ndarray) -> np.ndarray:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.progress import Progress
-from ..devices.device import device_of
+from ..data.progress import in_batches
+from ..devices.device import on_host
 from ..layer import Layer, aside
 from ..net import Sequential
 from ..sizes import as_int
@@ -56,18 +56,14 @@ def strongest(net: Sequential, images: Any, at: Sequence[str], prepare: Prepare,
     if not len(images):
         raise ValueError("strongest: expected one image or more, got none")
     part, found = net[:_outermost(net, at)], {}
-    line = Progress(f"strongest of {', '.join(at)}", len(images)) if progress else None
-    for first in range(0, len(images), as_int(batch_size, "strongest batch_size")):
-        def note(name: str, layer: Layer, x: Any, y: Any, first: int = first) -> None:
+    for batch in in_batches(len(images), as_int(batch_size, "strongest batch_size"),
+                            f"strongest of {', '.join(at)}" if progress else ""):
+        def note(name: str, layer: Layer, x: Any, y: Any, first: int = batch.start) -> None:
             if name in at:
                 found[name] = _merged(found.get(name), _of_batch(y, first, count), count)
 
         with aside():
-            part.forward(prepare(images[first:first + batch_size]), seen=note)
-        if line:
-            line.at(min(first + batch_size, len(images)))
-    if line:
-        line.end()
+            part.forward(prepare(images[batch]), seen=note)
     return {name: found[name] for name in at}
 
 
@@ -79,8 +75,7 @@ def _outermost(net: Sequential, at: Sequence[str]) -> str:
 
 def _of_batch(y: Any, first: int, count: int) -> Strongest:
     """Of one batch, y (N, P, Q, F) or (N, F), whose first image is number `first`."""
-    with device_of(y) as device:
-        y = device.tohost(y)
+    y = on_host(y)
     N, F, Q = len(y), y.shape[-1], y.shape[2] if y.ndim == 4 else 1
     rows = y.reshape(N, -1, F)                                                       # (N, P·Q, F)
     flat = rows.argmax(axis=1)                                                       # (N, F)

@@ -28,7 +28,7 @@ import numpy as np
 from .. import __version__
 from ..data import Loader
 from ..data.dataset import fingerprint
-from ..devices.device import device_of
+from ..devices.device import on_host
 from ..distributed import ALONE, Alone, Ranks
 from ..files.arrays import ArrayFile, Header
 from ..files.reading import DataError, shortened
@@ -61,7 +61,7 @@ def _save(path: str | os.PathLike, net: Layer, optimizer: Optimizer, loader: Loa
           progress: Progress, of_others: list[dict[str, Any]]) -> None:
     arrays = arrays_of(net) | {_stored(slot, name): array for slot, of in optimizer.slots.items()
                                for name, array in of.items()}
-    arrays = {name: device_of(array).tohost(array) for name, array in arrays.items()}
+    arrays = {name: on_host(array) for name, array in arrays.items()}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise Diverged(f"epoch {progress.epoch}, after batch {progress.batch}: {name.removeprefix(TRAINING)} holds "

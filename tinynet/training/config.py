@@ -1,5 +1,5 @@
-"""What a run says about its net: four entries of config.json, the same for every run. With them the net can be built
-again and shown images (evaluate.py).
+"""What a run says about its net: four entries of config.json. With them the net can be built again and shown images
+(evaluate.py); a run of train-lenet5, which has no View, does without.
 
     net        its name in the catalogue (models/catalogue.py)
     settings   what `build` gets beside the name

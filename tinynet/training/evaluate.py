@@ -119,7 +119,8 @@ def load_net(folder: str | os.PathLike, device: Device = cpu) -> Trained:
     if missing:
         below = [str(each) for each in sorted(Path(folder).iterdir()) if _says_its_net(each)]
         raise DataError(f"{path} does not say how to build the net: no {', '.join(missing)}; expected the folder of a "
-                        f"run that was told {', '.join(ENTRIES)}"
+                        "run of train-imagenet, train-cifar10 --net or alexnet-columns, or of another that was told "
+                        f"{', '.join(ENTRIES)}"
                         + (f"; there are such below it: {', '.join(below)}" if below else ""))
     classes = class_names(path, config)
     view, settings = view_of(folder, config), entry(path, config, "settings", dict)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..devices.device import Device, device_of
+from ..devices.device import Device, device_of, on_host
 from ..parameter import Parameter, room_for
 
 ALIGNED = 16  # each part begins at a multiple of so many numbers: what computes with several at once is quicker there
@@ -95,5 +95,5 @@ class Flat:
             if held.name in arrays:
                 before = arrays[held.name]
                 here = self.device.holds(before)
-                view[...] = before if here else self.device.asarray(device_of(before).tohost(before))
+                view[...] = before if here else self.device.asarray(on_host(before))
             arrays[held.name] = view

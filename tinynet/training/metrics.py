@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..container import run
-from ..devices.device import check_kind, device_of
+from ..devices.device import check_kind, on_host
 from ..files.terminal import fitted, width_of
 from ..layer import Layer, aside
 from ..layers.activation import ReLU, ScaledTanh, Sigmoid, Tanh
@@ -22,10 +22,10 @@ def top_k_error(probabilities: np.ndarray, labels: np.ndarray, k: int = 1) -> fl
 
     AlexNet reports k = 1 and 5. Ties count against the net: a label is among the k best only if fewer than k other
     classes are at least as probable, so a net that calls everything equally probable is always wrong. Raises ValueError
-    for a k that is not from 1 to the number of classes, and what `check_probabilities` raises.
+    for a k that is no whole number from 1 to that of the classes, and what `check_probabilities` raises.
     """
     probabilities, labels = check_probabilities(probabilities, labels)
-    if not 1 <= k <= probabilities.shape[1]:
+    if isinstance(k, bool) or not hasattr(k, "__index__") or not 1 <= k <= probabilities.shape[1]:
         raise ValueError(f"top_k_error: expected k from 1 to {probabilities.shape[1]} (the classes), got {k}")
     right = probabilities[np.arange(len(labels)), labels][:, None]                   # (N, 1)
     at_least_as_probable = (probabilities >= right).sum(axis=1)                      # (N,), itself included
@@ -95,7 +95,7 @@ def flat_shares(net: Layer, x: np.ndarray) -> dict[str, float]:
 
     def measure(name: str, layer: Layer, x: Any, y: Any) -> None:
         if type(layer) in SLOPES:
-            slope = SLOPES[type(layer)](device_of(y).tohost(y))
+            slope = SLOPES[type(layer)](on_host(y))
             shares[name] = round(float((slope < 0.1).mean()), 4)
 
     with aside():

@@ -16,8 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from ...files.reading import opened
-from ..dataset import wrong
+from ...files.reading import opened, wrong
 
 MOST_BYTES = 2 ** 28  # that come out of an archive: CIFAR-10 has 184 MB
 MOST_MEMBERS = 100

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...files.locks import alone
-from ...files.reading import opened
-from ..dataset import DataError, wrong
+from ...files.reading import DataError, opened, wrong
 from ..progress import Progress
 from .folders import explain_disk_errors, remove_unfinished
 

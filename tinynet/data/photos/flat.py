@@ -17,8 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...files.reading import read_text
-from ..dataset import wrong
+from ...files.reading import read_text, wrong
 from .image_folder import SUFFIXES
 from .photograph import read
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..dataset import wrong
+from ...files.reading import wrong
 from .photograph import read
 
 SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm",

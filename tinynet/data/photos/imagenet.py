@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...files.reading import read_text
-from ..dataset import Dataset, Split, wrong
+from ...files.reading import read_text, wrong
+from ..dataset import Dataset, Split
 from ..download.folders import search_folders
 from ..subset import divide
 from .flat import FlatFolder, is_flat, numbers

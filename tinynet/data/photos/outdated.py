@@ -9,9 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...files.locks import Lock, keeps_out
-from ...files.reading import entry, read_json
+from ...files.reading import DataError, entry, read_json
 from ...files.writing import remove_torn
-from ..dataset import DataError
 from .prepared import FILES
 
 

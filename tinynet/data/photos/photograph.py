@@ -18,9 +18,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ...files.reading import opened
+from ...files.reading import DataError, opened, wrong
 from ...sizes import as_int
-from ..dataset import DataError, wrong
 from . import together
 from .colors import load, write_rgb
 

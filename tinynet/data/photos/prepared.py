@@ -28,9 +28,9 @@ import numpy as np
 
 from ...files.arrays import ArrayFile, Header
 from ...files.locks import Lock
-from ...files.reading import entry, opened, read_json
+from ...files.reading import DataError, entry, opened, read_json, wrong
 from ...files.writing import atomic_write
-from ..dataset import DataError, check_labels, wrong
+from ..dataset import check_labels
 from ..jpeg import decode
 from ..statistics import Statistics, measure, possible
 

@@ -21,10 +21,11 @@ import numpy as np
 
 from ...fast.parallel import get_threads
 from ...files.locks import alone
+from ...files.reading import DataError, wrong
 from ...files.terminal import tell
 from ...sizes import as_int
 from ..background import in_background
-from ..dataset import DataError, Split, wrong
+from ..dataset import Split
 from ..download.folders import clean_up, explain_disk_errors, new_folder, remove_unfinished
 from ..jpeg import decode, encode
 from ..progress import Progress

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...files.reading import opened, read_text
-from ..dataset import Dataset, Split, check_labels, wrong
+from ...files.reading import opened, read_text, wrong
+from ..dataset import Dataset, Split, check_labels
 from ..download.fetch import Wanted, downloading, fetched
 from ..download.folders import Candidate, clean_up, expect_free, new_folder, not_found, search_folders
 from . import cifar10_pickle

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...files.reading import read_text
-from ..dataset import Dataset, Split, check_labels, wrong
+from ...files.reading import read_text, wrong
+from ..dataset import Dataset, Split, check_labels
 from ..download.fetch import Wanted
 from ..download.folders import clean_up, not_found, search_folders
 from . import cifar10_pickle

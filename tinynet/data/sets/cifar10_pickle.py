@@ -23,8 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...files.reading import shortened
-from ..dataset import wrong
+from ...files.reading import shortened, wrong
 from . import pickled
 from .pickled import Call
 

@@ -26,8 +26,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ...files.reading import opened
-from ..dataset import Dataset, Split, check_labels, wrong
+from ...files.reading import opened, wrong
+from ..dataset import Dataset, Split, check_labels
 from ..download.fetch import Wanted, downloading, fetch
 from ..download.folders import Candidate, clean_up, expect_free, new_folder, not_found, search_folders
 

@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from ...files.arrays import ArrayFile
-from ..dataset import Dataset, Split, check_labels, wrong
+from ...files.reading import wrong
+from ..dataset import Dataset, Split, check_labels
 from ..jpeg import decode
 from .cifar10 import CLASSES as CIFAR10_CLASSES
 from .mnist import CLASSES as MNIST_CLASSES
