@@ -28,35 +28,43 @@ ALL: dict[str, Claim] = {**CLAIMS, **TABLES}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
-    results = Path(args.results)
     with ends_in_a_line():
-        if args.what == "list":
-            if not results.is_dir():
-                say(f"no results yet: there is no folder {results} (another one: --results)")
-            width = max(map(len, ALL))
-            for name, claim in CLAIMS.items():
-                rows = read_rows(results / f"{name}.jsonl", claim)
-                of = verdict(claim, differences(claim, rows))
-                said = f"{len(pairs(claim, rows))} pairs  {of.word}  {here(claim, of)}"
-                say(f"{name:<{width}}  {claim.title:<52}  {said}".rstrip())
-            for name, table in TABLES.items():
-                complete = pairs(table, read_rows(results / f"{name}.jsonl", table))
-                say(f"{name:<{width}}  {table.title + ', in miniature':<52}  {len(complete)} of "
-                    f"{max(len(complete), table.seeds)} seeds")
-        elif args.what == "show":
-            say(ALL[args.name].about.strip())
-        elif args.what == "run":
-            device = chosen_device(args)      # to fail at once, if it is not there
-            begin = time.monotonic()                          # the hours are those of all claims together
-            for claim in ALL.values() if args.name == "all" else (ALL[args.name],):
-                left = args.hours - (time.monotonic() - begin) / 3600
-                run(claim, results, Path(args.folder), args.root, args.seeds or claim.seeds, left, device)
-        else:
-            if not results.is_dir():
-                raise FileNotFoundError(f"there is no folder {results} of results to write {args.page} from: run "
-                                        "a claim first, or name another with --results")
-            write_page(CLAIMS, TABLES, results, Path(args.page))
-            say(args.page)
+        {"list": list_all, "show": show, "run": run_them, "page": page}[args.what](args, Path(args.results))
+
+
+def list_all(args: argparse.Namespace, results: Path) -> None:
+    if not results.is_dir():
+        say(f"no results yet: there is no folder {results} (another one: --results)")
+    width = max(map(len, ALL))
+    for name, claim in CLAIMS.items():
+        rows = read_rows(results / f"{name}.jsonl", claim)
+        of = verdict(claim, differences(claim, rows))
+        said = f"{len(pairs(claim, rows))} pairs  {of.word}  {here(claim, of)}"
+        say(f"{name:<{width}}  {claim.title:<52}  {said}".rstrip())
+    for name, table in TABLES.items():
+        complete = pairs(table, read_rows(results / f"{name}.jsonl", table))
+        say(f"{name:<{width}}  {table.title + ', in miniature':<52}  {len(complete)} of "
+            f"{max(len(complete), table.seeds)} seeds")
+
+
+def show(args: argparse.Namespace, results: Path) -> None:
+    say(ALL[args.name].about.strip())
+
+
+def run_them(args: argparse.Namespace, results: Path) -> None:
+    device = chosen_device(args)                # to fail at once, if it is not there
+    begin = time.monotonic()                    # the hours are those of all claims together
+    for claim in ALL.values() if args.name == "all" else (ALL[args.name],):
+        left = args.hours - (time.monotonic() - begin) / 3600
+        run(claim, results, Path(args.folder), args.root, args.seeds or claim.seeds, left, device)
+
+
+def page(args: argparse.Namespace, results: Path) -> None:
+    if not results.is_dir():
+        raise FileNotFoundError(f"there is no folder {results} of results to write {args.page} from: run a claim "
+                                "first, or name another with --results")
+    write_page(CLAIMS, TABLES, results, Path(args.page))
+    say(args.page)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
