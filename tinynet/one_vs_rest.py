@@ -109,12 +109,11 @@ def _finite(loss: Layer, L: Any, scores: Any, dz: Any) -> Any:
     """L as `Device.number` gives it; what backward gives is kept. ValueError if it is not finite."""
     with loss.device as device:
         L = device.number(L)
-        overflow = isinstance(L, float) and not np.isfinite(L) and bool(device.xp.isfinite(scores).all())
-    if overflow:
-        raise ValueError(f"{loss.label}: the scores are finite, but too large for the loss to be: the training has "
-                         "diverged, or the input was too large; a smaller learning rate may help")
-    if isinstance(L, float) and not np.isfinite(L):
-        raise ValueError(f"{loss.label}: the scores hold NaN or infinity: the training has diverged, or the input was "
-                         "not finite; a smaller learning rate may help")
+        if isinstance(L, float) and not np.isfinite(L):
+            overflow = device.xp.isfinite(scores).all()
+            what, was = (("are finite, but too large for the loss to be", "too large") if overflow else
+                         ("hold NaN or infinity", "not finite"))
+            raise ValueError(f"{loss.label}: the scores {what}: the training has diverged, or the input was {was}; a "
+                             "smaller learning rate may help")
     loss._kept = Kept(caller(), dz)
     return L
