@@ -132,3 +132,8 @@ def test_components_of_what_is_not_colour():
         color_components(np.zeros((1, 2, 2, 3), np.float32))
     with pytest.raises(ValueError, match="at least one image"):
         color_components(np.zeros((0, 2, 2, 3), np.uint8))
+
+
+def test_a_list_of_images_is_refused():
+    with pytest.raises(TypeError, match="mean_image: expected images in one array .* got a list; make them one with"):
+        mean_image(list(IMAGES))

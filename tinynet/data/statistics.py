@@ -120,6 +120,9 @@ def mean_image(images: Any) -> np.ndarray:
     not for a second copy of all. Raises ValueError if there are no images, TypeError for masked arrays and the like.
     """
     check_kind(images, "mean_image", "images")
+    if isinstance(images, (list, tuple)):
+        raise TypeError(f"mean_image: expected images in one array (N, H, W, C), got a {type(images).__name__}; make "
+                        "them one with np.stack")
     if len(images) == 0:
         raise ValueError("mean_image: expected at least one image, got none")
     if hasattr(images, "statistics"):
