@@ -94,8 +94,8 @@ class CommandLine(argparse.ArgumentParser):
 
     def add_root(self, data: str, when: str = "") -> None:
         """The option that says where `data` is."""
-        self.add_argument("--root", help=f"the folder of {data}{when}; if it is not there, it is looked for in the "
-                          "folder TINYNET_DATA and in a cache, then downloaded")
+        self.add_argument("--root", help=f"the folder of {data}{when}; what is not there is looked for in the folder "
+                          "TINYNET_DATA and in a cache, then downloaded")
 
     def add_switches(self) -> None:
         """The options that change one thing in a net or in how it learns: what the papers compare."""
