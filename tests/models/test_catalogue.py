@@ -92,8 +92,8 @@ def test_what_is_unknown_is_said_with_what_there_is():
     assert settings_of("vgg16")["input_size"] == 224
 
 
-@pytest.mark.parametrize("width", [-1, 0, float("nan"), float("inf")])
+@pytest.mark.parametrize("width", [-1, 0, float("nan"), float("inf"), "1", None])
 @pytest.mark.parametrize("name", ["alexnet", "googlenet", "resnet20", "cifar-80sec"])
 def test_a_width_is_a_number_above_0(name, width):
-    with pytest.raises(ValueError, match=f"width: expected a number above 0, got {width}"):
+    with pytest.raises(ValueError, match=f"width: expected a number above 0, got {width!r}"):
         build(name, width=width)

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import signature
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -87,12 +88,13 @@ def build(name: str, **settings: Any) -> Sequential:
     unknown = [setting for setting in settings if setting not in known]
     if unknown:
         raise ValueError(f"{name} has no setting {', '.join(map(repr, unknown))}; it has {', '.join(known)}")
-    if not 0 < settings.get("width", 1.0) < math.inf:
-        raise ValueError(f"width: expected a number above 0, got {settings['width']!r}")
+    width = settings.get("width", 1.0)
+    if not (isinstance(width, Real) and 0 < width < math.inf):
+        raise ValueError(f"width: expected a number above 0, got {width!r}")
     own = signature(NETS[name]).parameters
     changes = {change: settings.pop(change) for change in CHANGES if change in settings}
     if "kernels" in own and "width" in settings:
-        width = settings.pop("width")
+        del settings["width"]
         settings["kernels"] = tuple(_even(width * k) for k in settings.get("kernels", known["kernels"]))
         settings["hidden"] = _even(width * settings.get("hidden", known["hidden"]))
     if "columns" in own:
