@@ -36,10 +36,18 @@ def test_a_picture_is_not_called_as_a_folder(command, tmp_path, capsys):
     assert f"--out: expected the name of a file, but {tmp_path} is a folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", FOLDERS + PICTURES)
+def test_a_name_is_not_empty(command, capsys):
+    """As of a variable of the shell that is not set; Path("") would be the folder one is in."""
+    usage_error(command, "--out", "")
+    assert "--out: expected " in (said := capsys.readouterr().err) and "empty" in said
+
+
 def test_what_may_be_written_to(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for text in ".", "new", "new/below", str(tmp_path):
         assert a_folder(text) == Path(text)
+    assert a_folder(300 * "a") == Path(300 * "a") and a_picture(300 * "a") == Path(300 * "a")  # the system will say it
     for text in "a.png", "new/a.png", str(tmp_path / "a.png"):
         assert a_picture(text) == Path(text)
 

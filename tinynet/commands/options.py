@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -50,16 +51,21 @@ below_1 = number("a number, 0 or more and below 1", lambda value: 0 <= value < 1
 
 
 def a_folder(text: str) -> Path:
-    """The type of an option that is a folder, there or to be made."""
+    """The type of an option that is a folder, there or to be made. Of names that the system does not take, too
+    long ones for example, it says so when the folder is made."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a folder, got an empty name")
     for path in (Path(text), *Path(text).parents):
-        if path.exists() and not path.is_dir():
+        if os.path.exists(path) and not os.path.isdir(path):
             raise argparse.ArgumentTypeError(f"expected a folder, there or to be made, but {path} is a file")
     return Path(text)
 
 
 def a_picture(text: str) -> Path:
     """The type of an option that is the file of a picture, to be made."""
-    if Path(text).is_dir():
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a file, got an empty one")
+    if os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"expected the name of a file, but {text} is a folder")
     return a_folder(str(Path(text).parent)) / Path(text).name
 
