@@ -19,8 +19,8 @@ Equal       images and their order, epochs on the last five classes; each side h
             weights. It was 0.001 first, the rate published for this net, too low for 15 epochs, as those rates showed;
             with it the verdicts were "not seen", "not seen" and "contradicted", by +0.0, +0.1 and -5.1 points. What was
             trained so does not count, and is kept in replaced/ beside the results. "by-layer" was tried at 0.0000625
-            when all pairs were there, because 0.000125, conv1's best, was the smallest: it is worse for both. So was
-            "frozen" with a new last layer at 0.008, since 0.004 was its largest: it is worse, too)
+            when all pairs were there, because 0.000125, conv1's best, was the smallest: it is worse for both. A new
+            last layer of "frozen" was tried at 0.008 then, because 0.004, its best, was the largest: it is worse, too)
 Refuted     if the first side is the better one: the interval of the difference lies below 0
 """
 from dataclasses import replace
