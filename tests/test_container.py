@@ -70,6 +70,8 @@ def test_a_walk_goes_to_the_depth_first_and_names_every_layer_in_full():
     assert dict(net.walk())["mix.deep.conv"] is net["mix"].branches["deep"].branches["conv"]
     assert all(layer.name == name for name, layer in net.walk())
     assert list(net["fc"].walk()) == []
+    assert net.tree() == [net, *(layer for _, layer in net.walk())]
+    assert net["fc"].tree() == [net["fc"]]
 
 
 def test_a_walk_goes_through_columns_heads_and_slices():

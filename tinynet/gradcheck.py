@@ -206,7 +206,7 @@ def _in_float64(layer: Layer) -> Iterator[None]:
     gradients and their places in an optimiser's buffer, running statistics, a loss's probabilities, or none. And what
     was on no device is on none."""
     own = [(p, dict(vars(p))) for _, p in layer.parameters()]
-    for _, inside in [("", layer), *layer.walk()]:
+    for inside in layer.tree():
         own.append((inside, {**_arrays(inside), "_device": inside._device}))
     try:
         for _, p in layer.parameters():

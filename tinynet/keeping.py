@@ -39,7 +39,7 @@ def by_one_thread(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def alone(net: Any, *args: Any, **kwargs: Any) -> Any:
         me = caller()
-        free = [layer for layer in (net, *(layer for _, layer in net.walk())) if layer._trainer is not me]
+        free = [layer for layer in net.tree() if layer._trainer is not me]
         try:
             for layer in free:
                 refuse_another(layer, vars(layer).setdefault("_trainer", me), me)  # the first of two sets it

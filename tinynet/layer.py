@@ -100,6 +100,10 @@ class Layer:
             yield name, layer
             yield from ((f"{name}.{inside}", deeper) for inside, deeper in layer.walk())
 
+    def tree(self) -> list[Layer]:
+        """This layer and all below it, in the order of `walk`."""
+        return [self, *(layer for _, layer in self.walk())]
+
     def parameters(self) -> list[tuple[str, Parameter]]:
         """All parameters with their names: ("W", ...), ("b", ...); of nested layers: ("conv1.W", ...)."""
         # a list, here and below: a training that another thread begins gives each layer an attribute
@@ -133,7 +137,7 @@ class Layer:
         A net of two columns takes a pair of devices; what is in neither column goes to the first. Raises TypeError for
         what is no device.
         """
-        for layer in (self, *(layer for _, layer in self.walk())):  # all of them, before the first one is moved
+        for layer in self.tree():  # all of them, before the first one is moved
             layer.expect_place(device)
         self._device, self._kept = device[0] if isinstance(device, tuple) else device, None
         for name, value in vars(self).items():
@@ -254,7 +258,7 @@ class Layer:
 
     def forget(self) -> None:
         """Forget what forwards of this thread kept, here and in the layers inside; but not `aside`."""
-        for layer in (self, *(layer for _, layer in self.walk())):
+        for layer in self.tree():
             layer.remember(False)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .parameter import Parameter
 def expect_children(net: Layer) -> None:
     """Raise TypeError for a layer with parameters, held by one of `net`, that nobody's `children` names, and for a
     parameter that nobody's `parameters` does."""
-    inside = [net, *(layer for _, layer in net.walk())]
+    inside = net.tree()
     known = {id(p) for layer in inside for _, p in layer.parameters()}
     for layer in inside:
         for name, part in _held(layer):
@@ -29,7 +29,7 @@ def expect_children(net: Layer) -> None:
 
 def expect_state(net: Layer) -> None:
     """Raise TypeError for a random generator, held by a layer of `net`, that its `state` does not name."""
-    for layer in (net, *(layer for _, layer in net.walk())):
+    for layer in net.tree():
         told = [s for _, s in layer.state()]
         for name, part in _held(layer):
             if isinstance(part, np.random.Generator) and all(part is not s for s in told):

@@ -219,7 +219,7 @@ def _gradient(layer: Layer, x: Any, d: Any) -> Any:
         if isinstance(value, Parameter):
             setattr(twin, name, copy.copy(value))
     twin.freeze()
-    for part in (twin, *(inside for _, inside in twin.walk())):
+    for part in twin.tree():
         if hasattr(part, "input_grad"):  # the first layer of a net has no dx otherwise
             part.input_grad = True
     twin.forward(x, keep=True)

@@ -91,8 +91,7 @@ def renormalise_filters(net: Layer, radius: float = 0.1) -> None:
     """
     if not radius > 0:  # also true of NaN
         raise ValueError(f"renormalise_filters: expected a radius above 0, got {radius!r}")
-    layers = [net, *(layer for _, layer in net.walk())]
-    for W in (layer.W for layer in layers if isinstance(layer, Conv2d) and layer.W.trainable):
+    for W in (layer.W for layer in net.tree() if isinstance(layer, Conv2d) and layer.W.trainable):
         with W.device as device:
             rms = (W.value * W.value).mean(axis=(0, 1, 2)) ** 0.5     # (F,)
             rms = device.xp.where(device.xp.isinf(rms), np.nan, rms)

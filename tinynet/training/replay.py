@@ -42,7 +42,7 @@ def repeated(work: Work, net: Layer, loss: Any, metric: Any, graph: bool | None,
                          f"accumulate={accumulate} and {ranks} ranks")
     if graph:
         return Replayed(net, work, loss)
-    parts = (net, *(layer for _, layer in net.walk()), loss, metric)
+    parts = (*net.tree(), loss, metric)
     wanted = graph is None and whole and _one_gpu(net) and all(map(_of_tinynet, parts))
     return Replayed(net, work, loss, must=False) if wanted else work
 
@@ -78,7 +78,7 @@ class Replayed:
         if not all(isinstance(place, Gpu) for place in _places(net)):
             raise ValueError(f"graph=True: expected a net on a GPU, got one on {', '.join(map(str, _places(net)))}")
         self.net, self.work, self.must, self.home = net, work, must, gpu(_places(net)[0].index)
-        self._losses = [loss, *(inside for _, inside in loss.walk())] if isinstance(loss, Layer) else []
+        self._losses = loss.tree() if isinstance(loss, Layer) else []
         self._graph, self._kind, self._given_up = None, None, False
         self._launched, self._others, self._in_vain = 0, 0, 0
 

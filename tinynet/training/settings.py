@@ -54,7 +54,7 @@ class Settings:
             there[name] = copied(value)
 
     def _parts(self) -> list[Layer]:
-        return [self._net, *(layer for _, layer in self._net.walk()), *self._losses]
+        return [*self._net.tree(), *self._losses]
 
     def _dictionaries(self) -> Iterator[dict]:
         """Where layers and losses hold what they are set to, and those of the layers in them."""
