@@ -50,7 +50,7 @@ class Failed(RuntimeError):
 class Alone:
     """A program of one process, the only rank: what ranks do together, it does by itself."""
 
-    rank, size, share, local, agreed = 0, 1, (0, 1), 0, False
+    rank, size, share, machine, agreed = 0, 1, (0, 1), "", False
 
     def gather(self, value: Any) -> list[Any]:
         return [value]
@@ -81,9 +81,7 @@ class Ranks:
         self.comm, self.rank, self.size = comm, comm.Get_rank(), comm.Get_size()
         self.share = self.rank, self.size
         self.agreed = False  # whether all are about to leave
-        machines = self.gather(os.environ.get("SLURM_NODEID") or _host())
-        self.machine = machines[self.rank]
-        self.local = machines[:self.rank].count(self.machine)  # which of its machine's GPUs is its own
+        self.machine = os.environ.get("SLURM_NODEID") or _host()
         self._by_host, self._sums = ByHost(self.begin_sum), {}
 
     def gather(self, value: Any) -> list[Any]:

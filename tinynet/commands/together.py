@@ -13,6 +13,7 @@ from .. import Device, Sequential, cpu, gpu
 from ..data import Split
 from ..data.loader import share_of
 from ..data.subset import Chosen
+from ..devices import cuda
 from ..devices.device import Gpu
 from ..distributed import Alone, Ranks
 
@@ -32,8 +33,32 @@ def parse_together(parse: Callable[..., argparse.Namespace], arguments: Sequence
 
 
 def device_of_rank(args: argparse.Namespace, ranks: Ranks | Alone) -> Device:
-    """The CPU; or of the GPUs of its machine, the rank's own. Raises what `gpu` raises if there are too few."""
-    return cpu if args.device == "cpu" else gpu(ranks.local, tf32=args.tf32)
+    """The CPU; or of the GPUs that the rank sees, the first that no rank before it on its machine has: all may see all
+    of them, or each its own, as Slurm's --gpus-per-task has it. All ranks ask together.
+
+    Raises what `gpu` raises without a GPU, ValueError if there are too few; on all ranks, if on one.
+    """
+    if args.device == "cpu":
+        return cpu
+    if ranks.size == 1:
+        return gpu(0, tf32=args.tf32)
+    seen = ranks.gather((ranks.machine, cuda.addresses()))
+    with ranks.together():
+        return gpu(own_gpu(seen, ranks.rank), tf32=args.tf32)
+
+
+def own_gpu(seen: Sequence[tuple[str, Sequence[str]]], rank: int) -> int:
+    """Which of the GPUs that this rank sees is its own, where `seen` has the machine of each rank and the addresses of
+    the GPUs that it sees there. Raises ValueError if the ranks before it have them all; 0 if it sees none."""
+    taken = set()
+    for machine, addresses in seen[:rank + 1]:
+        free = [i for i, address in enumerate(addresses) if (machine, address) not in taken]
+        own = free[0] if free else None
+        taken |= {(machine, addresses[own])} if free else set()
+    if own is None and addresses:
+        raise ValueError(f"expected a GPU for each rank of a machine; the ranks before rank {rank} have the "
+                         f"{len(addresses)} that it sees: start fewer ranks there")
+    return own or 0
 
 
 def add_gpu_options(add: Callable[..., object]) -> None:

@@ -55,7 +55,7 @@ def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
                 if ranks.size > 1 and args.net == "sample":
                     raise RuntimeError("the figure is trained by one process; several ranks train the published nets, "
                                        "--net ...")
-                device(args)  # to fail at once, if it is not there
+            device(args)  # to fail at once, if it is not there
             if args.data == "full":
                 ranks.first(lambda: cifar10(args.root) and None)  # which downloads it, if it is not there
             data = cifar10(args.root) if args.data == "full" else cifar10_sample()

@@ -62,8 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def on_ranks(args: argparse.Namespace, ranks: Ranks | Alone) -> None:
     with ends_in_a_line(stopped="stopped before the training began"):
-        with ranks.together():
-            device = device_of_rank(args, ranks)
+        device = device_of_rank(args, ranks)
         if args.evaluate:
             return evaluate(args, device)
         folder = Path(args.resume) if args.resume else ranks.first(

@@ -62,6 +62,11 @@ def gpu_count() -> int:
     return cupy.cuda.runtime.getDeviceCount() if cupy.cuda.is_available() else 0
 
 
+def addresses() -> list[str]:
+    """What tells each of these GPUs from the others of the machine, in whatever order a process sees them."""
+    return [load_cupy("addresses").cuda.Device(index).pci_bus_id for index in range(gpu_count())]
+
+
 def check_index(index: int) -> None:
     """Raises ImportError without CuPy or a library that it needs, RuntimeError without a GPU or a driver that is new
     enough, ValueError if `index` is none of the GPUs."""
