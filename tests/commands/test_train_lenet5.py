@@ -9,8 +9,10 @@ import sys
 import numpy as np
 import pytest
 
+from tinynet import count_parameters
 from tinynet.commands import train_lenet5 as command
 from tinynet.data import Dataset, Split
+from tinynet.models.catalogue import build
 from tinynet.models.lenet5 import lenet5, normalised
 from tinynet.training.run import Run
 from tinynet.training.train import train
@@ -59,6 +61,24 @@ def test_momentum_and_decay(run, monkeypatch, options, expected):
     monkeypatch.setattr(command, "train", lambda net, sgd, *args, **how: told.append(sgd))
     run("--epochs", "1", *options)
     assert (told[0].momentum, told[0].weight_decay) == expected
+
+
+def test_without_a_layer_and_with_other_biases(run):
+    printed, out = run("--epochs", "1", "--without", "S2", "C5", "--bias", "0.5")
+    config = json.loads((out / "config.json").read_text())
+    assert (config["without"], config["bias"]) == (["S2", "C5"], 0.5)
+    net = build("lenet5", without=("S2", "C5"))
+    net.load(out / "net.npz")
+    assert f"\n{count_parameters(net):,} parameters; " in printed and abs(net["F6"].b.value - 0.5).max() < 0.2
+
+
+@pytest.mark.parametrize("options, message", [
+    (("--without", "F6"), "what can be left out is C1, S2, C3, S4, C5"),
+    (("--without", "C1", "--output", "linear"), "C3 (TableConv2d) is made for 6 maps, and would get 1")])
+def test_what_cannot_be_left_out_is_said_before_anything_begins(run, tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit, match="2"):
+        run(*options)
+    assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_a_batch_is_shifted_down_and_to_the_left_as_drawn():

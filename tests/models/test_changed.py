@@ -32,6 +32,7 @@ from tinynet import (
     summary,
 )
 from tinynet.layers.activation import ACTIVATIONS
+from tinynet.layers.rbf import RBF
 from tinynet.models import NETS, alexnet, build, convert, vgg
 from tinynet.models.catalogue import settings_of
 from tinynet.models.changed import changed, left_out
@@ -163,7 +164,8 @@ def test_free_connections():
     ("vgg-a", ("conv3_2", "conv5_1"), "conv3_1", "conv4_1"), ("cifar-80sec", ("conv3",), "conv2", "fc64"),
     ("cifar-13pct", ("local3",), "conv2", "local4"), ("googlenet", ("inception3b",), "inception3a", "inception4a"),
     ("resnet20", ("stage2",), "stage1", "stage3"), ("nin-cifar", ("mlpconv2",), "mlpconv1", "mlpconv3"),
-    ("cifar-nin", ("mlpconv1",), None, "mlpconv2")])
+    ("cifar-nin", ("mlpconv1",), None, "mlpconv2"), ("lenet5", ("S2", "C3"), "C1", "S4"),
+    ("lenet5", ("C5",), "S4", "F6"), ("lenet5-linear", ("C3", "F6"), "S2", "C5")])
 def test_other_nets_without_layers(name, names, before, after):
     if name == "resnet20":                                           # the shortcut pads with maps of zeros
         with pytest.raises(ValueError, match="a ZeroPadShortcut cannot be made to fit other inputs"):
@@ -175,6 +177,28 @@ def test_other_nets_without_layers(name, names, before, after):
                                                                               else 10)
     for _, p in net.parameters():
         assert p.value.flags.writeable and p.value.dtype == np.float32
+
+
+def test_lenet5_made_to_fit_is_the_net_it_would_be_and_what_cannot_be_says_why():
+    net = made("lenet5", without=("C3",))
+    assert [p.shape for _, p in net["S4"].parameters()] == [(6,), (6,)] and net["C5"].W.shape == (5, 5, 6, 120)
+    assert net["S4"].w.value.std() > 0                               # drawn, as in the whole net
+    whole, none = (build("lenet5", rng=np.random.default_rng(0), **of) for of in ({}, {"without": ()}))
+    assert all((p.value == q.value).all() for (_, p), (_, q) in zip(whole.parameters(), none.parameters(), strict=True))
+    for settings, message in [
+            ({"without": ("C1",)}, r"C3 \(TableConv2d\) is made for 6 maps, and would get 1; leave out other layers"),
+            ({"width": 2}, r"C3 \(TableConv2d\) is made for 6 maps, and would get 12;"),
+            ({"without": ("F6",)}, "what can be left out is C1, S2, C3, S4, C5, as a tuple of names")]:
+        with pytest.raises(ValueError, match=message):
+            build("lenet5", **settings)
+
+
+def test_pictures_of_other_units_are_refused():
+    with drawn_later():
+        net = Sequential(c1=Conv2d(1, 1, 3), c2=Conv2d(1, 1, 3), flat=Flatten(), output=RBF(16, np.zeros((2, 16))))
+    net.input_shape = (8, 8, 1)
+    with pytest.raises(ValueError, match=r"output \(RBF\) is made for 16 units, and would get 36"):
+        left_out(net, ("c1",), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("name, settings, names, gone", [

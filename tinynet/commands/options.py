@@ -107,15 +107,20 @@ class CommandLine(argparse.ArgumentParser):
         """The options that change one thing in a net or in how it learns: what the papers compare."""
         add = self.add_argument
         add("--width", type=positive, help="multiplies the number of kernels and hidden units (default: 1)")
-        add("--without", nargs="+", metavar="LAYER", help="leave out these layers, with what belongs to them")
+        self.add_layers()
         add("--no-lrn", action="store_const", const=False, dest="lrn", help="without local response normalisation")
         add("--pool", type=int, choices=(2, 3), help="2: windows of 2x2, which do not overlap, for those of 3x3")
         add("--dropout", type=below_1, metavar="P", help="with this probability; 0: none")
-        add("--bias", type=finite, metavar="B", help="initial biases of all layers")
         add("--crops", choices=tuple(CROPS),
             help="in training: anywhere, the corners and the centre, or the centre alone")
         add("--no-mirror", action="store_const", const=False, dest="mirror", help="no mirror images in training")
         add("--momentum", type=below_1, help="of the updates (default: 0.9)")
+
+    def add_layers(self) -> None:
+        """Those of them that suit every net: which layers it has, and how their biases begin."""
+        self.add_argument("--without", nargs="+", metavar="LAYER",
+                          help="leave out these layers, with what belongs to them")
+        self.add_argument("--bias", type=finite, metavar="B", help="initial biases of all layers")
 
     def add_accumulate(self) -> None:
         """The option of all trainings that divides a batch in time, as ranks divide it in space."""

@@ -3,6 +3,7 @@
     python -m tinynet train-lenet5                           on the bundled sample of MNIST: under a minute
     python -m tinynet train-lenet5 --data full               on all of MNIST
     python -m tinynet train-lenet5 --output linear           with ten learned output units instead of the ten pictures
+    python -m tinynet train-lenet5 --without C5              without a layer; what follows is made to fit
     python -m tinynet train-lenet5 --resume runs/...         go on with a run that was stopped, by Ctrl-C or by a crash
 
 Prints the test error after each epoch and what was taken for what. A run is a new folder below runs/: config.json,
@@ -13,13 +14,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .. import SGD, Sequential, SoftmaxCrossEntropy, count_parameters, get_threads
 from ..data import Dataset, Loader, mnist, mnist_sample
 from ..look.confusion import draw_confusion
-from ..models.lenet5 import MAPLoss, lenet5, normalised
+from ..models.catalogue import build
+from ..models.lenet5 import MAPLoss, normalised
+from ..parameter import drawn_later
 from ..training.config import new_folder
 from ..training.metrics import confusion_matrix, confusion_table, top_k_error
 from ..training.run import Run
@@ -49,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parse(arguments)
     rng_net, rng_data = np.random.default_rng(args.seed).spawn(2)    # with --output linear the same order of images
     with ends_in_a_line():
-        net = lenet5(args.output, rng_net, device=chosen_device(args))
+        net = build(name_of(args), rng=rng_net, device=chosen_device(args), **changes_of(args))
         data = mnist(args.root) if args.data == "full" else mnist_sample()
         folder = Path(args.resume) if args.resume else new_folder(args.out, f"lenet5-{args.output}")
     say(f"data: {data.source}\n{count_parameters(net):,} parameters; {get_threads()} threads; writing to {folder}")
@@ -70,6 +74,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="the learning rate of the first epoch (default: the one that suits)")
     parser.add_argument("--momentum", type=below_1, help="of the updates (default: 0.9)")
     parser.add_argument("--decay", type=not_negative, help="weight decay (default: 0)")
+    parser.add_layers()
     parser.add_device()
     parser.add_argument("--seed", type=at_least(0), default=0)
     parser.add_tensorboard()
@@ -80,7 +85,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if args.resume:
         args = parser.again_with(arguments, args, NOT_IN_CONFIG)
     parser.expect_root_of_all(args, "MNIST")
+    try:
+        with drawn_later():
+            build(name_of(args), **changes_of(args))
+    except ValueError as error:
+        parser.error(str(error))
     return args
+
+
+def name_of(args: argparse.Namespace) -> str:
+    """Of the net, in the catalogue."""
+    return "lenet5-linear" if args.output == "linear" else "lenet5"
+
+
+def changes_of(args: argparse.Namespace) -> dict[str, Any]:
+    return {name: value for name in ("without", "bias") if (value := getattr(args, name)) is not None}
 
 
 def config_of(args: argparse.Namespace, data: Dataset) -> dict:

@@ -6,7 +6,7 @@
 
 A name stands for a function that returns the net; its arguments are the settings. Every net has these, too: `width` and
 `without` (changed.py: left_out), and `lrn`, `pool`, `dropout` and `bias` (changed.py: changed). One that has nothing of
-the kind, or layers that cannot be made to fit, as LeNet-5's subsamplings, says so.
+the kind, or layers that cannot be made to fit, as LeNet-5's C3 with its table of maps, says so.
 """
 from __future__ import annotations
 

@@ -28,6 +28,9 @@ from ..layers.local import LocallyConnected2d
 from ..layers.lrn import LRN, WithinMapNorm
 from ..layers.norm import BatchNorm2d
 from ..layers.pool import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from ..layers.rbf import RBF
+from ..layers.subsample import Subsample2d
+from ..layers.table_conv import TableConv2d
 from ..net import Branches, Identity, Sequential, Sum
 from ..parameter import Parameter
 
@@ -178,7 +181,13 @@ def _fit(layer: Layer, shape: Any) -> Any:
     if isinstance(layer, (Conv2d, LRN)) and shape[-1] % layer.groups:
         raise ValueError(f"without: {shape[-1]} maps cannot be dealt out to the {layer.groups} groups of "
                          f"{'a Conv2d' if isinstance(layer, Conv2d) else 'an LRN'}; leave out other layers")
-    if isinstance(layer, (*WITH_WEIGHTS, BatchNorm2d)):
+    if isinstance(layer, (TableConv2d, RBF)):
+        own, what = (layer.in_features, "units") if isinstance(layer, RBF) else (layer.in_channels, "maps")
+        if shape[-1] != own:
+            raise ValueError(f"width, without: {layer.label} is made for {own} {what}, and would get {shape[-1]}; "
+                             "leave out other layers")
+        return (len(layer.codes),) if isinstance(layer, RBF) else (*layer.output_size(*shape[:2]), layer.out_channels)
+    if isinstance(layer, (*WITH_WEIGHTS, BatchNorm2d, Subsample2d)):
         return _fit_weights(layer, shape)
     if not isinstance(layer, SAME):
         raise ValueError(f"width, without: a {type(layer).__name__} cannot be made to fit other inputs")
@@ -209,6 +218,11 @@ def _fit_weights(layer: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
         layer.gamma.reshape((C,))
         layer.beta.reshape((C,))
         return shape
+    if isinstance(layer, Subsample2d):
+        layer.channels = C
+        layer.w.reshape((C,))
+        layer.b.reshape((C,))
+        return *layer.output_size(*shape[:2]), C
     if isinstance(layer, Linear):
         layer.in_features, W, y = C, (C, layer.out_features), (layer.out_features,)
         b = y
