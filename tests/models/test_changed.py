@@ -193,6 +193,14 @@ def test_lenet5_made_to_fit_is_the_net_it_would_be_and_what_cannot_be_says_why()
             build("lenet5", **settings)
 
 
+@pytest.mark.parametrize("name", ["resnet20", "cifar-resnet20"])
+def test_residual_nets_of_another_width(name):
+    net = made(name, width=0.5)
+    assert net["conv1"].out_channels == 8 and net["fc"].in_features == 32
+    assert net.forward(np.zeros((1, 32, 32, 3), np.float32)).shape == (1, 10)
+    assert {p.decay for _, p in net.parameters()} == {p.decay for _, p in made(name).parameters()}
+
+
 def test_pictures_of_other_units_are_refused():
     with drawn_later():
         net = Sequential(c1=Conv2d(1, 1, 3), c2=Conv2d(1, 1, 3), flat=Flatten(), output=RBF(16, np.zeros((2, 16))))

@@ -44,6 +44,11 @@ def _cifar(build_net: Callable[..., Sequential], side: int, device: Device = cpu
     return net.to(device)
 
 
+def _cifar_resnet20(device: Device = cpu, rng: np.random.Generator | None = None, width: float = 1.0) -> Sequential:
+    """Another width is its own affair: shortcuts must grow with the maps that they are added to."""
+    return _cifar(partial(cifar.cifar_resnet20, width=width), 32, device, rng)
+
+
 NETS: dict[str, Callable[..., Sequential]] = {
     "alexnet": alexnet, "alexnet-source": partial(alexnet, variant="source"), "alexnet-half": alexnet_half,
     "zfnet": zfnet,
@@ -57,7 +62,7 @@ NETS: dict[str, Callable[..., Sequential]] = {
     "cifar-sample-tanh": partial(_cifar, partial(cifar.cifar_sample, activation=Tanh), 32),
     "cifar-80sec": partial(_cifar, cifar.cifar_80sec, 32), "cifar-18pct": partial(_cifar, cifar.cifar_18pct, 32),
     "cifar-13pct": partial(_cifar, cifar.cifar_13pct, 24), "cifar-11pct": partial(_cifar, cifar.cifar_11pct, 24),
-    "cifar-resnet20": partial(_cifar, cifar.cifar_resnet20, 32),
+    "cifar-resnet20": _cifar_resnet20,
     "cifar-nin": partial(_cifar, cifar.cifar_nin, 32),
 }
 

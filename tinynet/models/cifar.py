@@ -101,9 +101,10 @@ def cifar_nin(rng: np.random.Generator) -> Sequential:
     return net
 
 
-def cifar_resnet20(rng: np.random.Generator) -> Sequential:
-    """The residual net of 20 layers, with the paper's weight decay in every parameter."""
-    net = resnet_cifar(20, rng=rng)
+def cifar_resnet20(rng: np.random.Generator, width: float = 1.0) -> Sequential:
+    """The residual net of 20 layers, with the paper's weight decay in every parameter. `width` multiplies the number of
+    maps."""
+    net = resnet_cifar(20, width=width, rng=rng)
     for _, p in net.parameters():
         p.decay = 1e-4
     return net
