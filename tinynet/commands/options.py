@@ -117,7 +117,7 @@ class CommandLine(argparse.ArgumentParser):
         add("--momentum", type=below_1, help="of the updates (default: 0.9)")
 
     def add_layers(self) -> None:
-        """Those of them that suit every net: which layers it has, and how their biases begin."""
+        """The switches that suit every net: which layers it has, and how their biases begin."""
         self.add_argument("--without", nargs="+", metavar="LAYER",
                           help="leave out these layers, with what belongs to them")
         self.add_argument("--bias", type=finite, metavar="B", help="initial biases of all layers")

@@ -99,6 +99,7 @@ def name_of(args: argparse.Namespace) -> str:
 
 
 def changes_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings of the net that the options give."""
     return {name: value for name in ("without", "bias") if (value := getattr(args, name)) is not None}
 
 

@@ -181,17 +181,24 @@ def _fit(layer: Layer, shape: Any) -> Any:
     if isinstance(layer, (Conv2d, LRN)) and shape[-1] % layer.groups:
         raise ValueError(f"without: {shape[-1]} maps cannot be dealt out to the {layer.groups} groups of "
                          f"{'a Conv2d' if isinstance(layer, Conv2d) else 'an LRN'}; leave out other layers")
-    if isinstance(layer, (TableConv2d, RBF)):
-        own, what = (layer.in_features, "units") if isinstance(layer, RBF) else (layer.in_channels, "maps")
-        if shape[-1] != own:
-            raise ValueError(f"width, without: {layer.label} is made for {own} {what}, and would get {shape[-1]}; "
-                             "leave out other layers")
-        return (len(layer.codes),) if isinstance(layer, RBF) else (*layer.output_size(*shape[:2]), layer.out_channels)
+    if isinstance(layer, TableConv2d):
+        _expect_inputs(layer, layer.in_channels, "maps", shape)
+        return *layer.output_size(*shape[:2]), layer.out_channels
+    if isinstance(layer, RBF):
+        _expect_inputs(layer, layer.in_features, "units", shape)
+        return (len(layer.codes),)
     if isinstance(layer, (*WITH_WEIGHTS, BatchNorm2d, Subsample2d)):
         return _fit_weights(layer, shape)
     if not isinstance(layer, SAME):
         raise ValueError(f"width, without: a {type(layer).__name__} cannot be made to fit other inputs")
     return shape
+
+
+def _expect_inputs(layer: Layer, number: int, of: str, shape: tuple[int, ...]) -> None:
+    """Raise ValueError if a layer that is made for this number of maps or units would get another."""
+    if shape[-1] != number:
+        raise ValueError(f"width, without: {layer.label} is made for {number} {of}, and would get {shape[-1]}; leave "
+                         "out other layers")
 
 
 def _fit_branches(layer: Branches | Sum, shape: tuple[int, ...]) -> tuple[int, ...]:
