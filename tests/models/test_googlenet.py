@@ -174,6 +174,23 @@ def test_without_training_backward_takes_one_gradient_and_leaves_the_heads_alone
             np.testing.assert_array_equal(grad, dict(bare.parameters())[name].grad, name)
 
 
+def test_the_heads_gradients_of_an_earlier_step_are_not_taken_again():
+    net, loss, x = small(), GoogLeNetLoss(), images(dtype=np.float32)
+    sgd = SGD(net.parameters(), 0.01)
+    loss.forward(net.forward(x, train=True), LABELS)
+    net.backward(loss.backward())
+    sgd.step()
+    before = {name: p.value.copy() for name, p in net.parameters()}
+    net.backward(net.forward(x, keep=True))
+    with pytest.raises(RuntimeError, match="no gradient in head1.conv.W, .* or freeze what is not to be trained"):
+        sgd.step()
+    assert all((p.value == before[name]).all() for name, p in net.parameters())
+    net.freeze("head1", "head2")
+    sgd.step()
+    assert {name for name, p in net.parameters() if (p.value == before[name]).all()} == {
+        name for name in before if name.startswith("head")}
+
+
 @pytest.mark.parametrize("trained, reached", [
     (["fc", "head1.fc2", "head2.fc2"], set()), (["inception4c"], {"inception4c", "inception4d", "inception4e", "head2",
                                                                   "inception5a", "inception5b"}),

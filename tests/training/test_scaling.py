@@ -83,6 +83,8 @@ def test_the_trick_pays_until_its_inputs_outweigh_the_weights(alexnet_in_two_col
 def test_two_columns(alexnet_in_two_columns):
     there_and_back = 2 * 128 * alexnet_in_two_columns.crossing / 2
     assert two_columns(alexnet_in_two_columns, 1.0, 128, Wire(0.0, 1e9)) == pytest.approx(0.5 + there_and_back / 1e9)
+    # before conv3, fc6, fc7 and fc8, there and back
+    assert two_columns(alexnet_in_two_columns, 1.0, 128, Wire(1e-3, 1e30)) == pytest.approx(0.5 + 8e-3)
 
 
 def test_goyal_et_al_2017():

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -129,12 +130,27 @@ def left_out(net: Sequential, names: Sequence[str], rng: np.random.Generator, wi
         raise ValueError(f"width: expected a number above 0, got {width!r}")
     gone = {name for name in layers if name.removeprefix("to_") in names}.union(*(_of(net, name) for name in names))
     net.layers = {name: layer for name, layer in net.layers.items() if name not in gone}
+    _cross_before_flat(net)
     if width != 1:
         _widen([layer for _, layer in net.walk() if isinstance(layer, WITH_WEIGHTS)][:-1], width)
     _fit(net, tuple(net.input_shape))
     for _, p in net.parameters():
         p.draw(rng)
     return net
+
+
+def _cross_before_flat(net: Sequential) -> None:
+    """Where fc6 has gone with its crossing, put the next one before `flat`, as that was: columns exchange maps. Joined
+    as rows, their numbers would be in another order than one column has them in."""
+    names = list(net.layers)
+    for at, (flat, crossing) in enumerate(pairwise(names)):
+        if isinstance(_kind(net[flat]), Flatten) and isinstance(net[crossing], (Exchange, Join)):
+            names[at:at + 2] = crossing, flat
+            net.layers = {name: net.layers[name] for name in names}
+            if isinstance(net[crossing], Join):  # from there on, one array
+                net.layers[flat] = Flatten()
+                net.rename(net.name)
+            return
 
 
 def _of(net: Sequential, name: str) -> set[str]:

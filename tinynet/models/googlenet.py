@@ -84,6 +84,9 @@ class GoogLeNet(Sequential):
     def backward(self, dy: Any, input_grad: bool | None = None) -> Any:
         (with_heads,) = self.take()
         if not with_heads:
+            for head in self.heads.values():
+                for _, p in head.parameters():
+                    p.grad = None                                                    # that of an earlier step
             return super().backward(dy, input_grad)
         if not isinstance(dy, tuple) or len(dy) != 3:
             raise TypeError(f"{self.label}: after a forward in training, backward expects a tuple of three gradients, "

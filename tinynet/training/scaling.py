@@ -14,7 +14,8 @@ all p·b images, and gives the gradient of each back, when nothing else can be c
     2 · (p - 1) (α + b · n_in · 4/β)                                                                                 (3)
 
 That grows with b, (1) does not: what pays depends on the batch. The paper's two columns are a machine cut in two: half
-of C, and what crosses at conv3, fc6, fc7 and fc8, there and back, waited for (`Net.crossing` bytes an image).
+of C, and what crosses at conv3, fc6, fc7 and fc8, there and back, waited for: `Net.crossing` bytes an image, in
+`Net.crossings` messages each way.
 
 The model knows no other traffic on the wires, no slowest machine, and no disk; real ones are slower.
 """
@@ -61,10 +62,12 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Net:
-    """What of a net the model needs: its layers, and the bytes that cross between its columns, forward, an image."""
+    """What of a net the model needs: its layers, and the bytes that cross between its columns, forward, an image, and
+    how many times they cross."""
 
     parts: tuple[Part, ...]
     crossing: int = 0
+    crossings: int = 0
 
     @classmethod
     def of(cls, rows: list[Row]) -> Net:
@@ -73,7 +76,7 @@ class Net:
         parts = [Part(FLOAT * row.parameters, row.multiply_adds / total,
                       row.multiply_adds // row.neurons if row.kind == "Linear" else 0)
                  for row in rows if row.parameters]
-        return cls(tuple(parts), sum(row.bytes for row in rows))
+        return cls(tuple(parts), sum(row.bytes for row in rows), sum(row.bytes > 0 for row in rows))
 
 
 def step(net: Net, seconds: float, batch: int, p: int, wire: Wire, way: str = "ring") -> float:
@@ -96,7 +99,8 @@ def step(net: Net, seconds: float, batch: int, p: int, wire: Wire, way: str = "r
 
 def two_columns(net: Net, seconds: float, batch: int, wire: Wire) -> float:
     """Seconds for a step of two machines, each a column: what crosses goes there in forward, and back in backward."""
-    return seconds / 2 + 2 * wire.send(batch * net.crossing / 2)   # both send half of it at the same time
+    there = net.crossings * wire.latency + batch * net.crossing / 2 / wire.bandwidth  # both send half at the same time
+    return seconds / 2 + 2 * there
 
 
 def pays_until(machines: list[int], speed: Callable[[int], float]) -> int:
