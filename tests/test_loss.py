@@ -168,6 +168,12 @@ def test_logits_that_are_not_finite_are_refused(wrong):
         SoftmaxCrossEntropy().forward(logits, [0, 1])
 
 
+def test_finite_logits_too_far_apart_give_infinity_and_no_warning():
+    loss = SoftmaxCrossEntropy()
+    assert loss.forward(np.array([[3e38, -3e38]], np.float32), [1]) == np.inf        # warnings are errors in tests
+    np.testing.assert_array_equal(loss.backward(), [[1, -1]])
+
+
 def test_logits_of_another_kind_are_refused():
     loss = SoftmaxCrossEntropy()
     message = "SoftmaxCrossEntropy: expected logits of shape (N, K), got (2, 3, 1)"

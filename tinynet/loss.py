@@ -86,7 +86,7 @@ class SoftmaxCrossEntropy(Layer):
 
     def forward(self, logits: Any, labels: Any) -> Any:
         """L for logits (N, K) and whole-number labels (N,): a float. On a GPU an array of no dimension, so that nobody
-        has to wait for it; NaN if the logits are not finite.
+        has to wait for it; NaN if the logits are not finite. Infinite, if finite ones are too far apart.
 
         Raises TypeError for labels that are no whole numbers, ValueError for labels out of range, a wrong shape, and
         logits that are NaN or infinite.
@@ -94,7 +94,7 @@ class SoftmaxCrossEntropy(Layer):
         self._device = None  # a loss has no weights: it computes where these logits are
         xp = self.expect(logits, "N", "K", what="logits")
         labels = checked_labels(self, labels, logits.shape)
-        with self.device as device:
+        with self.device as device, np.errstate(over="ignore"):
             if not device.asynchronous and not xp.isfinite(logits).all():
                 raise ValueError(f"{self.label}: the logits hold NaN or infinity: the training has diverged, or the "
                                  "input was not finite; a smaller learning rate may help")
