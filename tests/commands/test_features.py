@@ -139,7 +139,25 @@ def test_the_three_sets_share_no_photograph(command, monkeypatch):
     assert (np.bincount(work.valid.labels) == 2).all() and set(work.fold(0, 1)) < set(folds[0])
 
 
+def test_a_net_that_sees_crops(command, tmp_path):
+    """So does the net that learns from the photographs alone."""
+    view, settings = View(np.full((32, 32, 3), 100.0), crop=24), {"width": 0.1}
+    build("cifar-13pct", rng=np.random.default_rng(0), **settings).save(tmp_path / "run" / "net.npz")
+    view.save(tmp_path / "run")
+    write_json(tmp_path / "run" / "config.json", {"net": "cifar-13pct", "settings": settings, "view": view.config(),
+                                                  "classes": list("abcdefghij")})
+    rows = command("--parts", "shots", "--layers", "pool2")
+    assert any(row.get("by") == "scratch" and "accuracy" in row for row in rows)
+
+
 def test_what_it_refuses(command, tmp_path):
+    net = build("cifar-resnet20", width=0.1, rng=np.random.default_rng(0))
+    assert features.layers_of(SimpleNamespace(net=net), ["stage1", "stage1.block1.relu2"]) == [
+        "stage1", "stage1.block1.relu2"]
+    with pytest.raises(ValueError, match="--layers: expected some of conv1, .*; got stage1.block1$"):  # made of others
+        features.layers_of(SimpleNamespace(net=net), ["stage1.block1"])
+    with pytest.raises(ValueError, match="got none, and none of them is a MaxPool2d or an AvgPool2d"):
+        features.layers_of(SimpleNamespace(net=net), None)
     with pytest.raises(SystemExit, match="--layers: expected some of conv1, .*; got pool9"):
         command("--layers", "pool9")
     with pytest.raises(SystemExit, match="train: expected 10 photographs of each class, for 3 folds, got 8 of x"):

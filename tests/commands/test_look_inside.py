@@ -123,6 +123,20 @@ def test_a_picture_of_ones_own(run, tmp_path):
     assert files == ["occlusion-mine.png"] and printed.startswith("mine: probability of ")
 
 
+def test_pictures_of_ones_own_need_no_data(run, tmp_path, monkeypatch):
+    """Least of all a download of them."""
+    write_cifar(tmp_path / "run", "80sec", "full")
+    Image.fromarray(SMALL.test.images[3]).save(tmp_path / "mine.png")
+    monkeypatch.setattr(asked, "cifar10", lambda root: pytest.fail(f"{root} was read"))
+    for picture in ["--deconv"], ["--compare"], ["--occlusion", "--stride", 16]:
+        run(tmp_path / "run", *picture, "--layer", "relu1", "--images", tmp_path / "mine.png")
+    roots = []
+    monkeypatch.setattr(asked, "cifar10", lambda root: roots.append(root) or SMALL)
+    for more in ["--images", 3], [], ["--top9", "--images", tmp_path / "mine.png"]:
+        run(tmp_path / "run", "--deconv", "--layer", "relu1", *more)
+    assert roots == [None] * 3
+
+
 @pytest.mark.parametrize("side, square, stride, places", [
     (32, 5, 8, (1, 2)), (32, 7, 1, (3, 16)), (224, 50, 8, (4, 14)), (32, 16, 15, (1, None)), (32, 16, 32, (1, None)),
     (32, 24, 16, (1, None)), (32, 32, 1, (16, None))])

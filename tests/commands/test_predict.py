@@ -70,6 +70,9 @@ def test_without_a_mean_image_the_run_says_how_large_its_squares_were(tmp_path, 
     trained = load_net(write_run(tmp_path / "wrong", mean=0.0, size="x" * 99))
     with pytest.raises(ValueError, match="expected a 'size' from 1 to 4096 pixels, got 'xxx"):
         trained.squares(pictures)
+    trained = trained._replace(view=View(0.0, crop=24), config={})
+    with pytest.raises(ValueError, match="expected a 'size' .*, got None: how large its images are, before the"):
+        trained.squares(pictures)                                    # not 32: of which size are the crops' images?
 
 
 def test_the_command_prints_bars_and_draws(tmp_path, pictures, capsys):

@@ -307,8 +307,12 @@ def test_images_that_do_not_fit(see):
         getattr(View(MEAN, crop=S), see)(IMAGES[:, :6, :6], *rng)
     with pytest.raises(ValueError, match=r"at least 6x6 pixels to crop, got shape \(40, 5, 11, 3\)"):
         getattr(View(crop=S), see)(IMAGES[:, :5], *rng)
-    with pytest.raises(ValueError, match=r"images of shape \(H, W, C\)"):
+    with pytest.raises(ValueError, match=r"images of shape \(H, W, C\) in .*\(9, 11, 3\); write image\[None\] for a s"):
         getattr(View(crop=S), see)(IMAGES[0], *rng)
+    with pytest.raises(ValueError, match=r"images of shape \(H, W, C\) in .* \(N, H, W, C\), got shape \(9, 11\)$"):
+        getattr(View(crop=S), see)(IMAGES[0, ..., 0], *rng)
+    with pytest.raises(TypeError, match=r"View: expected images in one array \(N, H, W, C\), got a list"):
+        getattr(View(crop=S), see)(list(IMAGES), *rng)
 
 
 @pytest.mark.parametrize("view", [View([1, 2, 3]), View(color=COLOR), View([1, 2, 3], crop=S, jitter=(6, 9))])

@@ -42,6 +42,7 @@ def test_the_ratio_says_more_than_when_the_second_curve_has_not_crossed():
     assert ratio_in_words(fast, slow, 0.25) == "3.0"
     assert ratio_in_words(fast, slow[:5], 0.25) == "more than 2.5"
     assert ratio_in_words(slow[:5], slow[:5], 0.25) is None
+    assert ratio_in_words(fast, slow[:1], 0.25) is None and ratio_in_words(fast, slow[:2], 0.25) == "more than 1.0"
 
 
 @pytest.mark.parametrize("tanh", [[0.9, 0.8, 0.7], [0.9, 0.2], [0.9], []])

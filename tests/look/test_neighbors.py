@@ -147,6 +147,14 @@ def test_features_of_a_layer_in_a_layer():
             features(net, IMAGES, wrong, prepare)
 
 
+def test_features_between_a_forward_and_its_backward_disturb_nothing():
+    net = Sequential(conv=Conv2d(3, 4, 3, rng=np.random.default_rng(0)), relu=ReLU())
+    y = net.forward(prepare(IMAGES), train=True)
+    features(net, IMAGES[:2], "relu", prepare)
+    net.backward(np.ones_like(y))
+    np.testing.assert_array_equal(net["conv"].b.grad, (y > 0).sum(axis=(0, 1, 2)))
+
+
 def test_features_of_nothing_or_of_an_unknown_layer_are_refused():
     net = Sequential(relu=ReLU())
     with pytest.raises(ValueError, match="features: expected one image or more, got none"):

@@ -192,6 +192,9 @@ def test_the_folder_around_several_runs_says_where_they_are(folder):
     with pytest.raises(ValueError) as error:
         load_net(around)
     assert str(error.value).endswith(f"; there are such below it: {around / 'first'}, {around / 'second'}")
+    (around / "config.json").write_text('{"data": "CIFAR-10", "options": {"net": "80sec", "data": "full"}}')
+    with pytest.raises(ValueError, match="there are such below it: ") as error:      # stopped, or still at it
+        load_net(around)
     assert load_net(around / "second").classes
 
 

@@ -80,7 +80,8 @@ def from_scratch(work: Work, f: int) -> tuple[Sequential, View]:
     net = replace_last(build(config["net"], rng=rng, **config["settings"]), work.classes, rng)
     for W in (layer.W for layer in weighty(net).values()):
         W.assign(fan_in(2.0)(rng, W.shape))
-    return net, View(work.trained.view.mean, 64.0)
+    view = work.trained.view
+    return net, View(view.mean, 64.0, crop=view.crop, crops="center")
 
 
 def weighty(net: Sequential) -> dict[str, object]:

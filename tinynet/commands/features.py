@@ -106,12 +106,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def layers_of(trained: Trained, named: Sequence[str] | None) -> list[str]:
     """The layers whose features are measured: those that were named, or those that pool."""
-    known = dict(trained.net.walk())
+    known = {name: layer for name, layer in trained.net.walk() if "." not in name or not layer.children()}
     top = [name for name in known if "." not in name]
     named = named or [name for name in top if isinstance(known[name], (MaxPool2d, AvgPool2d))]
     missing = [name for name in named if name not in known]
     if missing or not named:
-        got = f"got {', '.join(missing)}" if missing else "got none, and none of them pools"
+        got = f"got {', '.join(missing)}" if missing else "got none, and none of them is a MaxPool2d or an AvgPool2d"
         raise ValueError(f"--layers: expected some of {', '.join(top)}; {got}")
     return list(named)
 

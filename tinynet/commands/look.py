@@ -39,7 +39,7 @@ from .. import Device
 from ..training.config import folder_name
 from ..training.evaluate import Trained
 from ..training.train import say
-from .looks.asked import bundled, data_of, images_of, layers_of, maps_of, need, net_of
+from .looks.asked import are_files, bundled, data_of, images_of, layers_of, maps_of, need, net_of
 from .looks.first_layers import diagnose
 from .looks.growth import evolution, kept_in
 from .looks.hiding import hide, hide_in_many, sizes
@@ -140,7 +140,7 @@ def draw_those(args: argparse.Namespace, trained: Trained, out: Path, device: De
     kept = kept_in(args.run) if args.evolution else None
     called = names_of([args.run, *(args.diagnosis or ())])
     others = {called[run]: net_of(run, device) for run in args.diagnosis or ()}
-    data = data_of(args, trained.config)
+    data = data_of(args, trained.config) if args.data or goes_by_data(args) else None
     chosen = images_of(args, trained, data) if args.ways or args.compare or args.occlusion else None
     out.mkdir(parents=True, exist_ok=True)
     layers, at = list(shapes), args.layer[0] if args.layer else last_of_maps(shapes)
@@ -158,6 +158,12 @@ def draw_those(args: argparse.Namespace, trained: Trained, out: Path, device: De
         diagnose(out, {called[args.run]: trained, **others}, need(data, "--diagnosis"))
     if args.evolution:
         evolution(out, kept, trained, need(data, "--evolution"), layers, maps, args.seed)
+
+
+def goes_by_data(args: argparse.Namespace) -> bool:
+    """Whether a picture that was named needs the data that the net was trained on: none of picture files does."""
+    of_all = args.top9 or args.evolution or args.average or args.diagnosis is not None
+    return bool(of_all) or not are_files(args.images)
 
 
 def names_of(runs: Sequence[str]) -> dict[str, str]:

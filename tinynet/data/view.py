@@ -223,11 +223,18 @@ class View:
             raise ValueError(f"a view: expected what View.config gives, got {shortened(config)}: {error!r}") from error
 
     def _size(self, images: np.ndarray) -> tuple[int, int]:
-        """How much of images (N, H, W, C) is seen: h, w. Raises ValueError if they do not fit."""
+        """How much of images (N, H, W, C) is seen: h, w. Raises ValueError if they do not fit, TypeError for what is
+        no array."""
         check_kind(images, "View", "images")
+        if not hasattr(images, "shape"):
+            raise TypeError(f"View: expected images in one array (N, H, W, C), got a {type(images).__name__}")
+        if len(images.shape) != 4:
+            single = "; write image[None] for a single image" if len(images.shape) == 3 else ""
+            raise ValueError(f"View: expected images of shape (H, W, C) in an array (N, H, W, C), got shape "
+                             f"{images.shape}{single}")
         H, W_, C = self.mean.shape if self.mean.ndim == 3 else (None, None, *(self.mean.shape or (None,)))
         known = (H, W_, 3 if self.color else C)
-        if images.ndim != 4 or any(n not in (None, m) for n, m in zip(known, images.shape[1:], strict=True)):
+        if any(n not in (None, m) for n, m in zip(known, images.shape[1:], strict=True)):
             expected = ", ".join(letter if n is None else str(n) for letter, n in zip("HWC", known, strict=True))
             raise ValueError(f"View: expected images of shape ({expected}), as those that the net was trained on, got "
                              f"{images.shape[1:]}")

@@ -36,9 +36,9 @@ def crossing_in_words(name: str, errors: Sequence[float], level: float) -> str:
 
 def ratio_in_words(fast: Sequence[float], slow: Sequence[float], level: float) -> str | None:
     """How many times longer the second curve takes to fall to `level`: "4.2", or "more than 4.2"; None if the first
-    has not come so far."""
+    has not come so far, or the second has not had as many epochs."""
     first, second = crossing(fast, level), crossing(slow, level)
-    if first is None:
+    if first is None or second is None and len(slow) < first:
         return None
     return f"{second / first:.1f}" if second is not None else f"more than {len(slow) / first:.1f}"
 

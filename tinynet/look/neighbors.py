@@ -19,7 +19,7 @@ import numpy as np
 
 from ..columns import Pair
 from ..devices.device import device_of
-from ..layer import Layer
+from ..layer import Layer, aside
 from ..net import Sequential
 from ..sizes import as_int
 from .figure import figure
@@ -44,7 +44,8 @@ def features(net: Sequential, images: np.ndarray, upto: str, prepare: Callable[[
             found.append(y)
 
     for first in range(0, len(images), as_int(batch_size, "features batch_size")):
-        y = part.forward(prepare(images[first:first + batch_size]), seen=take if inside else None)
+        with aside():
+            y = part.forward(prepare(images[first:first + batch_size]), seen=take if inside else None)
         y = found.pop() if inside else y
         columns = zip(y.devices, y, strict=True) if isinstance(y, Pair) else [(device_of(y), y)]
         y = np.concatenate([device.tohost(column) for device, column in columns], axis=-1)
@@ -99,10 +100,10 @@ def draw_neighbors(path: str | os.PathLike, queries: np.ndarray, found: np.ndarr
     queries, found = check_images(queries, "draw_neighbors"), check_images(found, "draw_neighbors", "Q, k")
     (Q, k), (H, W) = found.shape[:2], found.shape[2:4]
     right = np.ones((Q, k), bool) if right is None else np.asarray(right)
-    if queries.shape != (Q, *found.shape[2:]) or right.shape != (Q, k) or len(names or [""] * Q) != Q:
+    names = [""] * Q if names is None else list(names)
+    if queries.shape != (Q, *found.shape[2:]) or right.shape != (Q, k) or len(names) != Q:
         raise ValueError(f"draw_neighbors: expected queries (Q, H, W, C), found (Q, k, H, W, C), right (Q, k) and Q "
-                         f"names, got shapes {queries.shape}, {found.shape}, {right.shape}"
-                         + (f" and {len(names)} names" if names else ""))
+                         f"names, got shapes {queries.shape}, {found.shape}, {right.shape} and {len(names)} names")
     gap = max(1, W // 12)
     columns = [tile(queries, 1, gap), tile(found.reshape(-1, *found.shape[2:]), k, gap)]
     apart = np.full((len(columns[0]), 3 * gap, 3), 255, np.uint8)
@@ -112,7 +113,7 @@ def draw_neighbors(path: str | os.PathLike, queries: np.ndarray, found: np.ndarr
             left, top = W + 3 * gap + i * (W + gap) - 0.5, q * (H + gap) - 0.5
             ax.plot(left + np.array([0, W, W, 0, 0]), top + np.array([0, 0, H, H, 0]), color="C1", linewidth=2.5,
                     clip_on=False)
-        ax.set_yticks(np.arange(Q) * (H + gap) + H / 2, names or [""] * Q)
+        ax.set_yticks(np.arange(Q) * (H + gap) + H / 2, names)
         ax.set_xticks([W / 2, W + 3 * gap + (k * (W + gap) - gap) / 2], ["test image", "nearest training images" + (
             "" if right.all() else " (framed: of another class)")])
         ax.xaxis.tick_top()

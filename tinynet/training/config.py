@@ -163,7 +163,7 @@ def _as_written_now(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     name = options.get("net") if isinstance(options, dict) else None
     seen = {"mean": "mean.npy", "scale": 1.0, "crop": None, "mirror": False, "jitter": None, "pad": 0,
             "color": None, "noise": "paper"}
-    if isinstance(name, str) and name in _CIFAR_0_1_0:
+    if isinstance(name, str) and name in _CIFAR_0_1_0 and (folder / "mean.npy").is_file():
         classes = "airplane automobile bird cat deer dog frog horse ship truck".split()
         return {**config, "net": f"cifar-{name}", "settings": {}, "view": seen | _CIFAR_0_1_0[name], "classes": classes}
     if not {"net", "settings", "classes", "crop", "scale"} <= set(config):

@@ -67,9 +67,11 @@ class Trained(NamedTuple):
         *_, side, channels = self.net.input_shape
         if channels != 3:
             raise ValueError(f"a picture has three channels, the net sees images of {channels}")
-        side = self.view.mean.shape[0] if self.view.mean.ndim == 3 else self.config.get("size", side)
+        seen = None if self.view.crop else side  # of the whole of which the net sees a crop, only the run can tell
+        side = self.view.mean.shape[0] if self.view.mean.ndim == 3 else self.config.get("size", seen)
         if type(side) is not int or not 1 <= side <= MOST_SIDE:
-            raise ValueError(f"the run's config: expected a 'size' from 1 to {MOST_SIDE} pixels, got {shortened(side)}")
+            raise ValueError(f"the run's config: expected a 'size' from 1 to {MOST_SIDE} pixels, got {shortened(side)}"
+                             ": how large its images are, before the view crops them")
         squares = [read_square(path, side) for path in paths]
         if not squares:
             raise ValueError("expected the paths of one picture or more, got none")

@@ -99,7 +99,7 @@ def images_of(args: argparse.Namespace, trained: Trained, data: Dataset | None) 
     where two would be the same, as it was given.
     """
     named = args.images or []
-    if named and not all(text.isdecimal() for text in named):
+    if are_files(named):
         images = trained.squares(named)
         labels = trained.probabilities(Split(images, np.zeros(len(images), np.int64))).argmax(axis=1)
         stems = Counter(Path(path).stem for path in set(named))
@@ -116,6 +116,11 @@ def images_of(args: argparse.Namespace, trained: Trained, data: Dataset | None) 
     labels = data.test.labels[numbers]
     return Chosen(data.test.images[numbers], labels,
                   [f"{data.classes[label]} {number}" for label, number in zip(labels, numbers, strict=True)])
+
+
+def are_files(named: Sequence[str] | None) -> bool:
+    """Whether the images that were named are picture files, not numbers of test images."""
+    return bool(named) and not all(text.isdecimal() for text in named)
 
 
 def need(data: Dataset | None, what: str) -> Dataset:
