@@ -541,7 +541,7 @@ for row in "left", "right", "":
 # And one thing that nobody had asked for: the columns *specialise*. In every run, the first layer's kernels came to
 # look for shapes in one column and for colours in the other (section 6.1, Figure 3). That takes days of training, and
 # two columns that seldom meet. In minutes, on small photographs, it is not to be seen: two columns differ in their
-# share of colour by +0.2 points (-6.6 to +6.9) more than the halves of a net with free connections do (`colors`).
+# share of colour by +0.5 points (-4.1 to +5.1) more than the halves of a net with free connections do (`colors`).
 #
 # ### Exercise 10.4, an open one
 #
