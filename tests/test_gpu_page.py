@@ -91,6 +91,13 @@ def test_less_than_half_as_the_readme_says():
     assert float(ratio(found, "one column, graph", better_layout(found, False))) < 0.5
 
 
+def test_the_peaks_of_the_two_runs():
+    files = (ROOT / f"benchmarks/results/0.2.0-h100-{run}.jsonl" for run in (1, 2))
+    peaks = [json.loads(file.read_text().splitlines()[0])["peaks"] for file in files]
+    tf32, float32 = (" and ".join(dict.fromkeys(f"{peak[name]:.0f}" for peak in peaks)) for name in ("TF32", "float32"))
+    assert f"{tf32} million million operations a second, in float32 {float32}." in " ".join(PAGE.split())
+
+
 def test_what_tf32_does_to_the_error():
     def error(run):
         lines = (ROOT / f"examples/results/tf32/{run}/metrics.jsonl").read_text().splitlines()
