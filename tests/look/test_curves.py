@@ -93,3 +93,13 @@ def test_what_the_lr_finder_found_is_drawn(tmp_path, losses):
 def test_confusion_is_written(tmp_path):
     draw_confusion(tmp_path / "confusion.png", np.array([[3, 1], [0, 0]]), ("cat", "dog"), "title")
     assert matplotlib.image.imread(tmp_path / "confusion.png").std() > 0.05
+    with pytest.raises(ValueError, match=r"as there are names, 2, got shape \(3, 3\)"):
+        draw_confusion(tmp_path / "other.png", np.eye(3), ("cat", "dog"))
+    assert not (tmp_path / "other.png").exists()
+
+
+def test_confusion_writes_no_share_that_is_rounded_to_nothing(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr("matplotlib.axes.Axes.text", lambda ax, x, y, text, **how: written.append((x, y, text)))
+    draw_confusion(tmp_path / "confusion.png", np.array([[995, 5], [6, 994]]), ("cat", "dog"))
+    assert written == [(0, 0, "100%"), (0, 1, "1%"), (1, 1, "99%")]                  # 5 of 1,000 are 0%

@@ -110,6 +110,10 @@ def test_what_is_not_there():
         strongest(make_net(), IMAGES, ["conv7", "mix", "fc"], prepare)
     with pytest.raises(ValueError, match="strongest: expected one image or more, got none"):
         strongest(make_net(), IMAGES[:0], ["fc"], prepare)
+    with pytest.raises(TypeError, match=r"strongest: expected a list of layers, got 'fc' alone: write \['fc'\]"):
+        strongest(make_net(), IMAGES, "fc", prepare)
+    with pytest.raises(ValueError, match="strongest: expected the name of one layer or more, got none"):
+        strongest(make_net(), IMAGES, [], prepare)
 
 
 def test_a_projection_as_a_picture():

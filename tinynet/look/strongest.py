@@ -47,8 +47,12 @@ def strongest(net: Sequential, images: Any, at: Sequence[str], prepare: Prepare,
     progress  shows how far it is, on stderr
 
     Of equally strong ones the earlier image stays. Raises KeyError for layers that the net does not have or that are
-    made of others, ValueError for no images.
+    made of others, TypeError for a single name, ValueError for none, and for no images.
     """
+    if isinstance(at, str):
+        raise TypeError(f"strongest: expected a list of layers, got {at!r} alone: write [{at!r}]")
+    if not len(at):
+        raise ValueError("strongest: expected the name of one layer or more, got none")
     layers = [name for name, layer in net.walk() if not layer.children()]
     missing = [name for name in at if name not in layers]
     if missing:
